@@ -13,7 +13,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 WORDING = Wording("title", "text", "action", "/")
 
 
-def condition(kind=EventKind.BACKEND_FAILURE, level="expired", end=WORDING):
+def make_condition(kind=EventKind.BACKEND_FAILURE, level="expired", end=WORDING):
     return Condition(f"{kind.value}:1", kind, level, EventSeverity.ERROR, WORDING, ("api:1",), end)
 
 
@@ -40,7 +40,7 @@ class Observer:
 
 
 def test_a_condition_is_sent_once_until_it_has_ended_for_a_while():
-    failing = condition()
+    failing = make_condition()
     observer = Observer(failing)
     assert observer.see(0 * MINUTE, failing) == ["began"]
     assert observer.see(1 * MINUTE, failing) == []
@@ -55,29 +55,29 @@ def test_a_condition_is_sent_once_until_it_has_ended_for_a_while():
 def test_another_level_is_sent_at_once_where_nothing_flaps_and_later_where_it_may():
     expiring = Observer()
     kind = EventKind.CERTIFICATE_EXPIRY
-    assert expiring.see(0 * DAY, condition(kind, "60", None)) == ["began"]
-    assert expiring.see(30 * DAY, condition(kind, "30", None)) == ["changed"]
-    assert expiring.see(31 * DAY, condition(kind, "30", None)) == []
+    assert expiring.see(0 * DAY, make_condition(kind, "60", None)) == ["began"]
+    assert expiring.see(30 * DAY, make_condition(kind, "30", None)) == ["changed"]
+    assert expiring.see(31 * DAY, make_condition(kind, "30", None)) == []
     assert expiring.see(32 * DAY) == ["ended quietly"]
     assert not expiring.courses
-    failing = Observer(condition())
-    assert failing.see(0 * MINUTE, condition(level="timeout")) == ["began"]
-    assert failing.see(1 * MINUTE, condition(level="expired")) == []
-    assert failing.see(16 * MINUTE, condition(level="expired")) == ["changed"]
+    failing = Observer(make_condition())
+    assert failing.see(0 * MINUTE, make_condition(level="timeout")) == ["began"]
+    assert failing.see(1 * MINUTE, make_condition(level="expired")) == []
+    assert failing.see(16 * MINUTE, make_condition(level="expired")) == ["changed"]
 
 
 def test_a_backend_that_flaps_for_a_day_is_sent_a_few_times_only():
     observer = Observer()
     for minute in range(0, 24 * 60, 20):  # fails for a minute, and works for 19
-        observer.see(minute * MINUTE, condition())
-        observer.see((minute + 1) * MINUTE, condition())
+        observer.see(minute * MINUTE, make_condition())
+        observer.see((minute + 1) * MINUTE, make_condition())
         observer.see((minute + 2) * MINUTE)
         observer.see((minute + 19) * MINUTE)
     assert 2 < len(observer.sent) < 8
 
 
 def test_a_gateway_that_restarts_causes_no_notification():
-    observer, connection = Observer(), condition(EventKind.GATEWAY_CONNECTION)
+    observer, connection = Observer(), make_condition(EventKind.GATEWAY_CONNECTION)
     assert observer.see(0 * MINUTE, connection) == []
     assert observer.see(1 * MINUTE) == []
     assert observer.courses == {}
@@ -86,11 +86,11 @@ def test_a_gateway_that_restarts_causes_no_notification():
 
 
 def test_a_silence_delays_what_is_still_so_when_it_ends():
-    observer, failing = Observer(), condition()
+    observer, failing = Observer(), make_condition()
     assert observer.see(0 * MINUTE, failing, silenced=True) == []
     assert observer.see(9 * MINUTE, failing) == ["began"]
-    assert observer.see(30 * MINUTE, condition(level="timeout"), silenced=True) == []
-    assert observer.see(31 * MINUTE, condition(level="timeout")) == ["changed"]
+    assert observer.see(30 * MINUTE, make_condition(level="timeout"), silenced=True) == []
+    assert observer.see(31 * MINUTE, make_condition(level="timeout")) == ["changed"]
     second = Observer()
     assert second.see(0 * MINUTE, failing, silenced=True) == []
     assert second.see(9 * MINUTE) == []

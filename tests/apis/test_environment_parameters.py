@@ -36,7 +36,7 @@ def make_zip(files):
     return output.getvalue()
 
 
-def source(**files):
+def make_source(**files):
     return make_zip(
         {
             "SourceArchive/api.yaml": json.dumps({"type": "api", "data": SOURCE}),
@@ -47,16 +47,16 @@ def source(**files):
     )
 
 
-def with_file(parameters):
+def send_file(parameters):
     """Return an archive as `--params FILE` sends it."""
-    return make_zip({"p/SourceArchive.zip": source(), "p/intermediate_params.yaml": json.dumps(parameters)})
+    return make_zip({"p/SourceArchive.zip": make_source(), "p/intermediate_params.yaml": json.dumps(parameters)})
 
 
-def with_directory(parameters, **certificates):
+def send_directory(parameters, **certificates):
     """Return an archive as `--params DIRECTORY` sends it."""
     files = {f"p/Deployment/certificates/{name}.crt": content for name, content in certificates.items()}
     files["p/Deployment/intermediate_params.yaml"] = json.dumps(parameters)
-    return make_zip({"p/Deployment/params.yaml": "environments: []", "p/SourceArchive.zip": source()} | files)
+    return make_zip({"p/Deployment/params.yaml": "environments: []", "p/SourceArchive.zip": make_source()} | files)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def with_directory(parameters, **certificates):
     ],
 )
 def test_the_endpoints_of_the_parameters_replace_all_of_the_archive(parameters, endpoints):
-    archive = unpack(with_file(parameters))
+    archive = unpack(send_file(parameters))
     config = archive.description["endpointConfig"]
     assert config == endpoints | {"endpoint_security": SOURCE["endpointConfig"]["endpoint_security"]}
     assert archive.has_replaced_endpoints
@@ -117,8 +117,8 @@ def test_the_endpoints_of_the_parameters_replace_all_of_the_archive(parameters, 
     ],
 )
 def test_parameters_without_values_change_nothing(blank):
-    archive = unpack(with_file(blank))
-    assert archive == unpack(source())
+    archive = unpack(send_file(blank))
+    assert archive == unpack(make_source())
 
 
 def test_other_parameters_replace_those_of_the_archive():
@@ -132,7 +132,7 @@ def test_other_parameters_replace_those_of_the_archive():
         "additionalProperties": [{"name": "team", "value": "pizza"}],
         "surprise": 1,
     }
-    archive = unpack(with_file(parameters))
+    archive = unpack(send_file(parameters))
     assert archive.description["endpointConfig"]["endpoint_security"] == {
         "production": {"enabled": False, "type": "NONE"},
         "sandbox": {"enabled": True, "type": "BASIC", "username": "x"},
@@ -148,7 +148,7 @@ def test_the_certificates_of_a_deployment_directory_replace_those_of_the_archive
         "certs": [{"hostName": "https://prod.test", "alias": "prod", "path": "prod.crt"}],
         "mutualSslCerts": [{"tierName": "Gold", "alias": "partner", "path": "partner.crt"}],
     }
-    archive = unpack(with_directory(parameters, prod="of prod", partner="of a partner"))
+    archive = unpack(send_directory(parameters, prod="of prod", partner="of a partner"))
     assert archive.certificates == (ArchivedCertificate("prod", "https://prod.test", b"of prod"),)
     assert archive.callers == (ArchivedCaller("partner", "Gold", b"of a partner"),)
     assert not archive.has_replaced_endpoints
@@ -157,25 +157,25 @@ def test_the_certificates_of_a_deployment_directory_replace_those_of_the_archive
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (with_file({"certs": [{"hostName": "a", "alias": "a", "path": "a.crt"}]}), "deployment directory"),
+        (send_file({"certs": [{"hostName": "a", "alias": "a", "path": "a.crt"}]}), "deployment directory"),
         (
-            with_directory({"certs": [{"hostName": "a", "alias": "a", "path": "../params.yaml"}]}),
+            send_directory({"certs": [{"hostName": "a", "alias": "a", "path": "../params.yaml"}]}),
             "no file Deployment/certificates/../params.yaml",
         ),
-        (with_file({"certs": [{"alias": "a"}]}), "no file"),
-        (with_file({"certs": "x"}), "must be a list"),
-        (with_file({"security": []}), "must contain names"),
-        (with_file({"security": {"production": {"enabled": "perhaps"}}}), "true or false"),
-        (with_file({"endpointType": "carrier pigeon"} | PRODUCTION), "endpointType"),
-        (with_file({"endpointRoutingPolicy": "failover"} | PRODUCTION), "failoverEndpoints"),
-        (with_file([]), "no intermediate_params.yaml"),
-        (make_zip({"SourceArchive.zip": source()}), "no intermediate_params.yaml"),
+        (send_file({"certs": [{"alias": "a"}]}), "no file"),
+        (send_file({"certs": "x"}), "must be a list"),
+        (send_file({"security": []}), "must contain names"),
+        (send_file({"security": {"production": {"enabled": "perhaps"}}}), "true or false"),
+        (send_file({"endpointType": "carrier pigeon"} | PRODUCTION), "endpointType"),
+        (send_file({"endpointRoutingPolicy": "failover"} | PRODUCTION), "failoverEndpoints"),
+        (send_file([]), "no intermediate_params.yaml"),
+        (make_zip({"SourceArchive.zip": make_source()}), "no intermediate_params.yaml"),
         (make_zip({"SourceArchive.zip": b"no zip", "intermediate_params.yaml": "{}"}), "isn't a zip archive"),
         # A billion laughs, and an archive in an archive in an archive.
         (
             make_zip(
                 {
-                    "SourceArchive.zip": source(),
+                    "SourceArchive.zip": make_source(),
                     "intermediate_params.yaml": "a: &a [x, x, x, x, x, x, x, x]\n"
                     + "".join(
                         f"{b}: &{b} [{', '.join(f'*{a}' for _ in range(9))}]\n"
@@ -187,7 +187,7 @@ def test_the_certificates_of_a_deployment_directory_replace_those_of_the_archive
         ),
         (
             make_zip(
-                {"SourceArchive.zip": make_zip({"SourceArchive.zip": source()}), "intermediate_params.yaml": "{}"}
+                {"SourceArchive.zip": make_zip({"SourceArchive.zip": make_source()}), "intermediate_params.yaml": "{}"}
             ),
             "no api.yaml",
         ),
@@ -195,7 +195,7 @@ def test_the_certificates_of_a_deployment_directory_replace_those_of_the_archive
         (
             make_zip(
                 {
-                    "SourceArchive.zip": source(bomb=bytes(MAX_BYTES // 2 + 1)),
+                    "SourceArchive.zip": make_source(bomb=bytes(MAX_BYTES // 2 + 1)),
                     "intermediate_params.yaml": "{}",
                     "bomb": bytes(MAX_BYTES // 2),
                 }
@@ -205,7 +205,7 @@ def test_the_certificates_of_a_deployment_directory_replace_those_of_the_archive
         (
             make_zip(
                 {
-                    "SourceArchive.zip": source(**{f"f{number}": b"" for number in range(MAX_FILES // 2)}),
+                    "SourceArchive.zip": make_source(**{f"f{number}": b"" for number in range(MAX_FILES // 2)}),
                     "intermediate_params.yaml": "{}",
                 }
                 | {f"f{number}": b"" for number in range(MAX_FILES // 2)}
@@ -222,14 +222,14 @@ def test_unusable_parameters_are_refused_with_the_reason(data, says):
 def test_a_private_key_is_refused_in_either_archive_also_in_files_of_the_same_name():
     key = "-----BEGIN PRIVATE KEY-----"
     for outer, inner in (("x", key), (key, "x")):
-        files = {"SourceArchive.zip": source(a__b=inner), "intermediate_params.yaml": "{}", "a/b": outer}
+        files = {"SourceArchive.zip": make_source(a__b=inner), "intermediate_params.yaml": "{}", "a/b": outer}
         with pytest.raises(PrivateKeyRefused):
             unpack(make_zip(files))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_files_of_one_name_are_refused():
-    output = io.BytesIO(source())
+    output = io.BytesIO(make_source())
     with zipfile.ZipFile(output, "a") as archive:
         archive.writestr("SourceArchive/api.yaml", "name: Another")
     with pytest.raises(UnreadableArchive, match="two files named"):

@@ -6,7 +6,7 @@ from holdfast.apis.catalog.members import MAX_DEPTH, MAX_MEMBERS, check_members,
 from holdfast.apis.errors import InvalidField
 
 
-def deep(levels):
+def nest(levels):
     value = 1
     for _ in range(levels):
         value = [value]
@@ -41,7 +41,7 @@ def test_passwords_of_backends_are_not_stored():
     ("members", "says"),
     [
         ({"x": "y" * MAX_MEMBERS}, "larger"),
-        ({"x": deep(MAX_DEPTH)}, "nested"),
+        ({"x": nest(MAX_DEPTH)}, "nested"),
         ({"x": "\ud800"}, "aren't text"),
         ({"\0": "x"}, "aren't text"),
         ({"x": float("inf")}, "infinite"),

@@ -14,13 +14,13 @@ def mock(operation, version="3.0.3", **more):
     return response
 
 
-def of_media(media, media_type="application/json", **more):
+def mock_media(media, media_type="application/json", **more):
     response = {"description": "", "content": {media_type: media}}
     return mock({"responses": {"200": response}}, **more)
 
 
-def of_schema(schema, **more):
-    return json.loads(of_media({"schema": schema}, **more).body)
+def mock_schema(schema, **more):
+    return json.loads(mock_media({"schema": schema}, **more).body)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def of_schema(schema, **more):
     ],
 )
 def test_examples_of_the_definition_are_used(media, value):
-    response = of_media(media)
+    response = mock_media(media)
     assert (json.loads(response.body), response.is_example) == (value, True)
 
 
@@ -56,13 +56,13 @@ def test_examples_of_the_definition_are_used(media, value):
     ],
 )
 def test_without_examples_values_follow_the_schema(schema, value):
-    response = of_media({"schema": schema})
+    response = mock_media({"schema": schema})
     assert (json.loads(response.body), response.is_example) == (value, False)
 
 
 def test_the_types_of_openapi_3_1_are_read():
     schema = {"type": ["null", "object"], "properties": {"a": {"const": 7}, "b": {"type": "null"}}}
-    assert of_schema(schema, version="3.1.0") == {"a": 7, "b": None}
+    assert mock_schema(schema, version="3.1.0") == {"a": 7, "b": None}
 
 
 def test_references_are_followed():
@@ -74,8 +74,8 @@ def test_references_are_followed():
         "examples": {"Rex": {"value": "rex"}},
         "responses": {"Ok": {"description": "", "content": {"text/plain": {"example": "yes"}}}},
     }  # fmt: skip
-    assert of_schema({"$ref": "#/components/schemas/Pet"}, components=components) == {"owner": 1}
-    rex = of_media({"examples": {"one": {"$ref": "#/components/examples/Rex"}}}, components=components)
+    assert mock_schema({"$ref": "#/components/schemas/Pet"}, components=components) == {"owner": 1}
+    rex = mock_media({"examples": {"one": {"$ref": "#/components/examples/Rex"}}}, components=components)
     assert json.loads(rex.body) == "rex"
     response = mock({"responses": {"200": {"$ref": "#/components/responses/Ok"}}}, components=components)
     assert (response.media_type, response.body) == ("text/plain", "yes")
@@ -83,7 +83,7 @@ def test_references_are_followed():
 
 def test_recursive_schemas_end():
     schemas = {"Node": {"properties": {name: {"$ref": "#/components/schemas/Node"} for name in "abcdefgh"}}}
-    response = of_media({"schema": {"$ref": "#/components/schemas/Node"}}, components={"schemas": schemas})
+    response = mock_media({"schema": {"$ref": "#/components/schemas/Node"}}, components={"schemas": schemas})
     assert len(response.body) < MAX_BODY
 
 
@@ -122,12 +122,12 @@ def test_json_is_preferred_and_other_types_keep_their_text():
     content = {"text/csv": {"example": "a,b"}, "application/problem+json": {"example": {}}}
     response = mock({"responses": {"200": {"description": "", "content": content}}})
     assert response.media_type == "application/problem+json"
-    assert of_media({"example": "a,b"}, "text/csv; charset=utf-8").body == "a,b"
+    assert mock_media({"example": "a,b"}, "text/csv; charset=utf-8").body == "a,b"
 
 
 @pytest.mark.parametrize("media_type", ["*/*", "text/plain\r\nset-cookie: a=b", "text/\u00e9", ""])
 def test_names_that_are_not_media_types_are_sent_as_json(media_type):
-    assert of_media({"example": "a"}, media_type).media_type == "application/json"
+    assert mock_media({"example": "a"}, media_type).media_type == "application/json"
 
 
 def test_swagger_2_is_read():
@@ -147,7 +147,7 @@ def test_swagger_2_is_read():
 @pytest.mark.parametrize("example", ["a" * MAX_BODY, ["a"] * MAX_BODY])
 def test_examples_have_a_limit(example):
     with pytest.raises(MocksTooLarge) as error:
-        of_media({"example": example})
+        mock_media({"example": example})
     assert error.value.operation.target == "/pets"
 
 
@@ -163,7 +163,7 @@ def test_the_work_for_all_operations_has_a_limit():
 @pytest.mark.parametrize("value", [5, True, {}, {"a": 1}, [[]], [{}], [None]])
 def test_schemas_that_make_no_sense_have_no_example(keyword, value):
     """OpenAPI 3.1 doesn't restrict them."""
-    assert json.loads(of_media({"schema": {keyword: value}}, version="3.1.0").body or "null") in (
+    assert json.loads(mock_media({"schema": {keyword: value}}, version="3.1.0").body or "null") in (
         None,
         [],
         {},

@@ -24,17 +24,17 @@ FAILING = Notification(
 )
 
 
-def message(*notifications, total=0):
+def make_message(*notifications, total=0):
     counts = {"backend_failure.began": total or len(notifications)}
     return Message("m-1", "default", NOW, notifications, counts, "https://holdfast.example")
 
 
-def with_title(title):
+def make_notification(title):
     return replace(FAILING, wording=replace(WORDING, title=title))
 
 
 def test_a_mail_says_what_happened_what_to_do_and_where():
-    subject, text = write_mail(message(FAILING))
+    subject, text = write_mail(make_message(FAILING))
     assert subject == "[Holdfast] Requests fail: Orders"
     assert text.startswith(
         "Critical: Requests fail: Orders\nIt has expired.\nRenew it.\nhttps://holdfast.example/apis/1\n"
@@ -42,18 +42,18 @@ def test_a_mail_says_what_happened_what_to_do_and_where():
 
 
 def test_notifications_beyond_the_limit_are_counted():
-    subject, text = write_mail(message(FAILING, total=5000))
+    subject, text = write_mail(make_message(FAILING, total=5000))
     assert subject.endswith("and 4,999 other notifications")
     assert "4,999 more aren't listed. In all: 5,000 backend_failure.began." in text
-    assert write_webhook(message(FAILING, total=5000))["total"] == 5000
+    assert write_webhook(make_message(FAILING, total=5000))["total"] == 5000
 
 
 def test_a_name_adds_no_line_to_a_mail():
-    subject, text = write_mail(message(with_title("a\r\nBcc: x@example.com\u2028b")))
+    subject, text = write_mail(make_message(make_notification("a\r\nBcc: x@example.com\u2028b")))
     assert "\n" not in subject
     assert "\r" not in subject
     assert text.startswith("Critical: a Bcc: x@example.com b\n")
-    assert len(write_mail(message(with_title("x" * 500)))[0]) < 220
+    assert len(write_mail(make_message(make_notification("x" * 500)))[0]) < 220
 
 
 @pytest.mark.parametrize(
@@ -73,24 +73,24 @@ def test_nothing_in_a_slack_message_has_a_meaning(text, expected):
 
 
 def test_a_title_cannot_end_the_link_of_a_slack_message():
-    text = write_slack(message(with_title("a|b> <!here>")))["text"]
+    text = write_slack(make_message(make_notification("a|b> <!here>")))["text"]
     assert text.splitlines()[0] == "Critical: <https://holdfast.example/apis/1|a¦b&gt; &lt;!here&gt;>"
 
 
 def test_an_incident_begins_and_ends_with_the_same_key():
     end = replace(FAILING, phase=Phase.ENDED, severity=EventSeverity.INFO)
-    began, over = write_pagerduty(message(FAILING, end), "key")
+    began, over = write_pagerduty(make_message(FAILING, end), "key")
     assert (began["event_action"], over["event_action"]) == ("trigger", "resolve")
     assert began["dedup_key"] == over["dedup_key"]
     assert began["payload"]["severity"] == "critical"
-    of_others = write_pagerduty(message(replace(FAILING, organization="other")), "key")[0]
+    of_others = write_pagerduty(make_message(replace(FAILING, organization="other")), "key")[0]
     assert of_others["dedup_key"] != began["dedup_key"]
 
 
 def test_many_events_are_one_incident():
-    (group,) = write_pagerduty(message(*[FAILING] * 50, total=5000), "key")
+    (group,) = write_pagerduty(make_message(*[FAILING] * 50, total=5000), "key")
     assert group["dedup_key"] == "m-1"
-    assert write_pagerduty(message(*[replace(FAILING, phase=Phase.ENDED)] * 50, total=50), "key") == []
+    assert write_pagerduty(make_message(*[replace(FAILING, phase=Phase.ENDED)] * 50, total=50), "key") == []
 
 
 @pytest.mark.parametrize(

@@ -114,11 +114,11 @@ def test_a_missing_third_version_number_is_zero(text, version):
     assert (definition.openapi, definition.content["openapi"]) == (version, version)
 
 
-def with_parameter(**parameter):
+def make_parameter(**parameter):
     return {"paths": {"/a": {"get": {"responses": OK, "parameters": [parameter]}}}}
 
 
-def with_scheme(**scheme):
+def make_scheme(**scheme):
     return {"components": {"securitySchemes": {"k": scheme}}}
 
 
@@ -129,17 +129,17 @@ STRING = {"type": "string"}
 @pytest.mark.parametrize(
     ("specification", "wrong", "problems"),
     [
-        (THREE, with_parameter(name="x", **{"in": "query"}), [f"{PARAMETER}: 'schema' or 'content' is missing."]),
-        (THREE, with_parameter(name="x", schema=STRING), [f"{PARAMETER}: 'in' is missing."]),
-        (THREE, with_parameter(schema=STRING, **{"in": "query"}), [f"{PARAMETER}: 'name' is missing."]),
+        (THREE, make_parameter(name="x", **{"in": "query"}), [f"{PARAMETER}: 'schema' or 'content' is missing."]),
+        (THREE, make_parameter(name="x", schema=STRING), [f"{PARAMETER}: 'in' is missing."]),
+        (THREE, make_parameter(schema=STRING, **{"in": "query"}), [f"{PARAMETER}: 'name' is missing."]),
         (
             THREE,
-            with_parameter(name="x", schema=STRING, **{"in": "body"}),
+            make_parameter(name="x", schema=STRING, **{"in": "body"}),
             [f"{PARAMETER}/in: 'body' isn't one of path, query, header, cookie."],
         ),
         (
             THREE,
-            with_parameter(name="x", schema={"type": "txt"}, **{"in": "query"}),
+            make_parameter(name="x", schema={"type": "txt"}, **{"in": "query"}),
             [f"{PARAMETER}/schema/type: 'txt' isn't one of array, boolean, integer, number, object, string."],
         ),
         (
@@ -152,16 +152,16 @@ STRING = {"type": "string"}
             {"paths": {"/a": {"get": {"responses": OK, "requestBody": {}}}}},
             ["paths//a/get/requestBody: 'content' is missing."],
         ),
-        (THREE, with_scheme(type="apiKey", name="x"), [f"{SCHEME}: 'in' is missing."]),
-        (THREE, with_scheme(type="http"), [f"{SCHEME}: 'scheme' is missing."]),
-        (THREE, with_scheme(), [f"{SCHEME}: 'type' is missing."]),
-        (THREE, with_scheme(type="htp"), [f"{SCHEME}/type: 'htp' isn't one of apiKey, http, oauth2, openIdConnect."]),
+        (THREE, make_scheme(type="apiKey", name="x"), [f"{SCHEME}: 'in' is missing."]),
+        (THREE, make_scheme(type="http"), [f"{SCHEME}: 'scheme' is missing."]),
+        (THREE, make_scheme(), [f"{SCHEME}: 'type' is missing."]),
+        (THREE, make_scheme(type="htp"), [f"{SCHEME}/type: 'htp' isn't one of apiKey, http, oauth2, openIdConnect."]),
         (
             THREE,
-            with_scheme(type="oauth2", flows={"implicit": {}}),
+            make_scheme(type="oauth2", flows={"implicit": {}}),
             [f"{SCHEME}/flows/implicit: '{name}' is missing." for name in ("authorizationUrl", "scopes")],
         ),
-        (TWO, with_parameter(name="x", **{"in": "query"}), [f"{PARAMETER}: 'type' is missing."]),
+        (TWO, make_parameter(name="x", **{"in": "query"}), [f"{PARAMETER}: 'type' is missing."]),
         (
             TWO,
             {"paths": {"/a": {"get": {"responses": {"200": {}}}}}},
@@ -169,7 +169,7 @@ STRING = {"type": "string"}
         ),
         (
             THREE | {"openapi": "3.1.0"},
-            with_scheme(type="apiKey", name="x"),
+            make_scheme(type="apiKey", name="x"),
             [f"{SCHEME}: 'in' is missing."],
         ),
         (THREE, {"info": {"title": "Pizza", "version": 1.0}}, ["info/version: 1.0 isn't text. Put it in quotes."]),
@@ -237,7 +237,7 @@ def nest(depth):
     return {"definitions": {"a": schema}}
 
 
-def parameters(count):
+def make_parameters(count):
     return {"paths": {"/ok": {"get": {"responses": OK}}, "/a": {"get": {"parameters": list(range(count))}}}}
 
 
@@ -251,7 +251,7 @@ def parameters(count):
     "wrong",
     [
         lambda: {"paths": {f"/{number}": {"get": {}} for number in range(100_000)}},
-        lambda: parameters(250_000),
+        lambda: make_parameters(250_000),
         lambda: nest(45),
         lambda: {"definitions": {"a": {"type": [str(number) for number in range(150_000)]}}},
         lambda: {
@@ -287,4 +287,4 @@ def test_errors_in_a_large_definition_are_reported():
 
 def test_the_position_of_an_error_in_a_large_member_is_reported():
     with pytest.raises(InvalidDefinition, match="paths//a: it violates the specification, and is too large"):
-        read(THREE | parameters(5_000))
+        read(THREE | make_parameters(5_000))

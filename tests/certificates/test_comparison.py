@@ -28,11 +28,11 @@ def chain_of(leaf: Issued) -> list[Certificate]:
     return [read_certificate(der) for der in ders]
 
 
-def trusting(*anchors: Issued, host: str = HOST) -> TrustSet:
+def make_trust(*anchors: Issued, host: str = HOST) -> TrustSet:
     return trust_set([read_certificate(anchor.der) for anchor in anchors], reference_identifier(host))
 
 
-def difference(leaf: Issued, trust: TrustSet) -> tuple[str, Difference]:
+def find_difference(leaf: Issued, trust: TrustSet) -> tuple[str, Difference]:
     """Return the first mismatch."""
     mismatches = compare(chain_of(leaf), trust, NOW)
     assert mismatches
@@ -40,7 +40,7 @@ def difference(leaf: Issued, trust: TrustSet) -> tuple[str, Difference]:
     return mismatches[0].code, mismatches[0].difference
 
 
-def codes(leaf: Issued, trust: TrustSet) -> list[str]:
+def list_codes(leaf: Issued, trust: TrustSet) -> list[str]:
     return [mismatch.code for mismatch in compare(chain_of(leaf), trust, NOW)]
 
 
@@ -56,30 +56,30 @@ def codes(leaf: Issued, trust: TrustSet) -> list[str]:
     ],
 )
 def test_a_chain_that_a_gateway_accepts_has_no_mismatch(leaf: Issued, anchor: Issued):
-    assert compare(chain_of(leaf), trusting(anchor), NOW) == ()
+    assert compare(chain_of(leaf), make_trust(anchor), NOW) == ()
 
 
 def test_an_imported_leaf_needs_no_issuer():
     old = issue(ca=True, common_name="Old", start=-9 * DAY, end=-DAY)
     leaf = issue(HOST, by=old)
-    assert compare(chain_of(leaf), trusting(leaf), NOW) == ()
+    assert compare(chain_of(leaf), make_trust(leaf), NOW) == ()
 
 
 def test_a_chain_to_a_public_root_has_no_mismatch():
     leaf = issue(HOST, by=ROOT)
-    assert compare(chain_of(leaf), trusting(), NOW, [read_certificate(ROOT.der)]) == ()
+    assert compare(chain_of(leaf), make_trust(), NOW, [read_certificate(ROOT.der)]) == ()
 
 
 def test_another_self_signed_certificate_differs_in_its_fingerprint():
     trust_anchor, leaf = issue(HOST), issue(HOST)
     expected = Difference("fingerprint", chain_of(trust_anchor)[0].fingerprint, chain_of(leaf)[0].fingerprint)
-    assert difference(leaf, trusting(trust_anchor)) == ("self_signed_not_trusted", expected)
+    assert find_difference(leaf, make_trust(trust_anchor)) == ("self_signed_not_trusted", expected)
 
 
 def test_a_self_signed_certificate_is_not_trusted_by_the_public_roots():
     leaf = issue(HOST)
     expected = Difference("fingerprint", FROM_PUBLIC, chain_of(leaf)[0].fingerprint)
-    assert difference(leaf, trusting()) == ("self_signed_not_trusted", expected)
+    assert find_difference(leaf, make_trust()) == ("self_signed_not_trusted", expected)
 
 
 def test_a_missing_intermediate_and_an_unknown_issuer_are_distinguished():
@@ -89,14 +89,14 @@ def test_a_missing_intermediate_and_an_unknown_issuer_are_distinguished():
         "a certificate of CN=Intermediate, sent by the backend or imported",
         "1 certificate, issued by CN=Intermediate",
     )
-    assert difference(forgotten, trusting(ROOT)) == ("chain_incomplete", expected)
-    assert difference(forgotten, trusting())[0] == "unknown_issuer"
-    assert difference(forgotten, trusting(issue(HOST)))[0] == "unknown_issuer"
+    assert find_difference(forgotten, make_trust(ROOT)) == ("chain_incomplete", expected)
+    assert find_difference(forgotten, make_trust())[0] == "unknown_issuer"
+    assert find_difference(forgotten, make_trust(issue(HOST)))[0] == "unknown_issuer"
     issuer_is_at = x509.AccessDescription(
         AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://ca.test/issuer.crt")
     )
     public = issue(HOST, by=INTERMEDIATE, more=[(x509.AuthorityInformationAccess([issuer_is_at]), False)]).alone
-    assert difference(public, trusting()) == ("chain_incomplete", expected)
+    assert find_difference(public, make_trust()) == ("chain_incomplete", expected)
 
 
 def test_the_last_certificate_sent_names_the_missing_issuer():
@@ -107,14 +107,17 @@ def test_the_last_certificate_sent_names_the_missing_issuer():
         "a certificate of CN=Intermediate, sent by the backend or imported",
         "2 certificates, the last issued by CN=Intermediate",
     )
-    assert difference(leaf, trusting(ROOT)) == ("chain_incomplete", expected)
+    assert find_difference(leaf, make_trust(ROOT)) == ("chain_incomplete", expected)
 
 
 def test_a_complete_chain_to_another_root_has_an_unknown_issuer():
     other_root = issue(ca=True, common_name="Other")
     leaf = issue(HOST, by=ROOT).followed_by(ROOT)
-    assert difference(leaf, trusting(other_root)) == ("unknown_issuer", Difference("issuer", "CN=Other", "CN=Root"))
-    assert difference(leaf, trusting()) == ("unknown_issuer", Difference("issuer", PUBLIC, "CN=Root"))
+    assert find_difference(leaf, make_trust(other_root)) == (
+        "unknown_issuer",
+        Difference("issuer", "CN=Other", "CN=Root"),
+    )
+    assert find_difference(leaf, make_trust()) == ("unknown_issuer", Difference("issuer", PUBLIC, "CN=Root"))
 
 
 def test_an_anchor_with_the_same_name_and_another_key_is_reported():
@@ -125,34 +128,34 @@ def test_an_anchor_with_the_same_name_and_another_key_is_reported():
         f"CN=Root, key {anchor.subject_key_identifier}",
         f"CN=Root, key {leaf.authority_key_identifier}",
     )
-    assert compare([leaf], trusting(namesake), NOW) == (Mismatch("unknown_issuer", expected),)
+    assert compare([leaf], make_trust(namesake), NOW) == (Mismatch("unknown_issuer", expected),)
 
 
 def test_keys_without_identifiers_are_distinguished_by_signature():
     root = issue(ca=True, common_name="Root", identified=False)
     namesake = issue(ca=True, common_name="Root", identified=False)
     leaf = issue(HOST, by=root, identified=False)
-    assert compare(chain_of(leaf), trusting(root), NOW) == ()
-    code, cause = difference(leaf, trusting(namesake))
+    assert compare(chain_of(leaf), make_trust(root), NOW) == ()
+    code, cause = find_difference(leaf, make_trust(namesake))
     assert (code, cause.presented) == ("unknown_issuer", "CN=Root, another key")
     assert cause.expected == f"CN=Root, key {chain_of(namesake)[0].spki_fingerprint}"
 
 
 def test_an_expired_certificate_is_reported_with_its_depth():
     leaf = issue(HOST, by=ROOT, start=-9 * DAY, end=-2 * DAY)
-    code, cause = difference(leaf, trusting(ROOT))
+    code, cause = find_difference(leaf, make_trust(ROOT))
     until = chain_of(leaf)[0].not_after
     assert (code, cause.field) == ("expired", "notAfter")
     assert cause.expected == f"after {NOW:%Y-%m-%d %H:%M:%S} UTC"
     assert cause.presented == f"{until:%Y-%m-%d %H:%M:%S} UTC, of the backend's own certificate, CN=a.test"
     old = issue(ca=True, by=ROOT, common_name="Old", start=-9 * DAY, end=-2 * DAY)
-    code, cause = difference(issue(HOST, by=old), trusting(ROOT))
+    code, cause = find_difference(issue(HOST, by=old), make_trust(ROOT))
     assert code == "expired"
     assert cause.presented.endswith(" UTC, of the certificate at depth 1, CN=Old")
 
 
 def test_a_certificate_that_is_not_yet_valid_differs_in_not_before():
-    code, cause = difference(issue(HOST, by=ROOT, start=DAY), trusting(ROOT))
+    code, cause = find_difference(issue(HOST, by=ROOT, start=DAY), make_trust(ROOT))
     assert (code, cause.field) == ("not_yet_valid", "notBefore")
     assert cause.expected == f"before {NOW:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -160,28 +163,28 @@ def test_a_certificate_that_is_not_yet_valid_differs_in_not_before():
 def test_presented_names_are_shown_with_the_required_one():
     leaf = issue("other.test", "127.0.0.1", by=ROOT)
     expected = Difference("subjectAltName", "dNSName a.test", "dNSName other.test, iPAddress 127.0.0.1")
-    assert difference(leaf, trusting(ROOT)) == ("hostname_mismatch", expected)
+    assert find_difference(leaf, make_trust(ROOT)) == ("hostname_mismatch", expected)
     many = issue(*[f"{number}.test" for number in range(7)], by=ROOT)
-    assert difference(many, trusting(ROOT))[1].presented.endswith(", dNSName 4.test and 2 more")
+    assert find_difference(many, make_trust(ROOT))[1].presented.endswith(", dNSName 4.test and 2 more")
 
 
 def test_names_in_the_trust_settings_replace_the_host():
     leaf = issue("b.internal")
     names = tuple(map(reference_identifier, ("a.internal", "b.internal")))
-    assert compare(chain_of(leaf), replace(trusting(leaf), names=names), NOW) == ()
-    code, cause = difference(leaf, replace(trusting(leaf), names=names[:1]))
+    assert compare(chain_of(leaf), replace(make_trust(leaf), names=names), NOW) == ()
+    code, cause = find_difference(leaf, replace(make_trust(leaf), names=names[:1]))
     assert (code, cause.expected, cause.presented) == (
         "hostname_mismatch",
         "dNSName a.internal",
         "dNSName b.internal",
     )
-    trust = replace(trusting(leaf), any_name=True, certificate_pins=(chain_of(leaf)[0].fingerprint,))
+    trust = replace(make_trust(leaf), any_name=True, certificate_pins=(chain_of(leaf)[0].fingerprint,))
     assert compare(chain_of(leaf), trust, NOW) == ()
 
 
 def test_a_certificate_without_names_has_its_own_code():
     nameless = issue(by=ROOT, common_name=HOST)
-    assert difference(nameless, trusting(ROOT)) == (
+    assert find_difference(nameless, make_trust(ROOT)) == (
         "no_subject_alt_name",
         Difference("subjectAltName", f"dNSName {HOST}", "none"),
     )
@@ -189,14 +192,14 @@ def test_a_certificate_without_names_has_its_own_code():
 
 def test_all_mismatches_are_returned_in_the_order_of_a_gateways_checks():
     leaf = issue("other.test", start=-9 * DAY, end=-2 * DAY)
-    assert codes(leaf, trusting()) == ["self_signed_not_trusted", "expired", "hostname_mismatch"]
-    assert codes(leaf, trusting(leaf)) == ["expired", "hostname_mismatch"]
+    assert list_codes(leaf, make_trust()) == ["self_signed_not_trusted", "expired", "hostname_mismatch"]
+    assert list_codes(leaf, make_trust(leaf)) == ["expired", "hostname_mismatch"]
 
 
 def test_an_address_as_dns_name_differs_from_the_address_in_its_kind():
     leaf = issue(more=[(x509.SubjectAlternativeName([x509.DNSName("127.0.0.1")]), False)])
     expected = Difference("subjectAltName", "iPAddress 127.0.0.1", "dNSName 127.0.0.1")
-    assert difference(leaf, trusting(leaf, host="127.0.0.1")) == ("hostname_mismatch", expected)
+    assert find_difference(leaf, make_trust(leaf, host="127.0.0.1")) == ("hostname_mismatch", expected)
 
 
 def test_only_the_first_path_through_a_cross_signed_ca_is_tried():
@@ -204,11 +207,11 @@ def test_only_the_first_path_through_a_cross_signed_ca_is_tried():
     key = p256()
     ones, others = (issue(by=root, ca=True, common_name="Cross-signed", key=key) for root in (first, second))
     leaf = issue(HOST, by=ones)
-    path = find_path(chain_of(leaf.followed_by(ones, others)), trusting(second))
+    path = find_path(chain_of(leaf.followed_by(ones, others)), make_trust(second))
     assert [certificate.issuer for certificate in path.certificates] == ["CN=Cross-signed", "CN=First root"]
     assert (path.is_anchored, path.other) == (False, chain_of(others)[0])
-    assert find_path(chain_of(leaf.followed_by(others, ones)), trusting(second)).is_anchored
-    assert find_path(chain_of(leaf), trusting(second)).other is None
+    assert find_path(chain_of(leaf.followed_by(others, ones)), make_trust(second)).is_anchored
+    assert find_path(chain_of(leaf), make_trust(second)).other is None
 
 
 def test_a_circular_chain_ends():
@@ -218,17 +221,17 @@ def test_a_circular_chain_ends():
         issue(ca=True, common_name="First", by=second, key=first.key, identified=False).certificate, first.key, ()
     )
     leaf = issue(HOST, by=second, identified=False).followed_by(second, circle)
-    assert difference(leaf, trusting(ROOT))[0] in {"chain_incomplete", "unknown_issuer"}
+    assert find_difference(leaf, make_trust(ROOT))[0] in {"chain_incomplete", "unknown_issuer"}
 
 
 def test_an_empty_chain_raises_an_error():
     with pytest.raises(ValueError, match="at least one"):
-        compare([], trusting(ROOT), NOW)
+        compare([], make_trust(ROOT), NOW)
 
 
-def beside(leaf: Issued, anchor: Issued, **conditions: object) -> Mismatch | None:
+def compare_with(leaf: Issued, anchor: Issued, **conditions: object) -> Mismatch | None:
     """Return the mismatches with a trust set that has further conditions."""
-    trust = replace(trusting(anchor), **conditions)
+    trust = replace(make_trust(anchor), **conditions)
     mismatches = compare(chain_of(leaf), trust, NOW)
     return mismatches[0] if mismatches else None
 
@@ -237,13 +240,13 @@ def test_missing_pins_are_shown_with_the_presented_ones():
     root = issue(ca=True)
     leaf, pin = issue("a.test", by=root), "ab" * 32
     own = read_certificate(leaf.der)
-    assert beside(leaf, root, certificate_pins=(pin,)) == Mismatch(
+    assert compare_with(leaf, root, certificate_pins=(pin,)) == Mismatch(
         "pin_mismatch", Difference("fingerprint", pin, own.fingerprint)
     )
-    assert beside(leaf, root, spki_pins=(pin,)) == Mismatch(
+    assert compare_with(leaf, root, spki_pins=(pin,)) == Mismatch(
         "pin_mismatch", Difference("subjectPublicKeyInfo", pin, own.spki_fingerprint)
     )
-    assert beside(leaf, root, certificate_pins=(pin,), spki_pins=(own.spki_fingerprint,)) is None
+    assert compare_with(leaf, root, certificate_pins=(pin,), spki_pins=(own.spki_fingerprint,)) is None
 
 
 def test_a_revoked_certificate_and_an_expired_crl_are_reported():
@@ -252,12 +255,12 @@ def test_a_revoked_certificate_and_an_expired_crl_are_reported():
     good, bad, old = (
         read_revocation_lists(crl) for crl in (revoke(root), revoke(root, leaf), revoke(root, leaf, end=-DAY))
     )
-    assert beside(leaf, root, revocation=good) is None
-    mismatch, stale = beside(leaf, root, revocation=bad), beside(leaf, root, revocation=old)
+    assert compare_with(leaf, root, revocation=good) is None
+    mismatch, stale = compare_with(leaf, root, revocation=bad), compare_with(leaf, root, revocation=old)
     assert mismatch is not None
     assert (mismatch.code, mismatch.difference.field) == ("revoked", "serialNumber")
     assert f"{leaf.certificate.serial_number:x}" in mismatch.difference.presented
     assert stale is not None
     assert (stale.code, stale.difference.field) == ("crl_stale", "nextUpdate")
     beside_it = read_revocation_lists(revoke(root, end=-DAY) + revoke(root))
-    assert beside(leaf, root, revocation=beside_it) is None
+    assert compare_with(leaf, root, revocation=beside_it) is None

@@ -37,27 +37,27 @@ PASSWORD = "geheim ä"
 CHAIN = ["CN=own", "CN=above"]
 
 
-def key(form=PrivateFormat.PKCS8, protection=None, encoding=Encoding.PEM, of=OWN):
+def write_key(form=PrivateFormat.PKCS8, protection=None, encoding=Encoding.PEM, of=OWN):
     return of.key.private_bytes(encoding, form, protection or NoEncryption())
 
 
 LOCKED = BestAvailableEncryption(PASSWORD.encode())
 
 
-def subjects(credential):
+def list_subjects(credential):
     return [certificate.subject for certificate in credential.chain]
 
 
 @pytest.mark.parametrize(
     ("data", "password"),
     [
-        (OWN.chain_pem + key(), None),
-        (key() + ABOVE.pem + OWN.pem, ""),
-        (b"text\r\n" + (ABOVE.pem + key() + b"between\n" + OWN.pem).replace(b"\n", b"\r\n"), None),
-        ((key() + OWN.chain_pem).decode().encode("utf-16"), None),
-        (key(PrivateFormat.TraditionalOpenSSL) + OWN.chain_pem, None),
-        (key(protection=LOCKED) + OWN.chain_pem, PASSWORD),
-        (key(PrivateFormat.TraditionalOpenSSL, LOCKED) + OWN.chain_pem, PASSWORD),
+        (OWN.chain_pem + write_key(), None),
+        (write_key() + ABOVE.pem + OWN.pem, ""),
+        (b"text\r\n" + (ABOVE.pem + write_key() + b"between\n" + OWN.pem).replace(b"\n", b"\r\n"), None),
+        ((write_key() + OWN.chain_pem).decode().encode("utf-16"), None),
+        (write_key(PrivateFormat.TraditionalOpenSSL) + OWN.chain_pem, None),
+        (write_key(protection=LOCKED) + OWN.chain_pem, PASSWORD),
+        (write_key(PrivateFormat.TraditionalOpenSSL, LOCKED) + OWN.chain_pem, PASSWORD),
         (identity_file(PASSWORD, OWN), PASSWORD),
         (identity_file("", OWN), None),
         (identity_file("", OWN), "not needed"),
@@ -65,15 +65,18 @@ def subjects(credential):
 )
 def test_key_and_chain_are_read_in_any_form_and_order(data, password):
     credential = read_credential(data, password)
-    assert subjects(credential) == CHAIN
+    assert list_subjects(credential) == CHAIN
     assert credential.key.spki_fingerprint == credential.chain[0].spki_fingerprint
-    assert credential.key.pem == key().decode()
+    assert credential.key.pem == write_key().decode()
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
 def test_the_key_can_be_in_a_separate_file(encoding):
-    assert subjects(read_credential(OWN.chain_pem, PASSWORD, key(protection=LOCKED, encoding=encoding))) == CHAIN
-    assert subjects(read_credential(OWN.der, None, key(encoding=encoding))) == ["CN=own"]
+    assert (
+        list_subjects(read_credential(OWN.chain_pem, PASSWORD, write_key(protection=LOCKED, encoding=encoding)))
+        == CHAIN
+    )
+    assert list_subjects(read_credential(OWN.der, None, write_key(encoding=encoding))) == ["CN=own"]
 
 
 @pytest.mark.parametrize("kind", [pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC, pkcs12.PBES.PBESv2SHA256AndAES256CBC])
@@ -84,7 +87,7 @@ def test_old_and_new_pkcs12_files_are_read(kind, password):
     else:
         protection = NoEncryption()
     data = pkcs12.serialize_key_and_certificates(None, OWN.key, OWN.certificate, [ABOVE.certificate], protection)
-    assert subjects(read_credential(data, password)) == CHAIN
+    assert list_subjects(read_credential(data, password)) == CHAIN
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_old_and_new_pkcs12_files_are_read(kind, password):
 )
 def test_supported_keys_are_read(make_key):
     own = issue(common_name="own", key=make_key())
-    assert subjects(read_credential(own.pem + own.key_pem, None)) == ["CN=own"]
+    assert list_subjects(read_credential(own.pem + own.key_pem, None)) == ["CN=own"]
 
 
 @pytest.mark.parametrize(
@@ -106,20 +109,20 @@ def test_unsupported_keys_are_refused(make_key):
 
 
 def test_the_root_and_other_chains_are_ignored_and_listed():
-    credential = read_credential(ROOT.pem + issue(common_name="stray").pem + OWN.chain_pem + key(), None)
-    assert subjects(credential) == CHAIN
+    credential = read_credential(ROOT.pem + issue(common_name="stray").pem + OWN.chain_pem + write_key(), None)
+    assert list_subjects(credential) == CHAIN
     assert [part.what for part in credential.ignored] == ["CN=root", "CN=stray"]
 
 
 def test_an_issuer_with_the_right_name_that_did_not_sign_is_ignored():
     impostor = issue(ca=True, common_name="above", by=ROOT)
-    assert len(read_credential(OWN.pem + impostor.pem + key(), None).chain) == 1
-    assert len(read_credential(OWN.pem + impostor.pem + ABOVE.pem + key(), None).chain) == 2
+    assert len(read_credential(OWN.pem + impostor.pem + write_key(), None).chain) == 1
+    assert len(read_credential(OWN.pem + impostor.pem + ABOVE.pem + write_key(), None).chain) == 2
 
 
 def test_a_self_signed_certificate_is_its_own_chain():
     own = issue(common_name="only")
-    assert subjects(read_credential(own.pem + own.key_pem, None)) == ["CN=only"]
+    assert list_subjects(read_credential(own.pem + own.key_pem, None)) == ["CN=only"]
 
 
 @pytest.mark.parametrize(
@@ -128,19 +131,19 @@ def test_a_self_signed_certificate_is_its_own_chain():
         (b"", None, EmptyUpload),
         (b"nothing", None, PrivateKeyMissing),
         (OWN.chain_pem, None, PrivateKeyMissing),
-        (key(), None, CertificateMissing),
-        (key() + issue(common_name="other").pem, None, KeyMismatch),
-        (key() + OWN.pem + key(of=ABOVE), None, SeveralPrivateKeys),
-        (key() + OWN.pem + key(), None, SeveralPrivateKeys),
-        (key(protection=LOCKED) + OWN.pem, None, PasswordNeeded),
-        (key(protection=LOCKED) + OWN.pem, "wrong", WrongPassword),
-        (key(PrivateFormat.TraditionalOpenSSL, LOCKED) + OWN.pem, None, PasswordNeeded),
-        (key(PrivateFormat.TraditionalOpenSSL, LOCKED) + OWN.pem, "wrong", WrongPassword),
+        (write_key(), None, CertificateMissing),
+        (write_key() + issue(common_name="other").pem, None, KeyMismatch),
+        (write_key() + OWN.pem + write_key(of=ABOVE), None, SeveralPrivateKeys),
+        (write_key() + OWN.pem + write_key(), None, SeveralPrivateKeys),
+        (write_key(protection=LOCKED) + OWN.pem, None, PasswordNeeded),
+        (write_key(protection=LOCKED) + OWN.pem, "wrong", WrongPassword),
+        (write_key(PrivateFormat.TraditionalOpenSSL, LOCKED) + OWN.pem, None, PasswordNeeded),
+        (write_key(PrivateFormat.TraditionalOpenSSL, LOCKED) + OWN.pem, "wrong", WrongPassword),
         (identity_file(PASSWORD, OWN), None, PasswordNeeded),
         (identity_file(PASSWORD, OWN), "wrong", WrongPassword),
-        (key().replace(b"M", b"!") + OWN.pem, None, UnusableKey),
-        (key()[:100] + OWN.pem, None, UnusableKey),
-        (key() + OWN.pem[:100], None, MalformedCertificate),
+        (write_key().replace(b"M", b"!") + OWN.pem, None, UnusableKey),
+        (write_key()[:100] + OWN.pem, None, UnusableKey),
+        (write_key() + OWN.pem[:100], None, MalformedCertificate),
         (keystore([("me", OWN.der)], tag=1), None, NotACertificate),
     ],
 )
@@ -148,7 +151,7 @@ def test_an_unusable_credential_is_refused_with_the_reason(data, password, error
     with pytest.raises(error) as refusal:
         read_credential(data, password)
     text = repr(refusal.value) + repr(refusal.value.__cause__)
-    assert not any(line in text for line in key().decode().splitlines()[1:-1])
+    assert not any(line in text for line in write_key().decode().splitlines()[1:-1])
     assert not password or password not in text
 
 
@@ -159,14 +162,14 @@ def test_files_that_need_too_much_work_are_refused_early():
     with pytest.raises(TooManyIterations, match="Recreate it"):
         read_credential(data, "geheim")
     with pytest.raises(TooManyIterations):
-        read_credential(_encrypted_pem(5_000_000) + OWN.pem, "geheim")
+        read_credential(_write_encrypted_pem(5_000_000) + OWN.pem, "geheim")
     for size, says in ((1000, "4096 bytes"), (400, "type or size")):
         with pytest.raises(UnusableKey, match=says):
-            read_credential(OWN.pem + _huge_key(size), None)
+            read_credential(OWN.pem + _write_huge_key(size), None)
     assert time.process_time() - start < 1
 
 
-def _encrypted_pem(rounds):
+def _write_encrypted_pem(rounds):
     def number(value):
         return tlv(2, value.to_bytes(4, "big"))
 
@@ -177,7 +180,7 @@ def _encrypted_pem(rounds):
     return b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + data + b"-----END ENCRYPTED PRIVATE KEY-----\n"
 
 
-def _huge_key(size):
+def _write_huge_key(size):
     numbers = [tlv(2, b"\0")] + [tlv(2, b"\x7f" * size)] * 8
     data = base64.encodebytes(tlv(0x30, *numbers))
     return b"-----BEGIN RSA PRIVATE KEY-----\n" + data + b"-----END RSA PRIVATE KEY-----\n"
@@ -188,7 +191,7 @@ def _oid(content):
 
 
 def test_a_credential_does_not_show_its_key():
-    credential = read_credential(OWN.chain_pem + key(), None)
+    credential = read_credential(OWN.chain_pem + write_key(), None)
     for text in (repr(credential), repr(credential.key), str(credential)):
         assert "PRIVATE" not in text
         assert repr(credential.key.der)[2:40] not in text

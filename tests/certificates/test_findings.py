@@ -38,7 +38,7 @@ def issue(*names: str, start: timedelta = timedelta(days=-10), end: timedelta = 
     return parse(leaf.cert_chain_pems[0].bytes()).certificates[0]
 
 
-def codes(certificate: Certificate, host: str) -> list[str]:
+def list_codes(certificate: Certificate, host: str) -> list[str]:
     return [f.code for f in examine(certificate, [reference_identifier(host)], NOW)]
 
 

@@ -11,7 +11,7 @@ from issuing import Issued, issue
 ADDRESS = "127.0.0.1"
 
 
-def with_dns_names(*names: str, common_name: str = "backend") -> Issued:
+def issue_with_dns_names(*names: str, common_name: str = "backend") -> Issued:
     # `issue` would make iPAddress names from addresses.
     extension = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     return issue(common_name=common_name, more=[(extension, False)])
@@ -41,10 +41,10 @@ def test_one_of_several_names_is_enough_and_all_are_listed_if_none_matches():
     assert finding.message.endswith("requires the dNSName a, b, c, d, e or 2 more.")
     (finding,) = findings(issue(common_name=HOST), host=names)
     assert finding.message.startswith(f"It has {HOST} only as the common name")
-    assert judge(with_dns_names(ADDRESS), host=names) == {"address-as-dns-name": "warning"}
+    assert judge(issue_with_dns_names(ADDRESS), host=names) == {"address-as-dns-name": "warning"}
 
 
-@pytest.mark.parametrize("certificate", [with_dns_names(ADDRESS), issue(common_name=ADDRESS)])
+@pytest.mark.parametrize("certificate", [issue_with_dns_names(ADDRESS), issue(common_name=ADDRESS)])
 def test_an_address_counts_only_as_an_ip_address(certificate):
     assert judge(certificate, host=ADDRESS) == {"address-as-dns-name": "warning"}
     assert judge(issue(ADDRESS, common_name=ADDRESS), host=ADDRESS) == {}
@@ -52,7 +52,7 @@ def test_an_address_counts_only_as_an_ip_address(certificate):
 
 def test_an_address_in_a_self_signed_ca_is_reported():
     assert judge(issue(ca=True, common_name=ADDRESS), host=ADDRESS)["address-as-dns-name"] == "warning"
-    assert judge(with_dns_names("127.0.0.2"), host=ADDRESS) == {"name-mismatch": "warning"}
+    assert judge(issue_with_dns_names("127.0.0.2"), host=ADDRESS) == {"name-mismatch": "warning"}
 
 
 def test_a_ca_need_not_name_the_backend():
@@ -83,7 +83,7 @@ def test_a_ca_need_not_name_the_backend():
     ],
 )
 def test_wildcards_are_reported_by_how_much_they_cover(name, expected):
-    assert judge(with_dns_names(name)) == expected
+    assert judge(issue_with_dns_names(name)) == expected
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_wildcards_are_reported_by_how_much_they_cover(name, expected):
     ],
 )
 def test_wildcards_for_a_part_of_a_label_are_forbidden_and_the_gateway_accepts_some(name, severity, matches):
-    certificate = with_dns_names(name)
+    certificate = issue_with_dns_names(name)
     assert judge(certificate, host="").get("forbidden-wildcard") == severity
     assert presents(read_certificate(certificate.der), reference_identifier("foo.b.test")) is matches
 
 
 def test_messages_stay_short_for_any_certificate():
-    long = with_dns_names(*(f"{number}-{'x' * 300}.test" for number in range(30)))
+    long = issue_with_dns_names(*(f"{number}-{'x' * 300}.test" for number in range(30)))
     assert all(len(finding.message) < 1000 for finding in findings(long))
 
 
@@ -128,11 +128,11 @@ def test_a_wrong_name_is_reported_with_its_kind(name, host, message):
     "name", ["backend.test:8443", "https://backend.test", "backend.test.", "back end.test", ".test"]
 )
 def test_a_dns_name_that_is_not_a_host_name_is_reported(name):
-    assert judge(with_dns_names(name, HOST)) == {"invalid-dns-name": "info"}
+    assert judge(issue_with_dns_names(name, HOST)) == {"invalid-dns-name": "info"}
 
 
 def test_a_dns_name_with_an_underscore_is_a_host_name():
-    assert judge(with_dns_names("back_end.test", HOST)) == {}
+    assert judge(issue_with_dns_names("back_end.test", HOST)) == {}
 
 
 def test_a_common_name_that_the_gateway_ignores_is_reported():

@@ -172,18 +172,18 @@ def test_an_unknown_critical_extension_is_an_error_together_with_the_issuer():
     assert judge(issue(by=RSA_ROOT, ca=True, permitted="test")) == {}  # critical, and known
 
 
-def with_serial(octets: bytes) -> Issued:
+def issue_with_serial(octets: bytes) -> Issued:
     return alter(issue(HOST), serial_number=tlv(0x02, octets))
 
 
 @pytest.mark.parametrize("octets", [b"\xff", b"\0", b"\x01" * 21, b"\0" + b"\xff" * 20])
 def test_an_unusual_serial_number_is_reported(octets):
-    assert judge(with_serial(octets)) == {"unusual-serial-number": "info"}
+    assert judge(issue_with_serial(octets)) == {"unusual-serial-number": "info"}
 
 
 @pytest.mark.parametrize("octets", [b"\1", b"\x7f" * 20])
 def test_the_lowest_and_the_longest_serial_number_are_accepted(octets):
-    assert judge(with_serial(octets)) == {}
+    assert judge(issue_with_serial(octets)) == {}
 
 
 def test_an_issuer_without_a_name_is_reported():

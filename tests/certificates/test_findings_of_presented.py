@@ -19,11 +19,11 @@ def examine(leaf: Issued, host: str = HOST) -> list[Finding]:
     return examine_presented(chain_of(leaf), [reference_identifier(host)], NOW)
 
 
-def codes(leaf: Issued) -> list[str]:
+def list_codes(leaf: Issued) -> list[str]:
     return [finding.code.value for finding in examine(leaf)]
 
 
-def through(**options: object) -> Issued:
+def issue_through(**options: object) -> Issued:
     options = {"ca": True, "common_name": "intermediate"} | options
     return issue(HOST, by=issue(by=ROOT, **options))  # type: ignore[arg-type]
 
@@ -48,30 +48,30 @@ def test_findings_of_presented_certificates_do_not_mention_files_or_imports(name
     ],
 )
 def test_an_ordinary_chain_has_no_findings(leaf: Issued):
-    assert codes(leaf) == []
+    assert list_codes(leaf) == []
 
 
 def test_the_first_certificate_is_always_the_backends_own():
     own = issue(HOST, ca=True, more=[key_usage(key_cert_sign=True)])
-    assert codes(own) == ["no-digital-signature"]
-    assert codes(issue("other.test", ca=True)) == ["name-mismatch"]
-    assert "ca-for-any-name" not in codes(issue(HOST, by=ROOT).followed_by(ROOT))
+    assert list_codes(own) == ["no-digital-signature"]
+    assert list_codes(issue("other.test", ca=True)) == ["name-mismatch"]
+    assert "ca-for-any-name" not in list_codes(issue(HOST, by=ROOT).followed_by(ROOT))
 
 
 @pytest.mark.parametrize(
     ("leaf", "code", "about"),
     [
-        (through(**EXPIRED), Code.EXPIRED, "rejects chains through it"),
+        (issue_through(**EXPIRED), Code.EXPIRED, "rejects chains through it"),
         (issue(HOST, by=ROOT, **EXPIRED), Code.EXPIRED, "rejects the backend"),
-        (through(purpose=CLIENTS_ONLY), Code.NO_SERVER_AUTH, "rejects chains through it, unless"),
+        (issue_through(purpose=CLIENTS_ONLY), Code.NO_SERVER_AUTH, "rejects chains through it, unless"),
         (issue(HOST, by=ROOT, purpose=CLIENTS_ONLY), Code.NO_SERVER_AUTH, "rejects the backend, unless"),
         (
-            through(more=[(UNKNOWN_EXTENSION, True)]),
+            issue_through(more=[(UNKNOWN_EXTENSION, True)]),
             Code.UNKNOWN_CRITICAL_EXTENSION,
             "rejects chains through it, unless",
         ),
-        (through(ca=None), Code.CA_WITHOUT_BASIC_CONSTRAINTS, "rejects chains through it, unless"),
-        (through(ca=False), Code.NOT_A_CA, "rejects chains through it, unless"),
+        (issue_through(ca=None), Code.CA_WITHOUT_BASIC_CONSTRAINTS, "rejects chains through it, unless"),
+        (issue_through(ca=False), Code.NOT_A_CA, "rejects chains through it, unless"),
         (alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA), Code.WEAK_SIGNATURE, "rejects the backend, unless"),
     ],
 )

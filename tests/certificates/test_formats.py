@@ -45,14 +45,14 @@ RC2_40 = base64.b64decode(
 )
 
 
-def truststore(encryption: KeySerializationEncryption = SECRET, *aliases: str) -> bytes:
+def make_truststore(encryption: KeySerializationEncryption = SECRET, *aliases: str) -> bytes:
     """Create a Java truststore of the type PKCS12."""
     entries = zip((A, B), aliases or ("a", "b"), strict=True)
     certificates = [pkcs12.PKCS12Certificate(leaf.certificate, alias.encode()) for leaf, alias in entries]
     return pkcs12.serialize_java_truststore(certificates, encryption)
 
 
-def with_key(encryption: KeySerializationEncryption) -> bytes:
+def make_keystore(encryption: KeySerializationEncryption) -> bytes:
     return pkcs12.serialize_key_and_certificates(b"own", A.key, A.certificate, [B.certificate], encryption)
 
 
@@ -68,8 +68,8 @@ def sign(encoding: Encoding) -> bytes:
         sign(Encoding.PEM).replace(b"PKCS7", b"CMS"),
         sign(Encoding.PEM).replace(b"PKCS7", b"CERTIFICATE"),
         A.pem + sign(Encoding.PEM),
-        truststore(NoEncryption()),
-        truststore(),
+        make_truststore(NoEncryption()),
+        make_truststore(),
         keystore([("a", A.der), ("b", B.der)], "secret"),
         keystore([("a", A.der), ("b", B.der)], "secret", jceks=True),
         A.der + B.der,
@@ -85,7 +85,7 @@ def test_every_format_is_recognized_by_its_content(data):
 @pytest.mark.parametrize("digest", [hashes.SHA1(), hashes.SHA256(), hashes.SHA512()], ids=["1", "256", "512"])  # noqa: S303 - old files
 def test_every_variant_of_pkcs12_opens_only_with_its_password(algorithm, digest):
     builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(10).key_cert_algorithm(algorithm)
-    data = truststore(builder.hmac_hash(digest).build("geheim – ключ".encode()))
+    data = make_truststore(builder.hmac_hash(digest).build("geheim – ключ".encode()))
     assert [c.der for c in parse(data, "geheim – ключ").certificates] == DERS
     with pytest.raises(WrongPassword, match="doesn't open the PKCS#12 file"):
         parse(data, "geheim")
@@ -102,11 +102,11 @@ def test_pkcs12_protected_with_rc2_opens():
 
 def test_the_default_password_changeit_is_never_tried():
     with pytest.raises(PasswordNeeded):
-        parse(truststore(BestAvailableEncryption(b"changeit")))
+        parse(make_truststore(BestAvailableEncryption(b"changeit")))
 
 
 def test_an_unencrypted_file_needs_no_password_and_accepts_any():
-    data = truststore(NoEncryption())
+    data = make_truststore(NoEncryption())
     assert parse(data) == parse(data, "anything")
     with pytest.raises(WrongPassword):
         parse(data[:-30] + bytes([data[-30] ^ 1]) + data[-29:], "anything")
@@ -122,7 +122,7 @@ def test_used_and_duplicate_entries_are_listed_by_alias():
         assert [part.fingerprint for part in upload.used] == [c.fingerprint for c in upload.certificates]
         why = "It is a duplicate of an earlier certificate."
         assert upload.ignored == (Ignored("The entry “again”", why), Ignored("The entry 4", why))
-    store = parse(truststore(SECRET, "erste ü", "zweite"), "secret")
+    store = parse(make_truststore(SECRET, "erste ü", "zweite"), "secret")
     assert [part.what for part in store.used] == ["The entry “erste ü”", "The entry “zweite”"]
     assert [part.what for part in parse(sign(Encoding.DER)).used] == ["Certificate 1", "Certificate 2"]
     assert [part.what for part in parse(A.pem + B.pem).used] == ["Block 1", "Block 2"]
@@ -137,8 +137,8 @@ def test_an_alias_is_shown_without_misleading_characters():
 @pytest.mark.parametrize(
     ("data", "where", "remedy"),
     [
-        (with_key(NoEncryption()), "The entry “own” is a private key", "openssl pkcs12 -in FILE -nokeys"),
-        (with_key(SECRET), "The entry “own” is a private key", "openssl pkcs12 -in FILE -nokeys"),
+        (make_keystore(NoEncryption()), "The entry “own” is a private key", "openssl pkcs12 -in FILE -nokeys"),
+        (make_keystore(SECRET), "The entry “own” is a private key", "openssl pkcs12 -in FILE -nokeys"),
         (keystore([("own", A.der)], tag=1), "The entry “own” is a private key", "keytool -exportcert"),
         (keystore([("aes", A.der)], tag=3, jceks=True), "The entry “aes” is a secret key", "keytool -exportcert"),
         (A.der + base64.b64decode(b"".join(A.key_pem.split(b"\n")[1:-2])), "Block 2 of 2 is a private key", "x509"),
@@ -165,7 +165,7 @@ def test_truncated_files_are_reported_as_cut_off():
     for data, name in ((keystore([("a", A.der)])[:-30], "JKS"), (b"\xce\xce\xce\xce", "JCEKS")):
         with pytest.raises(MalformedFile, match=f"The {name} file can't be read: it is cut off"):
             parse(data)
-    for data in (sign(Encoding.DER)[:-9], truststore()[:-9]):
+    for data in (sign(Encoding.DER)[:-9], make_truststore()[:-9]):
         with pytest.raises(MalformedCertificate, match="cut off or damaged"):
             parse(data, "secret")
 

@@ -38,24 +38,24 @@ def issue(request=REQUEST, name="eu-1", now=NOW):
     return x509.load_der_x509_certificate(issue_gateway_certificate(AUTHORITY, request, name, now).der)
 
 
-def pem(builder, key, digest=None):
+def sign_as_pem(builder, key, digest=None):
     algorithm = None if isinstance(key, ed25519.Ed25519PrivateKey) else digest or hashes.SHA256()
     return builder.sign(key, algorithm).public_bytes(Encoding.PEM).decode()
 
 
-def request_for(name="boss"):
+def build_request(name="boss"):
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     return x509.CertificateSigningRequestBuilder().subject_name(subject)
 
 
 def test_only_the_public_key_of_a_request_counts():
     greedy = (
-        request_for(DISCOVERY_NAME)
+        build_request(DISCOVERY_NAME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(DISCOVERY_NAME)]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     )
-    certificate = issue(pem(greedy, MACHINE.key))
+    certificate = issue(sign_as_pem(greedy, MACHINE.key))
     assert certificate.public_key() == MACHINE.key.public_key()
     assert certificate.subject.rfc4514_string() == "CN=eu-1"
     find = certificate.extensions.get_extension_for_class
@@ -92,7 +92,7 @@ def test_a_certificate_does_not_outlive_the_ca():
 )
 def test_other_keys_are_rejected(key):
     with pytest.raises(UnusableRequest, match="another kind of key"):
-        issue(pem(request_for(), key))
+        issue(sign_as_pem(build_request(), key))
 
 
 def test_a_request_that_is_not_signed_with_its_key_is_rejected():
@@ -104,10 +104,10 @@ def test_a_request_that_is_not_signed_with_its_key_is_rejected():
     other_key = bytes(der[:at]) + own + bytes(der[at + 32 :])
     for wrong in (bytes(other_subject), other_key):
         with pytest.raises(UnusableRequest):
-            issue(as_pem(wrong))
+            issue(write_pem(wrong))
 
 
-def as_pem(der):
+def write_pem(der):
     text = encodebytes(der).decode()
     return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
 
@@ -127,7 +127,7 @@ DER = x509.load_pem_x509_csr(REQUEST.encode()).public_bytes(Encoding.DER)
 def test_damaged_requests_are_rejected_and_never_issue_for_another_key(position, replacement):
     request = DER[:position] + replacement + DER[position + len(replacement) :]
     with suppress(UnusableRequest):
-        assert issue(as_pem(request)).public_key() == MACHINE.key.public_key()
+        assert issue(write_pem(request)).public_key() == MACHINE.key.public_key()
 
 
 @given(st.text(max_size=600))

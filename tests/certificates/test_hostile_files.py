@@ -54,7 +54,7 @@ DATA, ENCRYPTED = tlv(6, oid("1.2.840.113549.1.7.1")), tlv(6, oid("1.2.840.11354
 SALT = b"12345678"
 
 
-def rounds(count: int, algorithm: pkcs12.PBES = pkcs12.PBES.PBESv2SHA256AndAES256CBC) -> bytes:
+def make_truststore(count: int, algorithm: pkcs12.PBES = pkcs12.PBES.PBESv2SHA256AndAES256CBC) -> bytes:
     builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(count).key_cert_algorithm(algorithm)
     return pkcs12.serialize_java_truststore(NAMED, builder.hmac_hash(hashes.SHA256()).build(b"secret"))
 
@@ -66,8 +66,8 @@ REAL = [
     pkcs7.serialize_certificates([A.certificate, B.certificate], Encoding.DER),
     pkcs7.serialize_certificates([A.certificate, B.certificate], Encoding.PEM),
     pkcs12.serialize_java_truststore(NAMED, NoEncryption()),
-    rounds(5),
-    rounds(5, pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC),
+    make_truststore(5),
+    make_truststore(5, pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC),
     pkcs12.serialize_key_and_certificates(b"own", A.key, A.certificate, None, BestAvailableEncryption(b"secret")),
     keystore([("a", A.der), ("b", B.der)], "secret"),
     keystore([("a", A.der)], jceks=True),
@@ -143,7 +143,7 @@ def test_a_damaged_key_in_pkcs12_is_refused():
     value = tlv(0x30, tlv(0x30, b"\x30\x85"), tlv(4))
     for arc in (1, 2):
         with pytest.raises(UnusableKey):
-            read_credential(pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, bag(arc, value)))))), None)
+            read_credential(make_pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, make_bag(arc, value)))))), None)
 
 
 @given(st.sampled_from(LISTS), st.data())
@@ -185,7 +185,7 @@ def test_noise_raises_only_certificate_errors(start, noise):
 @pytest.mark.parametrize("place", ["all", "cipher", "mac"])
 def test_iterations_are_refused_before_the_first_one(algorithm, place, hashing):
     honest, huge = b"\2\3\1\1\xd0", b"\2\3\x7f\xff\xff"  # 66,000 and 8,388,607
-    data = rounds(66_000, algorithm)
+    data = make_truststore(66_000, algorithm)
     assert data.count(honest) == 1 or data.count(honest) == 2
     if place == "all":
         data = data.replace(honest, huge)
@@ -200,7 +200,7 @@ def test_iterations_are_refused_before_the_first_one(algorithm, place, hashing):
     assert hashing == []
 
 
-def pfx(*contents: bytes) -> bytes:
+def make_pfx(*contents: bytes) -> bytes:
     """Create a PKCS#12 file without a MAC."""
     safe = tlv(0x30, *contents)
     return tlv(0x30, tlv(2, b"\3"), tlv(0x30, DATA, tlv(0xA0, tlv(4, safe))))
@@ -220,34 +220,34 @@ def encrypt(plain: bytes, iterations: int = 1) -> bytes:
     return tlv(0x30, ENCRYPTED, tlv(0xA0, content))
 
 
-def bag(arc: int, value: bytes) -> bytes:
+def make_bag(arc: int, value: bytes) -> bytes:
     return tlv(0x30, tlv(6, oid(f"1.2.840.113549.1.12.10.1.{arc}")), tlv(0xA0, value))
 
 
-def certificate_bag(der: bytes) -> bytes:
-    return bag(3, tlv(0x30, tlv(6, oid("1.2.840.113549.1.9.22.1")), tlv(0xA0, tlv(4, der))))
+def make_certificate_bag(der: bytes) -> bytes:
+    return make_bag(3, tlv(0x30, tlv(6, oid("1.2.840.113549.1.9.22.1")), tlv(0xA0, tlv(4, der))))
 
 
 def test_a_key_in_an_encrypted_part_is_refused_and_not_decrypted(hashing):
-    shrouded_bag = bag(2, tlv(0x30, b"whatever it asks for"))
-    for inner in (shrouded_bag, bag(6, tlv(0x30, shrouded_bag)), bag(1, b""), bag(5, b"")):
+    shrouded_bag = make_bag(2, tlv(0x30, b"whatever it asks for"))
+    for inner in (shrouded_bag, make_bag(6, tlv(0x30, shrouded_bag)), make_bag(1, b""), make_bag(5, b"")):
         with pytest.raises(PrivateKeyRefused, match=r"The entry 2 is a (private|secret) key"):
-            parse(pfx(encrypt(tlv(0x30, certificate_bag(A.der), inner))), "secret")
+            parse(make_pfx(encrypt(tlv(0x30, make_certificate_bag(A.der), inner))), "secret")
     assert hashing == [1] * 4
 
 
 def test_all_iterations_of_a_file_together_are_bounded(hashing):
-    part = encrypt(tlv(0x30, certificate_bag(A.der)), QUICK_ITERATIONS)
-    file = pfx(part)
+    part = encrypt(tlv(0x30, make_certificate_bag(A.der)), QUICK_ITERATIONS)
+    file = make_pfx(part)
     in_pem = b"-----BEGIN PKCS12-----\n" + base64.encodebytes(file) + b"-----END PKCS12-----\n"
-    for many in (pfx(*[part] * 8), file * 8, in_pem * 8):
+    for many in (make_pfx(*[part] * 8), file * 8, in_pem * 8):
         hashing.clear()
         with pytest.raises(TooManyIterations):
             parse(many, "secret")
         assert sum(hashing) <= QUICK_ALL_ITERATIONS
-    assert parse(pfx(part), "secret").certificates[0].der == A.der
+    assert parse(make_pfx(part), "secret").certificates[0].der == A.der
     with pytest.raises(TooComplex, match="more than 8 encrypted parts"):
-        parse(pfx(*[encrypt(b"0")] * 9), "secret")
+        parse(make_pfx(*[encrypt(b"0")] * 9), "secret")
 
 
 def nest(times: int) -> bytes:
@@ -264,7 +264,7 @@ HOSTILE = {
     "many": b"\x30\0" * 500_000,
     "deep": nest(30_000),
     "pkcs7": tlv(0x30, tlv(6, oid("1.2.840.113549.1.7.2")), tlv(0xA0, CERTIFICATE_LIST)),
-    "bags": pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, bag(4, b"") * 20_000))))),
+    "bags": make_pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, make_bag(4, b"") * 20_000))))),
     "keystore": b"\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + bytes(1_000_000),
     "dashes": b"-" * MAX_BYTES,
     "begin": b"-- BEGIN " * 110_000,

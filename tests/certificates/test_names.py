@@ -23,7 +23,7 @@ attributes = st.builds(
 )
 
 
-def attribute(tag: int, content: bytes, kind: str = COMMON_NAME) -> bytes:
+def make_attribute(tag: int, content: bytes, kind: str = COMMON_NAME) -> bytes:
     return tlv(0x30, tlv(0x06, oid(kind)), tlv(tag, content))
 
 
@@ -41,7 +41,7 @@ def test_a_name_is_formatted_as_by_cryptography(attributes):
 
 
 def test_attributes_of_one_rdn_are_joined_by_plus_signs():
-    assert name_of(*read(name(attribute(0x0C, b"a"), attribute(0x0C, b"b", "2.5.4.10")))) == "CN=a+O=b"
+    assert name_of(*read(name(make_attribute(0x0C, b"a"), make_attribute(0x0C, b"b", "2.5.4.10")))) == "CN=a+O=b"
 
 
 UNUSUAL = [  # tag and content of a value, and the expected text
@@ -59,22 +59,22 @@ UNUSUAL = [  # tag and content of a value, and the expected text
 
 @pytest.mark.parametrize(("tag", "content", "text"), UNUSUAL)
 def test_values_that_cryptography_cannot_read_are_shown(tag, content, text):
-    assert name_of(*read(name(attribute(tag, content)))) == text
+    assert name_of(*read(name(make_attribute(tag, content)))) == text
     assert (NOT_TEXT in text) == (tag in (0x02, 0x03, 0x05))
 
 
 DAMAGED = [
-    name(attribute(0x0C, b"\xff")),
-    name(attribute(0x0C, b"\xed\xa0\x80")),
-    name(attribute(0x1E, b"abc")),
-    name(attribute(0x1E, b"\xd8\0\xdc\0")),
-    name(attribute(0x1C, b"\0\x11\0\0")),
-    name(attribute(0x03, b"")),
-    name(attribute(0x02, b"")),
+    name(make_attribute(0x0C, b"\xff")),
+    name(make_attribute(0x0C, b"\xed\xa0\x80")),
+    name(make_attribute(0x1E, b"abc")),
+    name(make_attribute(0x1E, b"\xd8\0\xdc\0")),
+    name(make_attribute(0x1C, b"\0\x11\0\0")),
+    name(make_attribute(0x03, b"")),
+    name(make_attribute(0x02, b"")),
     name(),
     name(tlv(0x30, tlv(0x06, b"\x80\1"), tlv(0x0C, b"a"))),
     name(tlv(0x30, tlv(0x06, oid(COMMON_NAME)), tlv(0x0C, b"a"), tlv(0x0C, b"b"))),
-    tlv(0x30, tlv(0x30, attribute(0x0C, b"a"))),
+    tlv(0x30, tlv(0x30, make_attribute(0x0C, b"a"))),
 ]
 
 

@@ -21,7 +21,7 @@ BY_THE_FILE = {
 } | {name for name, kind in REJECTED.items() if kind().description == "itself"}
 
 
-def codes(kind: Kind) -> list[str]:
+def list_codes(kind: Kind) -> list[str]:
     upload = parse(kind.file, kind.password or None)
     reasons = reasons_to_reject(upload.certificates, [reference_identifier(kind.host)], datetime.now(UTC))
     return [finding.code.value for finding in reasons]
@@ -29,12 +29,12 @@ def codes(kind: Kind) -> list[str]:
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_files_whose_backend_gateways_accept_are_not_rejected(name):
-    assert codes(ACCEPTED[name]()) == []
+    assert list_codes(ACCEPTED[name]()) == []
 
 
 @pytest.mark.parametrize("name", sorted(BY_THE_FILE))
 def test_files_whose_backend_gateways_reject_are_rejected(name):
-    assert codes(REJECTED[name]()) != []
+    assert list_codes(REJECTED[name]()) != []
 
 
 # A CA that signs for others need not name the host; a server's own certificate that calls itself a CA must.
@@ -51,17 +51,17 @@ CERTIFICATES = {
 @pytest.mark.parametrize("name", CERTIFICATES)
 def test_the_reason_is_a_finding(name):
     certificate, reasons = CERTIFICATES[name]
-    assert codes(Kind(certificate, certificate.pem)) == reasons
+    assert list_codes(Kind(certificate, certificate.pem)) == reasons
 
 
 def test_a_chain_is_judged_by_the_backends_own_certificate_and_its_issuers():
     good, bad = issue(HOST, by=ROOT), issue("other.test", by=ROOT)
-    assert codes(Kind(good, good.pem + ROOT.pem)) == []
-    assert codes(Kind(bad, bad.pem + ROOT.pem)) == ["name-mismatch"]
-    assert codes(Kind(good, bad.pem + good.pem + ROOT.pem)) == []
+    assert list_codes(Kind(good, good.pem + ROOT.pem)) == []
+    assert list_codes(Kind(bad, bad.pem + ROOT.pem)) == ["name-mismatch"]
+    assert list_codes(Kind(good, bad.pem + good.pem + ROOT.pem)) == []
     old = issue(ca=True, common_name="old", start=-9 * DAY, end=-DAY)
     below = issue(HOST, by=old)
-    assert codes(Kind(below, below.pem + old.pem)) == ["expired"]
+    assert list_codes(Kind(below, below.pem + old.pem)) == ["expired"]
 
 
 def test_without_a_required_name_names_are_not_examined():

@@ -59,12 +59,12 @@ def edit(file, *changes):
     file.write_text(text)
 
 
-def file_of(target):
+def name_file(target):
     """Return the file that an export to *target* reports."""
     return target if target.suffix else target / "holdfast.yaml"
 
 
-def steps(command, file, *arguments):
+def list_steps(command, file, *arguments):
     """Return the changes that diff shows, in short."""
     result = command("diff", "-f", file, *arguments, "--json")
     assert result.code == (5 if result.json["count"] else 0), result
@@ -78,14 +78,14 @@ def test_apply_changes_nothing_the_second_time(command, file):
         "change trust https://127.0.0.1:8443",
         "move api Pizza:1.0",
     ]
-    assert steps(command, file) == expected
+    assert list_steps(command, file) == expected
     result = command.process("apply", "-f", str(file), "--yes")
     assert (result.code, result.errors) == (0, "")
     assert [line for line in result.output.splitlines() if line[0] in "+~-"] == [
         f"{'+' if step.startswith('create') else '~'} {step}" for step in expected
     ]
     assert result.output.endswith("Applied 4 changes.\n")
-    assert steps(command, file) == []
+    assert list_steps(command, file) == []
     assert command.run("apply", "-f", file).output == "No changes.\n"
     assert command.run("api", "show", "Pizza", "--json").json["description"] == "What is on the menu:\nall of it"
 
@@ -121,7 +121,7 @@ def test_equivalent_values_in_other_order_or_case_are_not_a_difference(command, 
         ("context: /pizza", "context: pizza/"),
         ("endpoint: https://127.0.0.1:8443", "endpoint: HTTPS://127.0.0.1:8443/other"),
     )
-    assert steps(command, file) == []
+    assert list_steps(command, file) == []
 
 
 def test_apply_changes_nothing_without_confirmation(command, file):
@@ -156,14 +156,14 @@ def test_apply_waits_until_gateways_enforce_the_changes(command, file):
 def test_a_changed_endpoint_is_trusted_right_away(command, file):
     command.run("apply", "-f", file, "--yes")
     edit(file, ("8443", "9443"))
-    assert steps(command, file) == [
+    assert list_steps(command, file) == [
         "change api Pizza:1.0",
         "change certificate pizza",
         "change trust https://127.0.0.1:9443",
     ]
     command.run("apply", "-f", file, "--yes")
     assert command.run("certificate", "show", "pizza", "--json").json["endpoint"] == "https://127.0.0.1:9443"
-    assert steps(command, file) == []
+    assert list_steps(command, file) == []
 
 
 def test_apply_takes_the_shortest_path_through_the_lifecycle(command, file):
@@ -181,7 +181,7 @@ def test_a_state_in_no_file_stays(command, file):
     command.run("apply", "-f", file, "--yes")
     edit(file, ("    state: published\n", ""))
     command.run("api", "demote", "Pizza")
-    assert steps(command, file) == []
+    assert list_steps(command, file) == []
 
 
 def test_a_context_cannot_be_changed(command, file):
@@ -195,12 +195,12 @@ def test_only_prune_deletes_objects_that_are_in_no_file(command, file):
     command.run("apply", "-f", file, "--yes")
     command.run("api", "create", "Old", "/old", "1")
     command.run("certificate", "add", "old", "https://127.0.0.1:8443", "-", stdin=issue("old.example").pem)
-    assert steps(command, file) == []
-    assert steps(command, file, "--prune") == ["delete api Old:1", "delete certificate old"]
+    assert list_steps(command, file) == []
+    assert list_steps(command, file, "--prune") == ["delete api Old:1", "delete certificate old"]
     message = command.fail("apply", "-f", file, "--prune", stdin="n\n")
     assert "Apply 2 changes, including 2 deletions? [y/N]" in message
     command.run("apply", "-f", file, "--prune", "--yes")
-    assert steps(command, file, "--prune") == []
+    assert list_steps(command, file, "--prune") == []
     assert command.run("api", "list", "--json").json["count"] == 1
 
 
@@ -220,21 +220,21 @@ def test_apply_reports_certificates_that_become_unused(command, file):
 def test_prune_ignores_kinds_that_no_file_lists(command, file, tmp_path):
     command.run("apply", "-f", file, "--yes")
     (tmp_path / "empty.yaml").write_text("holdfast: 1\n")
-    assert steps(command, tmp_path / "empty.yaml", "--prune") == []
+    assert list_steps(command, tmp_path / "empty.yaml", "--prune") == []
     (tmp_path / "empty.yaml").write_text("holdfast: 1\ncertificates: []\n")
-    assert steps(command, tmp_path / "empty.yaml", "--prune") == ["delete certificate pizza"]
+    assert list_steps(command, tmp_path / "empty.yaml", "--prune") == ["delete certificate pizza"]
 
 
 def test_an_api_can_be_renamed_by_pruning_the_old_one(command, file):
     command.run("apply", "-f", file, "--yes")
     edit(file, ("name: Pizza", "name: Pizzeria"))
-    assert steps(command, file, "--prune") == [
+    assert list_steps(command, file, "--prune") == [
         "delete api Pizza:1.0",
         "create api Pizzeria:1.0",
         "move api Pizzeria:1.0",
     ]
     command.run("apply", "-f", file, "--prune", "--yes")
-    assert steps(command, file, "--prune") == []
+    assert list_steps(command, file, "--prune") == []
 
 
 @pytest.mark.parametrize("target", ["-", "out", "out.yaml"])
@@ -275,14 +275,14 @@ def file_with_crls(file, folder):
 
 def test_crls_come_from_files_and_stay_if_omitted(command, file_with_crls, folder):
     command.run("apply", "-f", file_with_crls, "--yes")
-    assert steps(command, file_with_crls) == []
+    assert list_steps(command, file_with_crls) == []
     edit(file_with_crls, ("    crlFile: crls.pem\n", ""))
-    assert steps(command, file_with_crls) == []
+    assert list_steps(command, file_with_crls) == []
     edit(file_with_crls, ("tlsMinimum: 1.3\n", "tlsMinimum: 1.3\n    crlFile: crls.pem\n"))
     (folder / "crls.pem").write_bytes(revoke(issue(ca=True, common_name="One")))
-    assert steps(command, file_with_crls) == ["change trust https://127.0.0.1:8443"]
+    assert list_steps(command, file_with_crls) == ["change trust https://127.0.0.1:8443"]
     edit(file_with_crls, ("crlFile: crls.pem", "crls: ''"))
-    assert steps(command, file_with_crls) == ["change trust https://127.0.0.1:8443"]
+    assert list_steps(command, file_with_crls) == ["change trust https://127.0.0.1:8443"]
 
 
 def test_an_empty_organization_is_exported_to_a_folder(command, tmp_path):
@@ -294,8 +294,8 @@ def test_an_empty_organization_is_exported_to_a_folder(command, tmp_path):
 def test_exported_crls_recreate_the_same_trust_elsewhere(command, file_with_crls, folder, tmp_path, target):
     command.run("apply", "-f", file_with_crls, "--yes")
     before = command.run("trust", "show", "https://127.0.0.1:8443", "--json").json
-    assert command.run("export", "-o", tmp_path / target).errors == f"Wrote {file_of(tmp_path / target)}.\n"
-    assert steps(command, tmp_path / target) == []
+    assert command.run("export", "-o", tmp_path / target).errors == f"Wrote {name_file(tmp_path / target)}.\n"
+    assert list_steps(command, tmp_path / target) == []
     command.run("trust", "set", "https://127.0.0.1:8443", "--crls", "none", "--tls-minimum", "1.2")
     command.run("apply", "-f", tmp_path / target, "--yes")
     after = command.run("trust", "show", "https://127.0.0.1:8443", "--json").json
@@ -312,7 +312,7 @@ def test_an_export_without_crls_removes_crls_elsewhere(command, file, folder, tm
     command.run("export", "-o", tmp_path / "out")
     (folder / "crls.pem").write_bytes(revoke(issue(ca=True)))
     command.run("trust", "set", "https://127.0.0.1:8443", "--crls", folder / "crls.pem")
-    assert steps(command, tmp_path / "out") == ["change trust https://127.0.0.1:8443"]
+    assert list_steps(command, tmp_path / "out") == ["change trust https://127.0.0.1:8443"]
     command.run("apply", "-f", tmp_path / "out", "--yes")
     assert command.run("trust", "show", "https://127.0.0.1:8443", "--json").json["crls"] == []
 
@@ -380,4 +380,4 @@ def test_trust_settings_that_an_api_left_are_shown_and_changed(command, file):
     output = command.run("apply", "-f", file, "--yes").output
     assert "~ change trust https://127.0.0.1:8443\n    names: left.example -> nothing\n" in output
     assert command.run("trust", "show", "https://127.0.0.1:8443", "--json").json["names"] == []
-    assert steps(command, file) == []
+    assert list_steps(command, file) == []

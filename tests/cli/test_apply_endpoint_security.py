@@ -14,7 +14,7 @@ def write(file, security):
     return ("-f", str(file))
 
 
-def security(command):
+def read_security(command):
     api = command.run("api", "show", "Pizza", "--json").json
     return api["endpointConfig"].get("endpoint_security", {}).get("production")
 
@@ -28,14 +28,14 @@ def test_files_set_keep_rotate_and_export_it_and_secrets_come_by_reference(comma
     assert "basic: shop, secretVersion: 1" in output
     assert SECRET not in output
     members = {"enabled": True, "type": "BASIC", "username": "shop", "password": "", "secretVersion": "1"}
-    assert security(command) == members
+    assert read_security(command) == members
     command.run("diff", *files)  # nothing differs
 
     # Without the secret, everything else can be compared and changed.
     without_secret = {"type": "basic", "username": "shop", "secretVariable": "UNSET", "secretVersion": "1"}
     command.run("diff", *write(file, without_secret))
     command.run("apply", *write(file, without_secret | {"username": "other"}), "--yes")
-    assert security(command) == members | {"username": "other"}
+    assert read_security(command) == members | {"username": "other"}
     assert "Set secretFile or secretVariable" in command.fail(
         "diff", *write(file, without_secret | {"secretVersion": "2"})
     )
@@ -58,13 +58,13 @@ def test_files_set_keep_rotate_and_export_it_and_secrets_come_by_reference(comma
     output = command.run("apply", *write(file, with_password), "--yes", "--var", f"KEY={SECRET}").output
     assert "oauth: shop at https://login.test/token for till (scope=read)" in output
     assert SECRET not in output
-    assert security(command)["grantType"] == "PASSWORD"
+    assert read_security(command)["grantType"] == "PASSWORD"
     assert yaml.safe_load(command.run("export").output)["apis"][0]["productionSecurity"] == user
     command.run("diff", *write(file, user))
     output = command.fail("diff", *write(file, token | {"passwordVariable": "KEY"}), "--var", f"KEY={SECRET}")
     assert "only for grantType: password" in output
     command.run("apply", *write(file, {"type": "none"}), "--yes")
-    assert security(command) is None
+    assert read_security(command) is None
 
 
 def test_mistakes_name_the_field_and_never_the_secret(command, tmp_path):

@@ -12,7 +12,7 @@ apis:
 """
 
 
-def settings(command, environment="production"):
+def read_settings(command, environment="production"):
     api = command.run("api", "show", "Pizza", "--json").json
     return api["endpointConfig"][f"{environment}_endpoints"].get("config")
 
@@ -22,9 +22,9 @@ def test_the_command_changes_only_settings_with_an_option(command):
     output = command.run("endpoint", "set", "Pizza", "--protocol", "http1", "--no-rewrite-responses").output
     assert output == "Changed the production endpoint of Pizza 1.\n"
     command.run("endpoint", "set", "Pizza", "--connection-per-caller")
-    assert settings(command) == {"protocol": "http1", "connectionPerCaller": True, "rewriteResponses": False}
+    assert read_settings(command) == {"protocol": "http1", "connectionPerCaller": True, "rewriteResponses": False}
     command.run("endpoint", "set", "Pizza", "--protocol", "auto", "--rewrite-responses")
-    assert settings(command) == {"connectionPerCaller": True}
+    assert read_settings(command) == {"connectionPerCaller": True}
     assert "requires HTTP/1.1" in command.fail("endpoint", "set", "Pizza", "--protocol", "http2")
     assert "no sandbox endpoint" in command.fail(
         "endpoint", "set", "Pizza", "--environment", "sandbox", "--protocol", "auto"
@@ -45,10 +45,10 @@ def test_the_command_sets_and_resets_timeouts_retries_and_limits(command):
     )
     command.run("endpoint", "set", "Pizza", *options, "--suspend-ms", "5000", "--suspend-after", "3")
     expected = {"actionDuration": 90000, "retries": 0, "retryStatusCodes": [502, 503]}
-    assert settings(command) == expected | {"suspendDuration": 5000, "retryTimeOut": 3}
+    assert read_settings(command) == expected | {"suspendDuration": 5000, "retryTimeOut": 3}
     assert "suspendMs: 5000\n" in command.run("api", "show", "Pizza").output
     command.run("endpoint", "set", "Pizza", "--default", "suspendMs", "--default", "suspendAfter")
-    assert settings(command) == expected
+    assert read_settings(command) == expected
     assert "1 to 86,400,000" in command.fail("endpoint", "set", "Pizza", "--idle-timeout-ms", "-1")
     assert "no setting 'speed'" in command.fail("endpoint", "set", "Pizza", "--default", "speed", code=2)
 
@@ -57,16 +57,16 @@ def test_files_set_and_export_connection_settings_and_keep_omitted_ones(command,
     file = tmp_path / "holdfast.yaml"
     file.write_text(FILE)
     command.run("apply", "-f", str(file), "--yes")
-    assert settings(command) == {"protocol": "http2", "rewriteResponses": False}
+    assert read_settings(command) == {"protocol": "http2", "rewriteResponses": False}
     assert command.run("diff", "-f", str(file)).code == 0
     (api,) = yaml.safe_load(command.run("export").output)["apis"]
     assert api["productionConnection"] == {"protocol": "http2", "rewriteResponses": False}
     file.write_text(FILE.replace("http2, rewriteResponses: false", "http1"))
     command.run("apply", "-f", str(file), "--yes")
-    assert settings(command) == {"protocol": "http1"}
+    assert read_settings(command) == {"protocol": "http1"}
     file.write_text(FILE.replace(",\n   productionConnection: {protocol: http2, rewriteResponses: false}", ""))
     command.run("apply", "-f", str(file), "--yes")
-    assert settings(command) == {"protocol": "http1"}
+    assert read_settings(command) == {"protocol": "http1"}
 
 
 def test_files_name_settings_by_their_meaning_and_units(command, tmp_path):
@@ -83,8 +83,8 @@ def test_files_name_settings_by_their_meaning_and_units(command, tmp_path):
     )
     file.write_text(text)
     command.run("apply", "-f", str(file), "--yes")
-    assert settings(command)["actionDuration"] == 90000
-    assert settings(command)["suspendDuration"] == 5000
+    assert read_settings(command)["actionDuration"] == 90000
+    assert read_settings(command)["suspendDuration"] == 5000
     assert command.run("diff", "-f", str(file)).code == 0
     (api,) = yaml.safe_load(command.run("export").output)["apis"]
     assert api["productionConnection"] == connection

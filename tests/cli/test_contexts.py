@@ -22,7 +22,7 @@ LATER = datetime.now(UTC) + timedelta(days=30)
 BODY = {"scopes": [], "list": [], "expiresTime": LATER.isoformat(), "name": "holdfast login, here", "roles": []}
 
 
-def body(text="hfp_new", **more):
+def write_body(text="hfp_new", **more):
     return json.dumps(BODY | {"token": text, "organization": "default"} | more).encode()
 
 
@@ -44,7 +44,7 @@ def list_revoked_tokens(*servers):
 
 @pytest.fixture
 def servers():
-    with answering(body=body("hfp_a")) as first, answering(body=body("hfp_b")) as second:
+    with answering(body=write_body("hfp_a")) as first, answering(body=write_body("hfp_b")) as second:
         yield first, second
 
 
@@ -112,11 +112,11 @@ def test_logout_ends_one_context_and_lists_the_others(user, servers):
 
 
 def test_a_new_login_revokes_only_the_token_of_its_context(user, servers):
-    servers[0].body = body("hfp_second")
+    servers[0].body = write_body("hfp_second")
     sign_in(user, servers[0])  # the context that is for this publisher already
     assert list_revoked_tokens(*servers) == ["Bearer hfp_a"]
     assert [context["name"] for context in user.run("context", "list", "--json").json["list"]] == ["a", "b"]
-    servers[0].body = body("hfp_other")
+    servers[0].body = write_body("hfp_other")
     sign_in(user, servers[0], "--context", "c")  # another user of the same publisher, for instance
     assert list_revoked_tokens(*servers) == ["Bearer hfp_a"]
     message = user.fail("login", servers[1].url, "--context", "a", "--token-stdin", code=2, stdin="x\n")
@@ -141,7 +141,7 @@ def test_a_login_lists_other_exposed_tokens(user, servers):
 
 @pytest.mark.parametrize(("name", "ends"), [("holdfast login, here", True), ("mine", False)])
 def test_a_file_from_before_contexts_is_read_and_its_token_revoked_if_login_created_it(guest, servers, name, ends):
-    servers[0].body = body(name=name)
+    servers[0].body = write_body(name=name)
     file = credentials_file(guest.environment)
     file.parent.mkdir(parents=True)
     file.touch(mode=0o600)

@@ -19,7 +19,7 @@ PRESENTED = {
 }
 
 
-def verdict(**verdict):
+def make_verdict(**verdict):
     return {
         "endpoint": ENDPOINT,
         "address": "192.0.2.1",
@@ -42,8 +42,10 @@ def verdict(**verdict):
     }
 
 
-REFUSED = verdict(code="unknown_issuer", message="Its issuer is unknown.", remedy="Import it.", reason="unable to get")
-ACCEPTED = verdict(accepted=True, message="A gateway calls this backend.")
+REFUSED = make_verdict(
+    code="unknown_issuer", message="Its issuer is unknown.", remedy="Import it.", reason="unable to get"
+)
+ACCEPTED = make_verdict(accepted=True, message="A gateway calls this backend.")
 
 
 @pytest.fixture
@@ -77,7 +79,9 @@ def test_an_accepted_backend_exits_with_0(look_with):
 
 
 def test_a_test_without_a_gateway_is_not_a_rejection(look_with):
-    result, _ = look_with(verdict(code=None, answeredBy="none", message="No gateway answered.", remedy="Try again."))
+    result, _ = look_with(
+        make_verdict(code=None, answeredBy="none", message="No gateway answered.", remedy="Try again.")
+    )
     assert (result.code, result.output.splitlines()[0]) == (1, "Unknown: No gateway answered. Try again.")
 
 
@@ -104,7 +108,7 @@ def test_json_has_the_whole_response(look_with, answer, code):
     assert (result.code, result.json) == (code, answer)
 
 
-def parts_of(request):
+def parse_parts(request):
     form = message_from_bytes(f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode() + request.body)
     return {part.get_param("name", header="content-disposition"): part for part in form.walk()}
 
@@ -113,7 +117,7 @@ def test_the_endpoint_and_a_certificate_are_sent_as_a_form(look_with, tmp_path):
     leaf = issue("backend.example")
     (tmp_path / "backend.der").write_bytes(leaf.der)
     _, request = look_with(ACCEPTED, "--certificate", tmp_path / "backend.der")
-    parts = parts_of(request)
+    parts = parse_parts(request)
     assert parts["endpoint"].get_payload(decode=True) == ENDPOINT.encode()
     assert parts["endpoint"].get_filename() is None
     assert parts["certificate"].get_filename()
@@ -126,14 +130,14 @@ def test_a_truststore_is_opened_with_the_password_on_standard_input(look_with, t
     options = ("--certificate", tmp_path / "trust.p12", "--password-stdin")
     result, request = look_with(ACCEPTED, *options, stdin="secret\n")
     assert result.code == 0
-    assert parts_of(request)["certificate"].get_payload(decode=True) == leaf.pem
+    assert parse_parts(request)["certificate"].get_payload(decode=True) == leaf.pem
 
 
 @pytest.mark.parametrize(("options", "keeps"), [((), b"false"), (("--keep-previous",), b"true")])
 def test_a_certificate_is_tested_as_a_replacement(look_with, tmp_path, options, keeps):
     (tmp_path / "new.pem").write_bytes(issue("backend.example").pem)
     _, request = look_with(ACCEPTED, "--certificate", tmp_path / "new.pem", "--replaces", "pizza", *options)
-    parts = parts_of(request)
+    parts = parse_parts(request)
     assert [parts[name].get_payload(decode=True) for name in ("alias", "keepPrevious")] == [b"pizza", keeps]
 
 

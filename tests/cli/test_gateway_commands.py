@@ -19,7 +19,7 @@ def name(command):
     command("gateway", "revoke", name, "--yes")
 
 
-def line_of(command, name):
+def read_line(command, name):
     return [line.split() for line in command.run("gateway", "list").output.splitlines() if name in line]
 
 
@@ -29,7 +29,7 @@ def test_a_gateway_is_enrolled_listed_shown_and_revoked(command, holdfast, name)
     *words, token = result.output.split()
     assert words == ["holdfast", "gateway", "join", holdfast.publisher_url]
     assert read_token(token).pins == ()  # this publisher serves http
-    assert line_of(command, name) == [[name, "Default", "waiting", "to", "join"]]
+    assert read_line(command, name) == [[name, "Default", "waiting", "to", "join"]]
 
     body = {"token": token, "csr": Machine().request()}
     assert holdfast.rest.post("/gateways/join", json=body).status_code == 200
@@ -51,7 +51,7 @@ def test_a_gateway_is_enrolled_listed_shown_and_revoked(command, holdfast, name)
     result = command.run("gateway", "revoke", name, "--yes")
     assert result.output == f"Revoked gateway {name}.\n"
     assert "`holdfast gateway stop` there" in result.errors
-    assert line_of(command, name) == []
+    assert read_line(command, name) == []
     assert f"No gateway '{name}' exists" in command.fail("gateway", "show", name)
 
 

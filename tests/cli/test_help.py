@@ -29,16 +29,16 @@ finally:
 """
 
 
-def below(group, above=()):
+def list_commands(group, above=()):
     """Return all commands of a group, as lists of words."""
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
-            yield from below(command, (*above, name))
+            yield from list_commands(command, (*above, name))
         else:
             yield (*above, name)
 
 
-EVERY_COMMAND = list(below(typer.main.get_command(app)))
+EVERY_COMMAND = list(list_commands(typer.main.get_command(app)))
 GROUPS = [name for name, source in COMMANDS.items() if source.is_group]
 
 

@@ -185,7 +185,7 @@ def test_numbers_are_read_as_written():
     assert [is_null(scalar) for scalar in scalars.values()] == [False, False, False, False, True]
 
 
-def line_of_refusal(data: bytes) -> int | None:
+def refuse(data: bytes) -> int | None:
     try:
         read_nodes(data, BOUNDS)
     except Unreadable as error:
@@ -196,7 +196,7 @@ def line_of_refusal(data: bytes) -> int | None:
 @given(st.binary(max_size=200) | st.text("[]{}:-&*!|>'\"%@# \n\tab", max_size=80).map(str.encode))
 def test_any_content_is_either_read_or_rejected_with_a_line(data):
     lines = range(1, data.count(b"\n") + data.count(b"\r") + 3)
-    assert line_of_refusal(data) in {None, *lines}
+    assert refuse(data) in {None, *lines}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))

@@ -38,7 +38,7 @@ def apply(command, file, *arguments):
     assert command("diff", "-f", file, *arguments).code == 0
 
 
-def objects(command):
+def list_objects(command):
     apis = command.run("api", "list", "--json").json["list"]
     certificates = command.run("certificate", "list", "--json").json["list"]
     return sorted(api["name"] for api in apis), sorted(entry["alias"] for entry in certificates)
@@ -48,13 +48,13 @@ def test_two_pipelines_with_prune_keep_each_others_objects(command, team):
     apply(command, team("a"), "--prune")
     apply(command, team("b"), "--prune")
     command.run("api", "create", "by-hand", "/by-hand", "1")
-    assert objects(command) == (["a", "b", "by-hand"], ["a", "b"])
+    assert list_objects(command) == (["a", "b", "by-hand"], ["a", "b"])
     apply(command, team("a"), "--prune")
     apply(command, team("a", apis=False), "--prune")
-    assert objects(command) == (["b", "by-hand"], ["b"])
+    assert list_objects(command) == (["b", "by-hand"], ["b"])
     without_label = team("c", label=False)
     apply(command, without_label, "--prune")
-    assert objects(command) == (["b", "c"], ["b", "c"])
+    assert list_objects(command) == (["b", "c"], ["b", "c"])
 
 
 def test_objects_of_other_files_are_not_changed(command, team):

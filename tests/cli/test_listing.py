@@ -40,15 +40,15 @@ def test_text_from_the_publisher_stays_text_in_yaml(command):
     assert (api["version"], api["description"]) == ("1.10", "a: [b]\n- no")
 
 
-def leaves(context):
+def list_leaves(context):
     for name, leaf_command in getattr(context.command, "commands", {}).items():
         inner = typer.Context(leaf_command, info_name=name, parent=context)
-        yield from leaves(inner) if hasattr(leaf_command, "commands") else [(inner.command_path, leaf_command)]
+        yield from list_leaves(inner) if hasattr(leaf_command, "commands") else [(inner.command_path, leaf_command)]
 
 
 def test_every_list_has_the_option_for_its_form():
     root = typer.Context(typer.main.get_command(app), info_name="holdfast")
-    options = {path: {o for p in leaf_command.params for o in p.opts} for path, leaf_command in leaves(root)}
+    options = {path: {o for p in leaf_command.params for o in p.opts} for path, leaf_command in list_leaves(root)}
     lists = {
         path for path in options if path.endswith((" list", "silences", "exceptions", "sent", " status", "history"))
     }

@@ -44,7 +44,7 @@ def declare(tmp_path):
     return read
 
 
-def existing(*apis, aliases=(), origins=()):
+def make_state(*apis, aliases=(), origins=()):
     current = CurrentState()
     for name, state, production in apis:
         current.apis[name, "1"] = ExistingApi(f"id of {name}", name, f"/{name}", "1", state, "", production)
@@ -54,44 +54,44 @@ def existing(*apis, aliases=(), origins=()):
     return current
 
 
-def in_short(steps):
+def shorten(steps):
     return [f"{step.action} {step.name}" for step in steps.steps]
 
 
 def test_trust_comes_before_publishing_and_deleting_comes_last(declare):
     steps = plan(
         declare([("a", "published", NEW)], [("new", NEW)]),
-        existing(("b", "PUBLISHED", OLD), aliases=[("old", OLD)], origins=[OLD]),
+        make_state(("b", "PUBLISHED", OLD), aliases=[("old", OLD)], origins=[OLD]),
         NOW,
         prune=True,
     )
-    assert in_short(steps) == ["create a:1", "create new", "move a:1", "delete b:1", "delete old"]
+    assert shorten(steps) == ["create a:1", "create new", "move a:1", "delete b:1", "delete old"]
 
 
 def test_the_trust_of_a_changed_endpoint_follows_directly(declare):
     apis = [("a", "published", NEW), ("b", "published", THIRD)]
     steps = plan(
         declare(apis, [("new", NEW), ("third", THIRD), ("old", OLD)]),
-        existing(("a", "PUBLISHED", OLD), ("b", "PUBLISHED", OLD), origins=[OLD]),
+        make_state(("a", "PUBLISHED", OLD), ("b", "PUBLISHED", OLD), origins=[OLD]),
         NOW,
         prune=False,
     )
-    assert in_short(steps) == ["create old", "change a:1", "create new", "change b:1", "create third"]
+    assert shorten(steps) == ["create old", "change a:1", "create new", "change b:1", "create third"]
 
 
 def test_the_trust_of_an_existing_origin_comes_before_an_endpoint_changes_to_it(declare):
     steps = plan(
         declare([("a", "published", NEW)], [("new", NEW)]),
-        existing(("a", "PUBLISHED", OLD), origins=[OLD, NEW]),
+        make_state(("a", "PUBLISHED", OLD), origins=[OLD, NEW]),
         NOW,
         prune=False,
     )
-    assert in_short(steps) == ["create new", "change a:1"]
+    assert shorten(steps) == ["create new", "change a:1"]
 
 
 @pytest.mark.parametrize(("start", "end"), [*permutations(State, 2)])
 def test_every_state_is_reachable_except_from_the_last(declare, start, end):
-    before, after = existing(("a", start, OLD)), declare([("a", end.lower(), OLD)])
+    before, after = make_state(("a", start, OLD)), declare([("a", end.lower(), OLD)])
     if start == "RETIRED":
         with pytest.raises(Exception, match="can't become"):
             plan(after, before, NOW, prune=False)
@@ -121,7 +121,7 @@ def refusals(tmp_path):
     return refusals
 
 
-def apis(*values):
+def write_apis(*values):
     """Write APIs, given as (name, context, version), one per line."""
     return "apis:\n" + "\n".join(f"- {{name: {n}, context: {c}, version: {v}}}" for n, c, v in values)
 
@@ -140,28 +140,28 @@ def apis(*values):
     ],
 )
 def test_names_and_contexts_that_the_publisher_would_reject_are_detected(refusals, rows, there, message):
-    lines = refusals(apis(*rows), *there)
+    lines = refusals(write_apis(*rows), *there)
     assert len(lines) == (1 if message else 0)
     assert message in "".join(lines)
 
 
 def test_the_context_of_a_pruned_api_is_free(refusals):
-    assert refusals(apis(("b", "/a", 1)), ("a", "/a", "1"), prune=True) == []
+    assert refusals(write_apis(("b", "/a", 1)), ("a", "/a", "1"), prune=True) == []
 
 
 @pytest.mark.parametrize("settings", ["", ", tlsMinimum: 1.3"])
 @pytest.mark.parametrize("context", ["/a", "/b"])  # deleted first because it is in the way, or pruned last
 def test_trust_for_an_endpoint_of_a_pruned_api_is_rejected(refusals, settings, context):
-    text = apis(("b", context, 1)) + f"\ntrust:\n- {{endpoint: '{OLD}'{settings}}}\n"
+    text = write_apis(("b", context, 1)) + f"\ntrust:\n- {{endpoint: '{OLD}'{settings}}}\n"
     message = f"b.yaml:5: trust[0]: No API has an endpoint at {OLD}. Add one, or remove this."
     assert refusals(text, ("a", "/a", "1"), prune=True) == [message]
 
 
-def same_subject(count):
+def issue_same_subject(count):
     return [issue("a", identified=False).pem.decode() for _ in range(count)]
 
 
-def entry(alias, pem, **fields):
+def write_entry(alias, pem, **fields):
     return {"alias": alias, "endpoint": NEW, "pem": pem} | fields
 
 
@@ -169,18 +169,24 @@ def entry(alias, pem, **fields):
     ("entries", "message"),
     [
         (
-            lambda one, two: [entry("x", one + two)],
+            lambda one, two: [write_entry("x", one + two)],
             "Two of its certificates have the subject CN=a and no key identifiers",
         ),
-        (lambda one, two: [entry("x", one), entry("y", two)], "x has another certificate with the subject CN=a"),
-        (lambda one, two: [entry("x", one, previousPem=two)], "x would have a current and a previous certificate"),
-        (lambda one, _: [entry("x", one), entry("y", one)], ""),
-        (lambda one, two: [entry("x", one), entry("y", two, endpoint=THIRD)], ""),
+        (
+            lambda one, two: [write_entry("x", one), write_entry("y", two)],
+            "x has another certificate with the subject CN=a",
+        ),
+        (
+            lambda one, two: [write_entry("x", one, previousPem=two)],
+            "x would have a current and a previous certificate",
+        ),
+        (lambda one, _: [write_entry("x", one), write_entry("y", one)], ""),
+        (lambda one, two: [write_entry("x", one), write_entry("y", two, endpoint=THIRD)], ""),
     ],
 )
 def test_certificates_that_a_gateway_would_confuse_are_detected(refusals, entries, message):
     api = {"name": "a", "context": "/a", "version": "1", "production": NEW, "sandbox": THIRD}
-    lines = refusals(yaml.safe_dump({"apis": [api], "certificates": entries(*same_subject(2))}))
+    lines = refusals(yaml.safe_dump({"apis": [api], "certificates": entries(*issue_same_subject(2))}))
     assert len(lines) == (1 if message else 0)
     assert message in "".join(lines)
 
@@ -188,7 +194,7 @@ def test_certificates_that_a_gateway_would_confuse_are_detected(refusals, entrie
 def test_comparing_many_certificates_of_one_subject_takes_bounded_time(refusals):
     api = {"name": "a", "context": "/a", "version": "1", "production": NEW}
     pems = [issue("a").pem.decode() for _ in range(2)]  # distinguishable by key identifiers
-    entries = [entry(f"alias{number}", pems[number % 2]) for number in range(1_000)]
+    entries = [write_entry(f"alias{number}", pems[number % 2]) for number in range(1_000)]
     start = time.process_time()
     assert refusals(yaml.dump({"apis": [api], "certificates": entries}, Dumper=yaml.CSafeDumper)) == []
     assert time.process_time() - start < 10
@@ -205,7 +211,7 @@ def test_a_subject_cannot_imitate_a_line_of_the_plan(declare):
     assert not any("\n" in line or "\x1b" in line for line in lines)
 
 
-def environments_of(text, tmp_path, before=("Default",)):
+def plan_environments(text, tmp_path, before=("Default",)):
     """Plan an API with *text* in its entry, where the groups Default and eu exist; return the details of the change."""
     (tmp_path / "b.yaml").write_text(f"holdfast: 1\napis:\n- {{name: a, context: /a, version: 1{text}}}\n")
     current = CurrentState(environments=["Default", "eu"])
@@ -223,9 +229,9 @@ def environments_of(text, tmp_path, before=("Default",)):
     ],
 )
 def test_environments_change_only_if_a_file_names_others(tmp_path, text, changes):
-    assert environments_of(text, tmp_path) == changes
+    assert plan_environments(text, tmp_path) == changes
 
 
 def test_an_environment_that_does_not_exist_is_rejected(tmp_path):
     with pytest.raises(WrongFile, match="no gateway environment moon"):
-        environments_of(", environments: [eu, moon]", tmp_path)
+        plan_environments(", environments: [eu, moon]", tmp_path)

@@ -178,11 +178,11 @@ def test_a_command_works_with_exactly_these_scopes(holdfast, run, name):
     assert "403" not in result.errors
 
 
-def leaves(context, path=()):
+def list_leaves(context, path=()):
     for name, command in getattr(context.command, "commands", {}).items():
         inner = typer.Context(command, info_name=name, parent=context)
         if hasattr(command, "commands"):
-            yield from leaves(inner, (*path, name))
+            yield from list_leaves(inner, (*path, name))
         else:
             yield " ".join((*path, name)), command
 
@@ -190,7 +190,9 @@ def leaves(context, path=()):
 def test_every_command_that_uses_a_publisher_has_its_scopes():
     root = typer.Context(typer.main.get_command(app), info_name="holdfast")
     commands = {
-        name for name, leaf_command in leaves(root) if "--context" in {o for p in leaf_command.params for o in p.opts}
+        name
+        for name, leaf_command in list_leaves(root)
+        if "--context" in {o for p in leaf_command.params for o in p.opts}
     }
     without = {"logout", "login", "whoami", "token create", "token list", "token revoke", "schema"}
     without |= {"calendar create", "calendar show", "calendar revoke"}  # with a password

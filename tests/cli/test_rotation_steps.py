@@ -23,7 +23,7 @@ several = st.lists(st.sampled_from([*VALID, EXPIRED]), unique=True, max_size=3).
 some = st.lists(st.sampled_from(VALID), unique=True, min_size=1, max_size=2).map(tuple)
 
 
-def existing(current, previous, *, retire_proposed):
+def make_existing(current, previous, *, retire_proposed):
     marks = (tuple(map(from_certificate, marks_of)) for marks_of in (current, previous))
     return ExistingCertificate("a", URL, *marks, retire_proposed=retire_proposed)
 
@@ -35,7 +35,7 @@ def test_every_rotation_reaches_the_desired_state_and_keeps_trust_in_between(
     before = tuple(certificate for certificate in before if certificate not in current)
     declaration = WantedCertificate(Place("", 1, ""), Place("", 1, ""), "a", parse_endpoint(URL), after, listed, keep)
     unused = unused and bool(before)
-    rotation = plan_rotation(declaration, existing(current, before, retire_proposed=unused), CONTENTS, NOW)
+    rotation = plan_rotation(declaration, make_existing(current, before, retire_proposed=unused), CONTENTS, NOW)
     if rotation is None:
         assert fingerprints(current) == fingerprints(after)
         return
@@ -56,5 +56,5 @@ def test_every_rotation_reaches_the_desired_state_and_keeps_trust_in_between(
         now_current = fingerprints(upload.certificates)
         assert now_current | now_previous >= stays - {EXPIRED.fingerprint}
     assert (now_current, now_previous) == (fingerprints(after), expected)
-    state = existing(after, [CONTENTS[fingerprint] for fingerprint in now_previous], retire_proposed=False)
+    state = make_existing(after, [CONTENTS[fingerprint] for fingerprint in now_previous], retire_proposed=False)
     assert plan_rotation(declaration, state, CONTENTS, NOW) is None

@@ -28,13 +28,13 @@ def write(tmp_path):
     return write
 
 
-def pizza(command, version="1"):
+def show_pizza(command, version="1"):
     return command.run("api", "show", f"Pizza:{version}", "--json").json
 
 
 def test_files_set_change_export_and_keep_the_rules(command, write):
     command.run("apply", "-f", write(f"{API}, version: 1, {RULES}"), "--yes")
-    body = pizza(command)
+    body = show_pizza(command)
     assert (body["type"], body["endpointImplementationType"]) == ("SOAP", "MOCKED_OAS")
     assert (body["isDefaultVersion"], body["onlyListedOperations"], body["corsConfiguration"]) == (True, True, CORS)
     assert body["maxTps"] == {
@@ -55,16 +55,16 @@ def test_files_set_change_export_and_keep_the_rules(command, write):
     )  # fmt: skip
     # What a file doesn't decide stays.
     command.run("apply", "-f", write(f"{API}, version: 1, description: New"), "--yes")
-    assert {name: value for name, value in pizza(command).items() if name in {"corsConfiguration", "maxTps"}} == {
+    assert {name: value for name, value in show_pizza(command).items() if name in {"corsConfiguration", "maxTps"}} == {
         "corsConfiguration": CORS, "maxTps": body["maxTps"],
     }  # fmt: skip
-    assert pizza(command)["endpointImplementationType"] == "MOCKED_OAS"
+    assert show_pizza(command)["endpointImplementationType"] == "MOCKED_OAS"
     off = "type: http, prototype: false, "
     off += "cors: {enabled: false}, productionLimit: {requests: unlimited}, onlyListedOperations: false"
     output = command("diff", "-f", write(f"{API}, version: 1, description: New, {off}")).output
     assert "productionLimit: 100 per minute -> unlimited" in output
     command.run("apply", "-f", write(f"{API}, version: 1, description: New, {off}"), "--yes")
-    body = pizza(command)
+    body = show_pizza(command)
     assert (body["type"], body["endpointImplementationType"]) == ("HTTP", "ENDPOINT")
     assert body["maxTps"] == {"sandbox": 5, "sandboxTimeUnit": "SECOND"}
     assert (body["onlyListedOperations"], body["corsConfiguration"]) == (
@@ -78,7 +78,7 @@ def test_a_change_to_a_former_default_version_leaves_the_new_one(command, write)
     second = f"{API}, version: 2, defaultVersion: true, state: published"
     for first in ("description: Old, state: deprecated", "description: Older, defaultVersion: false"):
         command.run("apply", "-f", write(f"{API}, version: 1, {first}", second), "--yes")
-        assert [pizza(command, version)["isDefaultVersion"] for version in ("1", "2")] == [False, True]
+        assert [show_pizza(command, version)["isDefaultVersion"] for version in ("1", "2")] == [False, True]
 
 
 @pytest.mark.parametrize(

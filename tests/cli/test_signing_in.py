@@ -25,11 +25,11 @@ NO_TERMINAL = "Password of berta: there is no terminal to enter it. Use --passwo
 DAMAGED = 'url = "https://a"\nuser = "b"\ntoken = "c"\nexpires = "never"\n'
 
 
-def file_of(command: Command):
+def find_file(command: Command):
     return credentials_file(command.environment)
 
 
-def token(text="hfp_kept", expires_at=LATER, by_login=True):
+def make_token(text="hfp_kept", expires_at=LATER, by_login=True):
     return Credentials("berta", token=text, expires_at=expires_at, by_login=by_login)
 
 
@@ -40,7 +40,7 @@ def keep(publisher, who, environment):
 @pytest.fixture
 def signed_in(guest):
     """The command of a user who is signed in to a publisher that is gone."""
-    keep(Publisher("https://publisher.example"), token(), guest.environment)
+    keep(Publisher("https://publisher.example"), make_token(), guest.environment)
     return guest
 
 
@@ -51,13 +51,13 @@ def test_login_with_a_password_on_standard_input_stores_a_token_for_later_comman
     assert (result.code, result.errors) == (0, "")
     end = f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%d}"
     name = url.removeprefix("http://").replace(":", "-")
-    assert result.output == f"Signed in to {url} as admin until {end} (context {name}, stored in {file_of(guest)}).\n"
-    assert stat.S_IMODE(file_of(guest).stat().st_mode) == 0o600
-    assert stat.S_IMODE(file_of(guest).parent.stat().st_mode) == 0o700
-    assert password not in file_of(guest).read_text()
+    assert result.output == f"Signed in to {url} as admin until {end} (context {name}, stored in {find_file(guest)}).\n"
+    assert stat.S_IMODE(find_file(guest).stat().st_mode) == 0o600
+    assert stat.S_IMODE(find_file(guest).parent.stat().st_mode) == 0o700
+    assert password not in find_file(guest).read_text()
     body = guest.process("whoami", "--json").json
     assert (body["url"], body["user"], body["organization"], body["roles"]) == (url, "admin", "default", ["admin"])
-    assert (body["context"], body["method"], body["file"]) == (name, "token", str(file_of(guest)))
+    assert (body["context"], body["method"], body["file"]) == (name, "token", str(find_file(guest)))
     assert body["token"]["name"].startswith(f"holdfast login, {platform.node()[:20]}")
     assert guest.process("api", "list").output == "No APIs.\n"
 
@@ -76,10 +76,10 @@ def test_a_wrong_password_is_reported_and_not_stored(guest, holdfast):
     message = guest.fail(*arguments, code=4, stdin="wrong horse\n")
     assert message.startswith("holdfast: The user name or password is wrong. (GET /tokens: 401)\nCheck both")
     assert "wrong horse" not in message
-    assert not file_of(guest).exists()
+    assert not find_file(guest).exists()
 
 
-def tokens(holdfast):
+def list_tokens(holdfast):
     """Return the tokens of admin that login created, by ID."""
     rows = holdfast.rest.get("/tokens").json()["list"]
     return {row["id"]: row for row in rows if row["name"].startswith("holdfast login, ")}
@@ -94,35 +94,35 @@ def sign_in(command, holdfast, *arguments):
 
 @pytest.mark.envoy
 def test_logout_revokes_and_deletes_the_token(guest, holdfast):
-    before = tokens(holdfast)
+    before = list_tokens(holdfast)
     sign_in(guest, holdfast)
-    (new_id,) = tokens(holdfast).keys() - before.keys()
-    assert tokens(holdfast)[new_id]["scopes"] == holdfast.rest.get("/tokens").json()["scopes"]
+    (new_id,) = list_tokens(holdfast).keys() - before.keys()
+    assert list_tokens(holdfast)[new_id]["scopes"] == holdfast.rest.get("/tokens").json()["scopes"]
     assert guest.run("logout").output == f"Signed out of {holdfast.publisher_url} and revoked the token.\n"
-    assert tokens(holdfast) == before
-    assert not file_of(guest).exists()
+    assert list_tokens(holdfast) == before
+    assert not find_file(guest).exists()
     assert guest.run("logout").output == "You weren't signed in.\n"
     assert "Run `holdfast login`" in guest.fail("api", "list", code=4)
 
 
 @pytest.mark.envoy
 def test_a_new_login_revokes_the_previous_token(guest, holdfast):
-    before = tokens(holdfast)
+    before = list_tokens(holdfast)
     for _ in range(3):  # names differ even within a second
         sign_in(guest, holdfast)
-    assert len(tokens(holdfast)) == len(before) + 1
+    assert len(list_tokens(holdfast)) == len(before) + 1
     guest.run("api", "list")
-    file_of(guest).chmod(0o644)
+    find_file(guest).chmod(0o644)
     sign_in(guest, holdfast)
-    assert len(tokens(holdfast)) == len(before) + 1
+    assert len(list_tokens(holdfast)) == len(before) + 1
     guest.run("logout")
 
 
 @pytest.mark.envoy
 def test_a_token_revoked_on_the_page_is_reported(guest, holdfast):
-    before = tokens(holdfast)
+    before = list_tokens(holdfast)
     sign_in(guest, holdfast)
-    (new_id,) = tokens(holdfast).keys() - before.keys()
+    (new_id,) = list_tokens(holdfast).keys() - before.keys()
     holdfast.rest.delete(f"/tokens/{new_id}")
     message = guest.fail("api", "list", code=4)
     assert "rejected the stored token: it expired, was revoked," in message
@@ -140,7 +140,7 @@ def test_a_token_from_the_page_is_stored_without_a_password(guest, holdfast):
         assert output.startswith(f"Signed in to {holdfast.publisher_url} as admin until {LATER:%Y-%m-%d} ")
     lines = [" ".join(line.split()) for line in guest.run("whoami").output.splitlines()]
     assert lines[-3:] == [
-        f"Token stored in {file_of(guest)}",
+        f"Token stored in {find_file(guest)}",
         "Token name mine",
         f"Expires {LATER:%Y-%m-%d %H:%M} UTC",
     ]
@@ -175,21 +175,21 @@ def test_a_token_cannot_be_combined_with_a_user_or_password(guest, options):
 
 def test_a_token_that_cannot_be_revoked_is_reported_and_deleted(guest):
     (address,) = free_addresses(1)
-    keep(Publisher(f"http://{address}"), token(), guest.environment)
+    keep(Publisher(f"http://{address}"), make_token(), guest.environment)
     result = guest("logout")
     assert (result.code, result.output) == (3, f"Signed out of http://{address}.\n")
     assert f"The stored token wasn't revoked: Can't reach http://{address}:" in result.errors
     assert result.errors.endswith(f"It stays valid until {LATER:%Y-%m-%d %H:%M} UTC. Revoke it on the Tokens page.\n")
-    assert not file_of(guest).exists()
+    assert not find_file(guest).exists()
 
 
 def test_a_new_login_reports_that_the_previous_token_was_not_revoked(guest, monkeypatch):
     monkeypatch.setattr(tokens_kept, "REVOCATION_TIMEOUT", 0.0)  # the publisher responds too late
     with answering(body=BODY) as server:
-        keep(Publisher(server.url), token(), guest.environment)
+        keep(Publisher(server.url), make_token(), guest.environment)
         result = guest.run("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
     assert f"The stored token wasn't revoked: Can't reach {server.url}:" in result.errors
-    assert "hfp_new" in file_of(guest).read_text()
+    assert "hfp_new" in find_file(guest).read_text()
     assert "hfp_" not in result.output + result.errors
 
 
@@ -206,14 +206,14 @@ def test_a_token_that_cannot_be_stored_is_revoked(guest):
 def test_an_expired_token_is_reported(guest):
     end = datetime.now(UTC) - timedelta(minutes=1)
     with answering(status=401, body=b"{}") as server:
-        keep(Publisher(server.url), token(expires_at=end), guest.environment)
+        keep(Publisher(server.url), make_token(expires_at=end), guest.environment)
         message = guest.fail("api", "list", code=4)
     when = f"{end:%Y-%m-%d %H:%M} UTC"
     assert message == f"holdfast: The stored token expired on {when}. Run `holdfast login {server.url}`.\n"
 
 
 def test_a_password_stored_by_an_earlier_version_is_not_used(signed_in):
-    file = file_of(signed_in)
+    file = find_file(signed_in)
     file.write_text('url = "https://publisher.example"\nuser = "berta"\npassword = "hunter2"\n')
     message = signed_in.fail("api", "list", code=4)
     assert (
@@ -224,7 +224,7 @@ def test_a_password_stored_by_an_earlier_version_is_not_used(signed_in):
 
 def test_a_stored_token_is_sent_as_bearer(guest):
     with answering() as server:
-        keep(Publisher(server.url), token("abc'\\\"#"), guest.environment)
+        keep(Publisher(server.url), make_token("abc'\\\"#"), guest.environment)
         guest.run("api", "list")
         assert server.requests[0].headers["Authorization"] == "Bearer abc'\\\"#"
 
@@ -307,29 +307,29 @@ def test_a_password_in_a_url_is_rejected_and_not_printed(guest):
 
 
 def test_a_file_that_other_users_can_read_is_rejected(signed_in):
-    file_of(signed_in).chmod(0o640)
-    message, file = signed_in.fail("whoami"), file_of(signed_in)
+    find_file(signed_in).chmod(0o640)
+    message, file = signed_in.fail("whoami"), find_file(signed_in)
     assert message == f"holdfast: Other users can read {file}. Run `holdfast login` again, which revokes its token.\n"
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_the_token_in_a_file_that_other_users_can_change_is_not_sent(guest, mode):
     with answering(body=BODY) as server, answering(body=BODY) as stranger:
-        keep(Publisher(stranger.url), token(), guest.environment)
-        file_of(guest).chmod(mode)
-        assert f"Other users can change {file_of(guest)}." in guest.fail("whoami")
+        keep(Publisher(stranger.url), make_token(), guest.environment)
+        find_file(guest).chmod(mode)
+        assert f"Other users can change {find_file(guest)}." in guest.fail("whoami")
         result = guest.run("login", server.url, "--user", "berta", "--password-stdin", stdin="secret\n")
-        assert f"The stored token wasn't revoked: Other users can change {file_of(guest)}." in result.errors
-        file_of(guest).chmod(mode)
+        assert f"The stored token wasn't revoked: Other users can change {find_file(guest)}." in result.errors
+        find_file(guest).chmod(mode)
         assert "Other users can change" in guest.fail("logout")
-        assert not file_of(guest).exists()
+        assert not find_file(guest).exists()
         assert stranger.requests == []
 
 
 @pytest.mark.parametrize("content", ["{", "url = 1", "", 'url = "https://a"', DAMAGED, "\xff"])
 def test_a_damaged_file_is_reported(signed_in, content):
-    file_of(signed_in).write_bytes(content.encode("latin-1"))
-    assert signed_in.fail("whoami") == f"holdfast: {file_of(signed_in)} is damaged. Run `holdfast login` again.\n"
+    find_file(signed_in).write_bytes(content.encode("latin-1"))
+    assert signed_in.fail("whoami") == f"holdfast: {find_file(signed_in)} is damaged. Run `holdfast login` again.\n"
 
 
 def end(connection):

@@ -46,7 +46,7 @@ def read(tmp_path):
     return read
 
 
-def problems(read, *overlays, **more):
+def list_problems(read, *overlays, **more):
     with pytest.raises(InvalidFiles) as error:
         read(*overlays, **more)
     return [line.partition("/base.yaml:")[2] or line for line in error.value.lines]
@@ -91,13 +91,13 @@ def test_escaped_text_is_read_unchanged(text):
 
 def test_a_missing_variable_is_reported_with_file_and_line(read):
     text = BASE.replace("description: base", "description: ${TEAM}")
-    assert problems(read, text=text) == [
+    assert list_problems(read, text=text) == [
         "7: apis[0].description: The variable TEAM isn't set. Use --var TEAM=VALUE, or set HOLDFAST_VAR_TEAM."
     ]
 
 
 def test_the_expanded_length_is_limited(read):
-    assert "longer than" in problems(read, text=BASE.replace("base", "${A}${A}"), A="x" * (MAX_EXPANDED - 1))[0]
+    assert "longer than" in list_problems(read, text=BASE.replace("base", "${A}${A}"), A="x" * (MAX_EXPANDED - 1))[0]
 
 
 def test_values_of_variables_are_never_yaml(read):
@@ -108,7 +108,7 @@ def test_values_of_variables_are_never_yaml(read):
 
 def test_variables_in_certificates_are_not_replaced(read):
     text = "holdfast: 1\ncertificates:\n- {alias: a, endpoint: 'https://a', pem: '${PEM}'}"
-    assert "pem: " in problems(read, text=text, PEM=issue("a").pem.decode())[0]
+    assert "pem: " in list_problems(read, text=text, PEM=issue("a").pem.decode())[0]
 
 
 def test_only_variables_with_the_prefix_can_be_used():
@@ -154,17 +154,17 @@ def test_later_overlays_win_and_new_entries_are_added(read):
 
 
 def test_problems_in_an_overlay_name_its_line(read):
-    lines = problems(read, "apis:\n- name: Orders\n  version: 1\n  state: sold\n  colour: red")
+    lines = list_problems(read, "apis:\n- name: Orders\n  version: 1\n  state: sold\n  colour: red")
     assert [line.partition("patches0/")[2].split(": ")[:2] for line in lines] == [
         ["patch.yaml:5", "apis[0].state"],
         ["patch.yaml:6", "apis[0].colour"],
     ]
-    assert "context: This field is required." in problems(read, "apis: [{name: Ordres, version: 1}]")[0]
+    assert "context: This field is required." in list_problems(read, "apis: [{name: Ordres, version: 1}]")[0]
 
 
 def test_files_with_different_labels_are_not_applied_together(read, tmp_path):
     assert read("label: team-a").label == "team-a"
-    lines = problems(read, "label: team-a", "label: team-b")
+    lines = list_problems(read, "label: team-a", "label: team-b")
     assert len(lines) == 1
     with pytest.raises(Misused):
         read_desired_state([str(tmp_path / "patches0/patch.yaml")], label="team-b")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from certificates.test_names import DAMAGED, UNUSUAL, attribute, name
+from certificates.test_names import DAMAGED, UNUSUAL, make_attribute, name
 from holdfast.certificates import names
 from holdfast.certificates.formats import der
 from holdfast.gateway.process.binary import find_envoy
 from issuing import alter_der, issue
 
 pytestmark = pytest.mark.envoy
-NAMES = [*DAMAGED, *(name(attribute(tag, content)) for tag, content, _ in UNUSUAL)]
+NAMES = [*DAMAGED, *(name(make_attribute(tag, content)) for tag, content, _ in UNUSUAL)]
 TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 
 

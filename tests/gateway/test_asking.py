@@ -27,13 +27,13 @@ def make_probe(url, anchors=(), addresses=("192.0.2.1",)):
     return endpoint, trust, probe, Cluster.FromString(probe.cluster.body)
 
 
-def tls(cluster):
+def unpack_tls(cluster):
     context = UpstreamTlsContext()
     assert cluster.transport_socket.typed_config.Unpack(context)
     return context
 
 
-def secret_config(context):
+def read_secret_config(context):
     return context.common_tls_context.combined_validation_context.validation_context_sds_secret_config
 
 
@@ -42,10 +42,10 @@ def secret_config(context):
 def test_probes_verify_backends_exactly_as_callers_requests_do(url, anchors):
     endpoint, trust, probe, cluster = make_probe(url, anchors)
     real = Cluster.FromString(build_clusters("real", endpoint, trust)[0].body)
-    ours, theirs = tls(cluster), tls(real)
+    ours, theirs = unpack_tls(cluster), unpack_tls(real)
     assert probe.server_name == theirs.sni
-    assert secret_config(ours).name == probe.secrets[0].name == "probe/1"
-    secret_config(ours).name = secret_config(theirs).name
+    assert read_secret_config(ours).name == probe.secrets[0].name == "probe/1"
+    read_secret_config(ours).name = read_secret_config(theirs).name
     assert ours == theirs
     assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
     assert cluster.connect_timeout == real.connect_timeout
@@ -61,9 +61,9 @@ def test_a_probe_uses_the_protocol_of_callers_requests(protocol):
     cluster = Cluster.FromString(build_probe("probe/1", endpoint, trust, ["192.0.2.1"]).cluster.body)
     real = Cluster.FromString(build_clusters("probe/1", endpoint, trust)[0].body)
     assert cluster.name == cluster.load_assignment.cluster_name == "probe/1"
-    assert tls(cluster).common_tls_context.alpn_protocols == tls(real).common_tls_context.alpn_protocols
+    assert unpack_tls(cluster).common_tls_context.alpn_protocols == unpack_tls(real).common_tls_context.alpn_protocols
     assert cluster.typed_extension_protocol_options == real.typed_extension_protocol_options
-    assert secret_config(tls(cluster)).name == "probe/1"
+    assert read_secret_config(unpack_tls(cluster)).name == "probe/1"
 
 
 def test_an_http_endpoint_needs_no_secret():

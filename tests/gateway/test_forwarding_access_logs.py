@@ -9,7 +9,7 @@ from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
 
 from gateway.edge import PATIENCE
-from gateway.test_access_log import entry, message
+from gateway.test_access_log import make_entry, make_message
 from holdfast.gateway.agent import access_logs
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
 from holdfast.gateway.agent.channels import open_local_channel
@@ -51,7 +51,7 @@ class Agent:
 
     async def report(self, name, *requests):
         for request in requests:
-            await self.logs[name].write(message(entry(request)))
+            await self.logs[name].write(make_message(make_entry(request)))
 
     async def until(self, condition):
         async with asyncio.timeout(PATIENCE):
@@ -86,7 +86,7 @@ def test_reports_reach_the_control_plane_in_the_name_of_the_connection(tmp_path)
 
 
 def test_while_the_control_plane_is_away_the_latest_failures_are_kept_and_lost_ones_counted(tmp_path, monkeypatch):
-    size = message(entry("r000")).ByteSize()
+    size = make_message(make_entry("r000")).ByteSize()
     monkeypatch.setattr(access_logs, "MAX_WAITING", 3 * size + size // 2)  # times need more or fewer bytes
     monkeypatch.setattr(access_logs, "PAUSE", 0.05)
 
@@ -116,7 +116,7 @@ def test_messages_without_a_known_log_are_dropped(tmp_path):
             method = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
             call = channel.stream_unary(method, None, None)()
             await call.write(b"\xff")
-            await call.write(message(entry("r2")).SerializeToString())
+            await call.write(make_message(make_entry("r2")).SerializeToString())
             await call.done_writing()
             await call
         await agent.until(lambda agent: agent.ids == ["r1"])

@@ -81,16 +81,16 @@ def groups(draw: st.DrawFn) -> EndpointGroup:
     return EndpointGroup(kind, members, session=session, health_check=check)
 
 
-def with_valid_groups(api: Api) -> Api:
+def keep_valid_groups(api: Api) -> Api:
     """Leave out members that REST refuses."""
     return replace(
         api,
-        production_group=only_valid(api.production, api.production_group),
-        sandbox_group=only_valid(api.sandbox, api.sandbox_group),
+        production_group=keep_valid_members(api.production, api.production_group),
+        sandbox_group=keep_valid_members(api.sandbox, api.sandbox_group),
     )
 
 
-def only_valid(first: Endpoint | None, group: EndpointGroup | None) -> EndpointGroup | None:
+def keep_valid_members(first: Endpoint | None, group: EndpointGroup | None) -> EndpointGroup | None:
     if first is None or group is None:
         return None
     valid: EndpointGroup = replace(group, members=())
@@ -112,7 +112,7 @@ apis = st.builds(
     sandbox=st.none() | endpoints(),
     production_group=st.none() | groups(),
     sandbox_group=st.none() | groups(),
-).map(with_valid_groups)
+).map(keep_valid_groups)
 
 
 @st.composite
@@ -145,7 +145,7 @@ def trust_sets(draw: st.DrawFn, reference: ReferenceIdentifier) -> TrustSet:
 @given(st.data(), apis)
 def test_every_https_backend_is_verified_by_its_anchors_and_its_name(data: st.DataObject, api: Api):
     trust = data.draw(trusting(api))
-    assert list(flaws(api, trust, build_api(api, trust))) == []
+    assert list(find_flaws(api, trust, build_api(api, trust))) == []
 
 
 @given(apis.filter(lambda api: api.state.is_served and any(endpoint.origin.is_secure for endpoint in api.endpoints)))
@@ -178,7 +178,7 @@ def test_only_an_exception_turns_off_verification_and_its_clusters_expire_with_i
     assert all(resource.expires_at is None for resource in build_api(api, trust).clusters)
 
 
-def flaws(api: Api, trust: Trust, resources: ApiResources) -> Iterator[str]:
+def find_flaws(api: Api, trust: Trust, resources: ApiResources) -> Iterator[str]:
     """Return why another host could pass as a backend of *api*, by cluster, reading only what Envoy would receive."""
     clusters = {resource.name: Cluster.FromString(resource.body) for resource in resources.clusters}
     secrets = {resource.name: Secret.FromString(resource.body) for resource in resources.secrets}
@@ -276,13 +276,13 @@ def _of_validation(context: CertificateValidationContext) -> Iterator[str]:
 def _of_anchors(pem: str, trust: TrustSet) -> Iterator[str]:
     expected = {anchor.fingerprint for anchor in trust.anchors}
     if trust.with_public_roots or not trust.anchors:
-        expected |= fingerprints(PUBLIC_ROOTS)
-    if not expected or fingerprints(pem) != expected:
+        expected |= list_fingerprints(PUBLIC_ROOTS)
+    if not expected or list_fingerprints(pem) != expected:
         yield "other anchors than those that were imported, or the public roots"
 
 
 @cache
-def fingerprints(pem: str) -> set[str]:
+def list_fingerprints(pem: str) -> set[str]:
     """Return the certificates in a bundle."""
     blocks = re.findall("-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----", pem)
     return {sha256(b64decode(block)).hexdigest() for block in blocks}
@@ -294,7 +294,7 @@ Break = Callable[[Cluster, UpstreamTlsContext, Secret], object]
 ACCEPT_UNTRUSTED = CertificateValidationContext.ACCEPT_UNTRUSTED
 
 
-def default_of(context: UpstreamTlsContext) -> CertificateValidationContext:
+def unpack_default(context: UpstreamTlsContext) -> CertificateValidationContext:
     validation: CertificateValidationContext = (
         context.common_tls_context.combined_validation_context.default_validation_context
     )
@@ -306,26 +306,26 @@ BROKEN: dict[str, Break] = {
     "another transport socket": lambda cluster, _, __: setattr(cluster.transport_socket, "name", "raw_buffer"),
     "no TLS for some hosts": lambda cluster, _, __: cluster.transport_socket_matches.add(name="some"),
     "no validation": lambda _, context, __: context.common_tls_context.ClearField("combined_validation_context"),
-    "no name": lambda _, context, __: default_of(context).ClearField("match_typed_subject_alt_names"),
-    "two names": lambda _, context, __: default_of(context).match_typed_subject_alt_names.add(
+    "no name": lambda _, context, __: unpack_default(context).ClearField("match_typed_subject_alt_names"),
+    "two names": lambda _, context, __: unpack_default(context).match_typed_subject_alt_names.add(
         san_type=SubjectAltNameMatcher.DNS, matcher={"exact": "other.test"}
     ),
     "a name that only begins so": lambda _, context, __: setattr(
-        default_of(context).match_typed_subject_alt_names[0].matcher, "prefix", "backend"
+        unpack_default(context).match_typed_subject_alt_names[0].matcher, "prefix", "backend"
     ),
     "a name of another kind": lambda _, context, __: setattr(
-        default_of(context).match_typed_subject_alt_names[0], "san_type", SubjectAltNameMatcher.URI
+        unpack_default(context).match_typed_subject_alt_names[0], "san_type", SubjectAltNameMatcher.URI
     ),
     "untrusted accepted": lambda _, context, __: setattr(
-        default_of(context), "trust_chain_verification", ACCEPT_UNTRUSTED
+        unpack_default(context), "trust_chain_verification", ACCEPT_UNTRUSTED
     ),
     "untrusted accepted by the secret": lambda _, __, secret: setattr(
         secret.validation_context, "trust_chain_verification", ACCEPT_UNTRUSTED
     ),
-    "a pin": lambda _, context, __: default_of(context).verify_certificate_hash.append(IMPORTED[0].fingerprint),
-    "system roots": lambda _, context, __: default_of(context).system_root_certs.SetInParent(),
+    "a pin": lambda _, context, __: unpack_default(context).verify_certificate_hash.append(IMPORTED[0].fingerprint),
+    "system roots": lambda _, context, __: unpack_default(context).system_root_certs.SetInParent(),
     "system roots in the secret": lambda _, __, secret: secret.validation_context.system_root_certs.SetInParent(),
-    "expired accepted": lambda _, context, __: setattr(default_of(context), "allow_expired_certificate", True),
+    "expired accepted": lambda _, context, __: setattr(unpack_default(context), "allow_expired_certificate", True),
     "a secret that is not there": lambda _, __, secret: setattr(secret, "name", "trust/other"),
     "no anchors": lambda _, __, secret: secret.validation_context.ClearField("trusted_ca"),
     "anchors that cannot be read": lambda _, __, secret: setattr(
@@ -342,9 +342,9 @@ BROKEN: dict[str, Break] = {
 def test_a_broken_promise_is_detected(how: str, anchors: list[Certificate]):
     trust = {ENDPOINT.origin: trust_set(anchors, ENDPOINT.origin.reference)}
     resources = build_api(API, trust)
-    assert list(flaws(API, trust, resources)) == []
+    assert list(find_flaws(API, trust, resources)) == []
     for number in range(len(resources.clusters)):
-        assert list(flaws(API, trust, break_one(resources, number, BROKEN[how])))
+        assert list(find_flaws(API, trust, break_one(resources, number, BROKEN[how])))
 
 
 def break_one(resources: ApiResources, number: int, change: Break) -> ApiResources:
@@ -363,11 +363,11 @@ def break_one(resources: ApiResources, number: int, change: Break) -> ApiResourc
 def test_a_missing_cluster_is_detected():
     trust = {ENDPOINT.origin: trust_set([], ENDPOINT.origin.reference)}
     resources = build_api(API, trust)
-    assert list(flaws(API, trust, replace(resources, clusters=resources.clusters[1:])))
+    assert list(find_flaws(API, trust, replace(resources, clusters=resources.clusters[1:])))
 
 
 def test_a_cluster_that_belongs_to_no_endpoint_is_detected():
     trust = {ENDPOINT.origin: trust_set([], ENDPOINT.origin.reference)}
     resources = build_api(API, trust)
     stray = make_resource(CLUSTER, "stray", Cluster(name="stray"))
-    assert list(flaws(API, trust, replace(resources, clusters=(*resources.clusters, stray))))
+    assert list(find_flaws(API, trust, replace(resources, clusters=(*resources.clusters, stray))))

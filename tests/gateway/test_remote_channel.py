@@ -45,7 +45,7 @@ from holdfast.server.clock import utc_now
 from running import wait_until
 
 
-def connected_to(port: Port) -> list[str]:
+def list_followers(port: Port) -> list[str]:
     """Return the names of the gateways that follow."""
     return [gateway.id for gateway in port.groups.gateways]
 
@@ -56,7 +56,7 @@ def test_each_gateway_gets_the_resources_of_the_group_in_its_enrollment():
             membership, _ = port.enroll(name, group)
             async with connect(membership) as edge:
                 assert await edge.take() == resources
-                await asyncio.to_thread(wait_until, lambda: connected_to(port) == [name])  # noqa: B023 - it is waited for
+                await asyncio.to_thread(wait_until, lambda: list_followers(port) == [name])  # noqa: B023 - it is waited for
 
     run(story)
 
@@ -120,7 +120,7 @@ def test_a_revoked_gateway_loses_its_stream_at_once_and_gets_no_other():
             port.accepted_certificates.reject(fingerprint)
             async with asyncio.timeout(PATIENCE / 2):
                 assert await ending(edge) == f"PERMISSION_DENIED: {NOT_ACCEPTED}"
-            await asyncio.to_thread(wait_until, lambda: connected_to(port) == ["eu-2"])
+            await asyncio.to_thread(wait_until, lambda: list_followers(port) == ["eu-2"])
             assert await rejection(membership) == f"PERMISSION_DENIED: {NOT_ACCEPTED}"
             port.groups.default.apply([Resource(CLUSTER, "orders", "2", b"")])
             assert await other_edge.take() == {"orders": "2"}

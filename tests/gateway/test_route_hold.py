@@ -15,7 +15,7 @@ SCOPE = "production/pizza"
 OWN = "default/pizza/production"
 
 
-def routes(*clusters: str, rewrite: str = ""):
+def make_routes(*clusters: str, rewrite: str = ""):
     """Routes to *clusters*; *rewrite* makes them another version."""
     own = [Route(name=OWN, route=RouteAction(cluster=name, prefix_rewrite=rewrite)) for name in clusters]
     return make_resource(ROUTES, SCOPE, RouteConfiguration(virtual_hosts=[VirtualHost(routes=own)]))
@@ -28,7 +28,7 @@ def test_routes_wait_for_a_cluster_that_is_new_or_changed_with_them(new):
         woken = asyncio.Event()
         hold = RouteHold(gateway, woken.set)
         gateway.acknowledged[CLUSTER, OWN] = "1"
-        old, old_and_new = {SCOPE: routes(OWN)}, {SCOPE: routes(OWN, new, rewrite="/new")}
+        old, old_and_new = {SCOPE: make_routes(OWN)}, {SCOPE: make_routes(OWN, new, rewrite="/new")}
         assert list(hold.release([SCOPE], old)) == [SCOPE]
 
         gateway.unanswered[CLUSTER, new] = "0"
@@ -53,7 +53,7 @@ def test_routes_that_change_later_than_a_cluster_do_not_wait_for_it():
         gateway.unanswered[CLUSTER, OWN] = "0"
         assert list(hold.release([], {})) == []
         advance(TOGETHER)
-        assert list(hold.release([SCOPE], {SCOPE: routes(OWN)})) == [SCOPE]
+        assert list(hold.release([SCOPE], {SCOPE: make_routes(OWN)})) == [SCOPE]
 
     play(story())
 
@@ -64,7 +64,7 @@ def test_held_routes_are_sent_when_they_change_again_or_after_some_seconds():
         woken = asyncio.Event()
         hold = RouteHold(gateway, woken.set)
         gateway.unanswered[CLUSTER, f"{OWN}/r2"] = "0"
-        first, second = {SCOPE: routes(f"{OWN}/r2")}, {SCOPE: routes(f"{OWN}/r2", rewrite="/other")}
+        first, second = {SCOPE: make_routes(f"{OWN}/r2")}, {SCOPE: make_routes(f"{OWN}/r2", rewrite="/other")}
         assert list(hold.release([SCOPE], first)) == []
         assert list(hold.release([SCOPE], second)) == [SCOPE]
 

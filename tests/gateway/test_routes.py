@@ -25,7 +25,7 @@ from holdfast.gateway.resources.routes import (
 from store.values import make_api
 
 
-def matches_of(api, environment="production"):
+def list_matches(api, environment="production"):
     """Return, for each route, its path, whether it is only for upgrades, the new path, and the cluster."""
     return [
         (
@@ -49,7 +49,7 @@ def matches_of(api, environment="production"):
 )
 def test_context_and_version_become_the_base_path(url, rewrites):
     api = make_api(context="/pizza", version="1.0.0", production=url)
-    assert matches_of(api) == [
+    assert list_matches(api) == [
         (path, is_upgrade, rewrite, "production") for is_upgrade in (True, False, False) for path, rewrite in rewrites
     ]
 
@@ -63,8 +63,8 @@ def test_upgrades_have_separate_limits_and_a_second_cluster_if_all_requests_use_
 
 def test_an_environment_without_an_endpoint_has_no_routes():
     api = make_api(production=None, sandbox="https://sandbox.test")
-    assert matches_of(api, "production") == []
-    assert {target for *_, target in matches_of(api, "sandbox")} == {"sandbox"}
+    assert list_matches(api, "production") == []
+    assert {target for *_, target in list_matches(api, "sandbox")} == {"sandbox"}
 
 
 @pytest.mark.parametrize("state", State)
@@ -75,7 +75,7 @@ def test_only_apis_that_are_served_have_routes_to_their_backend(state):
 
 
 def test_another_organizations_api_is_below_its_prefix():
-    paths = {path for path, *_ in matches_of(make_api(context="/pizza", version="1", organization="acme"))}
+    paths = {path for path, *_ in list_matches(make_api(context="/pizza", version="1", organization="acme"))}
     assert paths == {"/t/acme/pizza/1"}
 
 

@@ -81,14 +81,14 @@ def choose(routes: list[Route], fields: dict[str, str]) -> Route | None:
     )
 
 
-def routes_of(api: Api, environment: str) -> list[Route]:
+def build_routes_of(api: Api, environment: str) -> list[Route]:
     routes = pack_routes(api, environment, {ANNA})
     resource = build_scoped_routes(environment, scope_of(api), chain([], routes))
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     return list(host.routes)
 
 
-def requests(api: Api, who: tuple[str | None, int]):
+def list_requests(api: Api, who: tuple[str | None, int]):
     fingerprint, time = who
     for path, below, method in product(filter(None, (api.path, api.short_path)), BELOW, METHODS):
         fields = {":path": path + below, ":method": method, TIME_HEADER: str(time)}
@@ -99,9 +99,9 @@ def requests(api: Api, who: tuple[str | None, int]):
 @given(apis)
 def test_strangers_reach_no_backend_at_any_path_with_any_method(api):
     for environment in ENVIRONMENTS:
-        routes = routes_of(api, environment)
+        routes = build_routes_of(api, environment)
         for who in STRANGERS:
-            for fields in requests(api, who):
+            for fields in list_requests(api, who):
                 route = choose(routes, fields)
                 assert route is not None
                 assert route.direct_response.status == 403, fields
@@ -112,8 +112,8 @@ def test_strangers_reach_no_backend_at_any_path_with_any_method(api):
 def test_accepted_callers_reach_exactly_the_listed_operations(api):
     operations = {(operation.verb, operation.target) for operation in api.rules.operations or ()}
     for environment in ENVIRONMENTS:
-        routes = routes_of(api, environment)
-        for fields in requests(api, (ANNA.fingerprint, VALID)):
+        routes = build_routes_of(api, environment)
+        for fields in list_requests(api, (ANNA.fingerprint, VALID)):
             below = next(path for path in sorted(BELOW, reverse=True) if fields[":path"].endswith(path))
             method = "GET" if fields[":method"] == "HEAD" else fields[":method"]
             target = {"/pets": "/pets", "/pets/5": "/pets/{id}"}.get(below, "")

@@ -19,11 +19,11 @@ from trusting import trust_set
 HOST = reference_identifier("backend.test")
 
 
-def anchors(*data):
+def parse_anchors(*data):
     return [certificate for file in data for certificate in parse(file).certificates]
 
 
-def pem_of(resource):
+def read_pem(resource):
     return Secret.FromString(resource.body).validation_context.trusted_ca.inline_string
 
 
@@ -40,15 +40,15 @@ def pem_of(resource):
 )
 def test_envoy_gets_pem_that_was_written_from_der(write):
     backend = issue("backend.test")
-    resource = build_trust_secret(trust_set(anchors(write(backend)), HOST))
-    assert pem_of(resource).encode() == backend.pem
+    resource = build_trust_secret(trust_set(parse_anchors(write(backend)), HOST))
+    assert read_pem(resource).encode() == backend.pem
     assert resource.type_url == SECRET
 
 
 def test_equal_content_has_the_same_name_and_version_in_any_order():
     one, two = issue("backend.test"), issue("backend.test")
     trust_sets = [
-        trust_set(anchors(*data), reference_identifier(host))
+        trust_set(parse_anchors(*data), reference_identifier(host))
         for data, host in (
             ((one.pem, two.der), "backend.test"),
             ((two.pem, one.pem), "backend.test"),
@@ -63,17 +63,17 @@ def test_equal_content_has_the_same_name_and_version_in_any_order():
 def test_different_content_has_a_different_name():
     one, two = issue("backend.test"), issue("backend.test")
     sets = [(), (one.pem,), (two.pem,), (one.pem, two.pem)]
-    assert len({secret_name(trust_set(anchors(*data), HOST)) for data in sets}) == 4
+    assert len({secret_name(trust_set(parse_anchors(*data), HOST)) for data in sets}) == 4
 
 
 def test_without_anchors_the_public_roots_are_trusted_and_nothing_is_left_to_envoy():
     resource = build_trust_secret(trust_set((), HOST))
-    assert pem_of(resource) == Path(certifi.where()).read_text("ascii")
+    assert read_pem(resource) == Path(certifi.where()).read_text("ascii")
     assert not Secret.FromString(resource.body).validation_context.HasField("system_root_certs")
 
 
 def test_a_tls_context_names_its_secret_and_the_expected_host():
-    trust = trust_set(anchors(issue("backend.test").pem), HOST)
+    trust = trust_set(parse_anchors(issue("backend.test").pem), HOST)
     for alpn in (["h2", "http/1.1"], ["http/1.1"], ["h2"]):
         context = UpstreamTlsContext()
         assert build_upstream_tls(trust, None, alpn).typed_config.Unpack(context)

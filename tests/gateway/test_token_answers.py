@@ -24,7 +24,7 @@ def test_a_token_is_used_for_its_lifetime_within_bounds(members, lifetime):
     assert read_answer(200, json.dumps(TOKEN | members).encode()) == Token("abc.def", lifetime)
 
 
-def _body(**members: object) -> bytes:
+def _write_body(**members: object) -> bytes:
     return json.dumps(TOKEN | members).encode()
 
 
@@ -35,14 +35,14 @@ def _body(**members: object) -> bytes:
         (200, b"[1]", Cause.TOKEN_ANSWER_INVALID, "no access_token"),
         (200, b"[" * 50_000, Cause.TOKEN_ANSWER_INVALID, "no access_token"),
         (200, b" " * (MAX_ANSWER + 1), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
-        (200, _body(access_token=""), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
-        (200, _body(access_token="a\r\nX-Evil: 1"), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
-        (200, _body(access_token="ä"), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
-        (200, _body(access_token="x" * 20_000), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
-        (200, _body(token_type="mac"), Cause.TOKEN_ANSWER_INVALID, "token_type"),
-        (200, _body(expires_in=0), Cause.TOKEN_ANSWER_INVALID, "expires_in"),
-        (200, _body(expires_in="soon"), Cause.TOKEN_ANSWER_INVALID, "expires_in"),
-        (200, _body(expires_in=[1]), Cause.TOKEN_ANSWER_INVALID, "expires_in"),
+        (200, _write_body(access_token=""), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
+        (200, _write_body(access_token="a\r\nX-Evil: 1"), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
+        (200, _write_body(access_token="ä"), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
+        (200, _write_body(access_token="x" * 20_000), Cause.TOKEN_ANSWER_INVALID, "no access_token"),
+        (200, _write_body(token_type="mac"), Cause.TOKEN_ANSWER_INVALID, "token_type"),
+        (200, _write_body(expires_in=0), Cause.TOKEN_ANSWER_INVALID, "expires_in"),
+        (200, _write_body(expires_in="soon"), Cause.TOKEN_ANSWER_INVALID, "expires_in"),
+        (200, _write_body(expires_in=[1]), Cause.TOKEN_ANSWER_INVALID, "expires_in"),
         (200, b'{"access_token": "a", "expires_in": NaN}', Cause.TOKEN_ANSWER_INVALID, "expires_in"),
         (302, b"", Cause.TOKEN_ANSWER_INVALID, "status 302"),
         (

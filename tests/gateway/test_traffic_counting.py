@@ -35,23 +35,23 @@ def flush(process="1.0", latencies=None, **counters):
     return Flush(process, values, latencies or {})
 
 
-def statuses(measures_by_cluster):
+def list_statuses(measures_by_cluster):
     return dict(measures_by_cluster[CLUSTER].statuses) if measures_by_cluster else {}
 
 
 def test_only_what_came_since_the_last_flush_counts():
     counting = Counting({}, is_new=True)
-    assert statuses(counting.compare(flush(s200=5))) == {200: 5}
-    assert statuses(counting.compare(flush(s200=7, s503=1))) == {200: 2, 503: 1}
+    assert list_statuses(counting.compare(flush(s200=5))) == {200: 5}
+    assert list_statuses(counting.compare(flush(s200=7, s503=1))) == {200: 2, 503: 1}
     assert counting.compare(flush(s200=7, s503=1)) == {}
 
 
 def test_a_new_process_begins_at_zero_and_its_predecessor_may_still_report():
     counting = Counting({}, is_new=True)
     counting.compare(flush("1.0", s200=100))
-    assert statuses(counting.compare(flush("1.1", s200=3))) == {200: 3}
-    assert statuses(counting.compare(flush("1.0", s200=104))) == {200: 4}
-    assert statuses(counting.compare(flush("1.1", s200=5))) == {200: 2}
+    assert list_statuses(counting.compare(flush("1.1", s200=3))) == {200: 3}
+    assert list_statuses(counting.compare(flush("1.0", s200=104))) == {200: 4}
+    assert list_statuses(counting.compare(flush("1.1", s200=5))) == {200: 2}
 
 
 def test_a_counter_that_went_back_is_never_negative():
@@ -63,7 +63,7 @@ def test_a_counter_that_went_back_is_never_negative():
 def test_an_agent_that_lost_its_file_does_not_count_the_past_of_an_envoy():
     counting = Counting({}, is_new=False)
     assert counting.compare(flush(s200=1_000_000)) == {}
-    assert statuses(counting.compare(flush(s200=1_000_002))) == {200: 2}
+    assert list_statuses(counting.compare(flush(s200=1_000_002))) == {200: 2}
 
 
 def test_details_of_the_sample_belong_to_their_cluster():
@@ -95,23 +95,23 @@ def test_certificates_belong_to_the_clusters_whose_requests_were_verified(monkey
         (CLUSTER, CERTIFICATE),
         ("other", "ef" * 32),
     ):
-        by_cluster.take(report_of(cluster, certificate))
+        by_cluster.take(write_report(cluster, certificate))
     with_tls, without_tls = Measures({200: 1}, tls_versions={"TLSv1.3": 1}), Measures({503: 1}, tls_versions={"": 1})
     measures_by_cluster = by_cluster.add_to({CLUSTER: with_tls, "other": without_tls, "forgotten": with_tls})
     assert [measures.certificate for measures in measures_by_cluster.values()] == [CERTIFICATE, "", ""]
-    by_cluster.take(report_of("other", CERTIFICATE, start=1))
+    by_cluster.take(write_report("other", CERTIFICATE, start=1))
     assert by_cluster.add_to({}) == {"other": Measures(certificate=CERTIFICATE)}
     assert by_cluster.add_to({}) == {}
 
 
 def test_the_certificate_of_the_last_request_counts_in_whatever_order_they_are_reported():
     certificates = PresentedCertificates()
-    certificates.take(report_of(CLUSTER, CERTIFICATE, start=9))
-    certificates.take(report_of(CLUSTER, "ef" * 32, start=8))
+    certificates.take(write_report(CLUSTER, CERTIFICATE, start=9))
+    certificates.take(write_report(CLUSTER, "ef" * 32, start=8))
     assert certificates.add_to({}) == {CLUSTER: Measures(certificate=CERTIFICATE)}
 
 
-def report_of(cluster, certificate, start=0):
+def write_report(cluster, certificate, start=0):
     message = StreamAccessLogsMessage()
     common = message.http_logs.log_entry.add().common_properties
     common.start_time.seconds = start
@@ -123,7 +123,7 @@ def test_counters_without_a_place_are_said_to_be_missing(monkeypatch):
     monkeypatch.setattr(counting, "MAX_COUNTERS", 2)
     comparison = Counting({}, is_new=True)
     comparison.compare(flush(s200=1, s404=1))
-    assert statuses(comparison.compare(flush(s500=8, s404=3, s200=2))) == {200: 1, 404: 2}
+    assert list_statuses(comparison.compare(flush(s500=8, s404=3, s200=2))) == {200: 1, 404: 2}
     assert comparison.uncounted == 1
 
 
@@ -206,7 +206,7 @@ async def _kill_and_start_again(tmp_path):
     recorder.take(flush(s200=5))
     await recorder.write()
     part = await recorder.next_part()
-    assert statuses(part.clusters) == {200: 5}
+    assert list_statuses(part.clusters) == {200: 5}
     recorder.take(flush(s200=6))  # isn't in the file yet
     second = TrafficRecorder(tmp_path, tmp_path / "admin", lambda: next(times), is_new=False)
     assert second.source == recorder.source
@@ -214,7 +214,7 @@ async def _kill_and_start_again(tmp_path):
     second.acknowledge(part.number)
     second.take(flush(s200=9))
     await second.close()
-    assert statuses((await second.next_part()).clusters) == {200: 4}
+    assert list_statuses((await second.next_part()).clusters) == {200: 4}
 
 
 def test_a_file_that_cannot_be_read_begins_a_new_source(tmp_path):

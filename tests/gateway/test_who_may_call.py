@@ -33,13 +33,15 @@ from trusting import trust_set
 NOT_BEFORE, NOT_AFTER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-def caller(name: bytes, environment: Environment | Literal[""] = "") -> AcceptedCaller:
+def make_caller(name: bytes, environment: Environment | Literal[""] = "") -> AcceptedCaller:
     # As in the database, an API has a certificate only once.
     return AcceptedCaller(hashlib.sha256(name + environment.encode()).hexdigest(), NOT_BEFORE, NOT_AFTER, environment)
 
 
-ANNA, BERTA = caller(b"anna"), caller(b"berta")
-accepted_callers = st.sets(st.builds(caller, st.binary(min_size=1), st.sampled_from(["", *ENVIRONMENTS])), max_size=5)
+ANNA, BERTA = make_caller(b"anna"), make_caller(b"berta")
+accepted_callers = st.sets(
+    st.builds(make_caller, st.binary(min_size=1), st.sampled_from(["", *ENVIRONMENTS])), max_size=5
+)
 urls = st.none() | st.sampled_from(["https://a.test", "http://a.test", "https://a.test/base/", "http://[::1]:81/x"])
 contexts = st.from_regex(r"/(a|b)(/(a|b|1)){0,2}", fullmatch=True)
 
@@ -57,7 +59,7 @@ def apis(draw: st.DrawFn, *, requires: bool | None = None) -> Api:
     )
 
 
-def callers_of(route: Route) -> list[str]:
+def list_callers(route: Route) -> list[str]:
     """Return the fingerprints that a route requires; a route applies only if all its matchers do."""
     return [header.string_match.exact for header in route.match.headers if header.name == CALLER_HEADER]
 
@@ -70,7 +72,7 @@ def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_
         for route in routes:
             (action,) = [action_name for action_name in ("route", "direct_response") if route.HasField(action_name)]
             if action == "route":
-                (fingerprint,) = callers_of(route)
+                (fingerprint,) = list_callers(route)
                 assert fingerprint in fingerprints
                 matcher = next(header for header in route.match.headers if header.name == CALLER_HEADER)
                 assert not matcher.invert_match
@@ -83,7 +85,7 @@ def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_
             else:
                 assert route.direct_response.status == (503 if api.state is State.BLOCKED else 403)
         is_served = api.state.is_served and api.endpoint(environment) is not None
-        assert {callers_of(route)[0] for route in routes if route.HasField("route")} == (
+        assert {list_callers(route)[0] for route in routes if route.HasField("route")} == (
             fingerprints if is_served else set()
         )
 

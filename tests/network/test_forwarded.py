@@ -65,7 +65,7 @@ def test_a_list_of_networks_that_cannot_be_read_is_refused(text):
         Settings(trusted_proxies=text)
 
 
-def seen_by_the_application(proxies, *headers):
+def send_to_application(proxies, *headers):
     """Send a request over a real connection and return the address and scheme that the application sees."""
 
     async def tell(scope, _receive, send):
@@ -90,13 +90,13 @@ FORWARDED = ("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")
 
 
 def test_a_trusted_proxy_sets_the_client_and_scheme():
-    assert seen_by_the_application(EVERYWHERE, *FORWARDED) == ["203.0.113.9", "https"]
-    assert seen_by_the_application(EVERYWHERE) == ["127.0.0.1", "http"]
-    assert seen_by_the_application(EVERYWHERE, "X-Forwarded-Proto: http, HTTPS") == ["127.0.0.1", "https"]
-    assert seen_by_the_application(EVERYWHERE, "X-Forwarded-Proto: javascript") == ["127.0.0.1", "http"]
+    assert send_to_application(EVERYWHERE, *FORWARDED) == ["203.0.113.9", "https"]
+    assert send_to_application(EVERYWHERE) == ["127.0.0.1", "http"]
+    assert send_to_application(EVERYWHERE, "X-Forwarded-Proto: http, HTTPS") == ["127.0.0.1", "https"]
+    assert send_to_application(EVERYWHERE, "X-Forwarded-Proto: javascript") == ["127.0.0.1", "http"]
 
 
 def test_other_peers_are_not_trusted_not_even_local_processes(monkeypatch):
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
-    assert seen_by_the_application((), *FORWARDED) == ["127.0.0.1", "http"]
-    assert seen_by_the_application(PROXIES, *FORWARDED) == ["127.0.0.1", "http"]
+    assert send_to_application((), *FORWARDED) == ["127.0.0.1", "http"]
+    assert send_to_application(PROXIES, *FORWARDED) == ["127.0.0.1", "http"]

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 MAIL = Mail("id-1", ["team@example.com", "ops@example.com"], "Requests fail: Café", "It fails.\n", NOW)
 
 
-def trusting(*pems):
+def trust(*pems):
     context = ssl.create_default_context(cadata="".join(pem.decode() for pem in pems) or ROOT.pem.decode())
     context.check_hostname = True
     return context
@@ -35,12 +35,12 @@ def tls_server(tmp_path_factory):
         yield server
 
 
-def server_of(running, tls=MailTls.STARTTLS, user="holdfast", password=PASSWORD, host="localhost"):
+def describe_server(running, tls=MailTls.STARTTLS, user="holdfast", password=PASSWORD, host="localhost"):
     return MailServer(host, running.port, tls, "holdfast@example.com", user, password)
 
 
 def test_a_mail_is_sent_over_verified_tls_with_a_password(tls_server):
-    send_mail(server_of(tls_server), MAIL, trusting())
+    send_mail(describe_server(tls_server), MAIL, trust())
     mail = tls_server.wait_for(1)[-1]
     assert (mail["from"], mail["to"]) == ("holdfast@example.com", MAIL.recipients)
     assert (mail["tls"], mail["user"]) == (True, "holdfast")
@@ -54,26 +54,26 @@ def test_a_mail_is_sent_over_verified_tls_with_a_password(tls_server):
 def test_a_server_that_cannot_be_verified_gets_neither_password_nor_mail(tls_server):
     before = len(tls_server.received)
     with pytest.raises(NotDelivered, match="can't be verified"):
-        send_mail(server_of(tls_server), MAIL, trusting(issue(ca=True).pem))
+        send_mail(describe_server(tls_server), MAIL, trust(issue(ca=True).pem))
     with pytest.raises(NotDelivered, match="can't be verified"):
-        send_mail(server_of(tls_server, host="127.0.0.1"), MAIL, trusting())
+        send_mail(describe_server(tls_server, host="127.0.0.1"), MAIL, trust())
     with pytest.raises(NotDelivered, match="user name or password"):
-        send_mail(server_of(tls_server, password="wrong"), MAIL, trusting())
+        send_mail(describe_server(tls_server, password="wrong"), MAIL, trust())
     assert len(tls_server.received) == before
 
 
 def test_a_server_without_starttls_gets_no_mail(tmp_path):
     with receiver(tmp_path, "smtp") as plain:
         with pytest.raises(NotDelivered, match="STARTTLS"):
-            send_mail(server_of(plain, user="", password=""), MAIL, trusting())
+            send_mail(describe_server(plain, user="", password=""), MAIL, trust())
         assert not plain.received
-        send_mail(server_of(plain, MailTls.NONE, "", ""), MAIL, trusting())
+        send_mail(describe_server(plain, MailTls.NONE, "", ""), MAIL, trust())
         assert plain.wait_for(1)[0]["tls"] is False
 
 
 def test_nothing_listens():
     with pytest.raises(NotDelivered, match="can't be reached"):
-        send_mail(MailServer("127.0.0.1", 1, MailTls.NONE, "holdfast@example.com"), MAIL, trusting())
+        send_mail(MailServer("127.0.0.1", 1, MailTls.NONE, "holdfast@example.com"), MAIL, trust())
 
 
 @pytest.mark.parametrize("field", ["subject", "recipients"])
@@ -83,5 +83,5 @@ def test_no_header_can_be_added(tls_server, field):
     values = {name: getattr(MAIL, name) for name in Mail.__dataclass_fields__} | fields
     before = len(tls_server.received)
     with pytest.raises(ValueError, match=r"linefeed|CR or LF"):
-        send_mail(server_of(tls_server), Mail(**values), trusting())
+        send_mail(describe_server(tls_server), Mail(**values), trust())
     assert len(tls_server.received) == before

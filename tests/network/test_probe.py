@@ -23,29 +23,29 @@ LEAF = issue(HOST, by=INTERMEDIATE)
 RSA = issue(HOST, key=rsa_key())
 
 
-def port_of(url: str) -> int:
+def parse_port(url: str) -> int:
     port = urlsplit(url).port
     assert port
     return port
 
 
-def presented_at(port: int, server_name: str = "") -> Presentation:
+def probe(port: int, server_name: str = "") -> Presentation:
     result = probe_backend([V4], port, server_name)
     assert isinstance(result, Presentation), result
     return result
 
 
-def unseen_at(url: str, seconds: float = 5) -> Unseen:
-    failure = probe_backend([V4], port_of(url), "", seconds)
+def fail_to_probe(url: str, seconds: float = 5) -> Unseen:
+    failure = probe_backend([V4], parse_port(url), "", seconds)
     assert isinstance(failure, Unseen), failure
     return failure
 
 
-def subjects(result: Presentation) -> list[str]:
+def list_subjects(result: Presentation) -> list[str]:
     return [certificate.subject for certificate in result.chain]
 
 
-def demanding(version: ssl.TLSVersion, mode: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ssl.SSLContext:
+def demand_certificate(version: ssl.TLSVersion, mode: ssl.VerifyMode = ssl.CERT_REQUIRED) -> ssl.SSLContext:
     """Return the TLS context of a server with one version that requests a client certificate."""
     context = server_context(RSA)
     with warnings.catch_warnings():
@@ -74,8 +74,8 @@ def saying(words: bytes) -> Iterator[str]:
 
 def test_the_presented_chain_is_returned_in_order_and_unverified():
     with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend:
-        result = presented_at(backend.port, HOST)
-    assert subjects(result) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
+        result = probe(backend.port, HOST)
+    assert list_subjects(result) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
     assert (result.address, result.tls_version, result.presented.beyond) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
     assert (result.cipher, result.alpn, result.asks_for_certificate, result.ended) == (
         "TLS_AES_256_GCM_SHA384",
@@ -99,43 +99,43 @@ def test_the_presented_chain_is_returned_in_order_and_unverified():
 )
 def test_certificates_that_gateways_reject_are_read_too(leaf):
     with Backend(leaf) as backend:
-        assert presented_at(backend.port).chain[0].der == leaf.der
+        assert probe(backend.port).chain[0].der == leaf.der
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
 def test_old_servers_can_be_probed(version):
-    with ListeningBackend(demanding(version, ssl.CERT_NONE)) as backend:
-        result = presented_at(backend.port)
+    with ListeningBackend(demand_certificate(version, ssl.CERT_NONE)) as backend:
+        result = probe(backend.port)
     assert result.tls_version.replace(".", "_") == version.name.replace("TLSv1_0", "TLSv1")
-    assert subjects(result) == [f"CN={HOST}"]
+    assert list_subjects(result) == [f"CN={HOST}"]
     assert not result.asks_for_certificate
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_probe_reports_how_a_backend_rejects_a_missing_client_certificate(version):
-    with ListeningBackend(demanding(version)) as backend:
-        result = presented_at(backend.port)
+    with ListeningBackend(demand_certificate(version)) as backend:
+        result = probe(backend.port)
     assert result.asks_for_certificate
-    assert subjects(result) == [f"CN={HOST}"]
+    assert list_subjects(result) == [f"CN={HOST}"]
     is_tls13 = version is ssl.TLSVersion.TLSv1_3
     assert result.ended == ("tlsv13 alert certificate required" if is_tls13 else "tls alert handshake failure")
 
 
 def test_a_backend_with_optional_client_certificates_does_not_end_the_connection():
-    with ListeningBackend(demanding(ssl.TLSVersion.TLSv1_3, ssl.CERT_OPTIONAL)) as backend:
-        result = presented_at(backend.port)
+    with ListeningBackend(demand_certificate(ssl.TLSVersion.TLSv1_3, ssl.CERT_OPTIONAL)) as backend:
+        result = probe(backend.port)
     assert (result.asks_for_certificate, result.ended) == (True, "")
 
 
 def test_http2_is_offered_as_the_gateway_does():
     with http2_backend(RSA) as url:
-        assert presented_at(port_of(url)).alpn == "h2"
+        assert probe(parse_port(url)).alpn == "h2"
 
 
 def test_a_probe_sends_the_sni_but_no_http():
     with ListeningBackend(server_context(RSA)) as backend:
-        presented_at(backend.port, HOST)
-        presented_at(backend.port, "")
+        probe(backend.port, HOST)
+        probe(backend.port, "")
     assert backend.names == [HOST, None]
     assert backend.received == [b"", b""]
 
@@ -156,19 +156,19 @@ def test_the_probe_that_got_furthest_is_reported_for_several_addresses():
 
 def test_a_port_without_tls_is_reported():
     with saying(b"220 mail.test ESMTP\r\n") as url:
-        assert unseen_at(url).obstacle is Obstacle.NOT_TLS
+        assert fail_to_probe(url).obstacle is Obstacle.NOT_TLS
 
 
 def test_a_closed_port_is_reported():
     with closed_port() as url:
-        failure = unseen_at(url)
+        failure = fail_to_probe(url)
     assert (failure.obstacle, failure.text) == (Obstacle.REFUSED, "Connection refused")
 
 
 def test_waiting_for_a_silent_backend_is_limited():
     start = time.monotonic()
     with silent_backend() as url:
-        assert unseen_at(url, 0.2).obstacle is Obstacle.TIMEOUT
+        assert fail_to_probe(url, 0.2).obstacle is Obstacle.TIMEOUT
     assert time.monotonic() - start < 8
 
 
@@ -184,18 +184,18 @@ def test_waiting_for_a_silent_backend_is_limited():
 )
 def test_a_failed_handshake_is_reported_in_the_words_of_openssl(words, text):
     with saying(words) as url:
-        failure = unseen_at(url)
+        failure = fail_to_probe(url)
     assert (failure.obstacle, failure.text) == (Obstacle.HANDSHAKE, text)
 
 
 def test_certificates_beyond_the_limit_are_counted():
     with Backend(RSA.followed_by(*[INTERMEDIATE] * (MAX_CERTIFICATES + 5))) as backend:
-        result = presented_at(backend.port)
+        result = probe(backend.port)
     assert (len(result.chain), result.presented.beyond) == (MAX_CERTIFICATES, 6)
 
 
 def test_an_endless_chain_is_not_read():
     with Backend(RSA.followed_by(*[INTERMEDIATE] * 400)) as backend:
-        failure = unseen_at(backend.url())
+        failure = fail_to_probe(backend.url())
     assert failure.obstacle is Obstacle.HANDSHAKE
     assert len(INTERMEDIATE.der) * 400 > MAX_BYTES

@@ -20,13 +20,13 @@ def environment(monkeypatch):
     return monkeypatch
 
 
-def roots(context):
+def list_roots(context):
     return set(context.get_ca_certs(binary_form=True))
 
 
 def test_without_an_environment_the_roots_are_those_of_certifi():
     text = Path(certifi.where()).read_text("utf-8")
-    assert roots(make_public_context()) == {ssl.PEM_cert_to_DER_cert(block) for block in PEM.findall(text)}
+    assert list_roots(make_public_context()) == {ssl.PEM_cert_to_DER_cert(block) for block in PEM.findall(text)}
 
 
 def test_ssl_cert_file_replaces_them_unless_the_environment_is_ignored(environment, tmp_path):
@@ -34,8 +34,8 @@ def test_ssl_cert_file_replaces_them_unless_the_environment_is_ignored(environme
     (tmp_path / "roots.pem").write_bytes(root.pem)
     environment.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
     own = {ssl.PEM_cert_to_DER_cert(root.pem.decode())}
-    assert roots(make_public_context()) == own
-    assert not roots(make_public_context(trust_env=False)) & own
+    assert list_roots(make_public_context()) == own
+    assert not list_roots(make_public_context(trust_env=False)) & own
 
 
 def test_names_and_certificates_are_verified():

@@ -7,29 +7,29 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES, SECRET
 
 
-def names(resources, kind):
+def list_names(resources, kind):
     """Return the names of the resources of one type."""
     return {name for of, name in resources if of == kind}
 
 
-def clusters_of(api, environment="production"):
+def name_clusters(api, environment="production"):
     """Return the names of an API's clusters."""
     return {f"{api.organization}/{api.id}/{environment}"}
 
 
-def paths(resources, environment="production"):
+def list_paths(resources, environment="production"):
     """Return the paths where APIs are served."""
-    return {route.match.path for route in routes_in(resources, environment) if route.match.path}
+    return {route.match.path for route in read_routes(resources, environment) if route.match.path}
 
 
-def routes_in(resources, environment):
+def read_routes(resources, environment):
     """Return all routes of an environment, in all scopes."""
-    scopes = [name for name in names(resources, ROUTES) if name.startswith(f"{environment}/")]
+    scopes = [name for name in list_names(resources, ROUTES) if name.startswith(f"{environment}/")]
     configurations = [ScopedRouteConfiguration.FromString(resources[ROUTES, name].body) for name in scopes]
     return [route for scope in configurations for route in scope.route_configuration.virtual_hosts[0].routes]
 
 
-def secrets_named_by(resources, clusters):
+def list_secrets(resources, clusters):
     """Return the names of the secrets that *clusters* refer to."""
     secrets = set()
     for name in clusters:
@@ -42,10 +42,12 @@ def secrets_named_by(resources, clusters):
 def assert_consistent(resources):
     """Check that the clusters of all routes exist, and the secrets of all clusters."""
     targets = {
-        route.route.cluster for environment in ("production", "sandbox") for route in routes_in(resources, environment)
+        route.route.cluster
+        for environment in ("production", "sandbox")
+        for route in read_routes(resources, environment)
     }
-    assert targets <= names(resources, CLUSTER)
-    assert secrets_named_by(resources, names(resources, CLUSTER)) - {""} <= names(resources, SECRET)
+    assert targets <= list_names(resources, CLUSTER)
+    assert list_secrets(resources, list_names(resources, CLUSTER)) - {""} <= list_names(resources, SECRET)
 
 
 def find_changes(before, after):

@@ -25,62 +25,62 @@ STORED = Stored("pizza", (OLD,))
 BOTH = trust_set([NEW, OLD], HOST)
 
 
-def presenting(certificate) -> Presentation:
+def present(certificate) -> Presentation:
     return Presentation("127.0.0.1:1", read_presented([certificate.der], 20), "TLSv1.3", "", "", False, "")
 
 
-def terms(*, public: bool = False, **changes) -> Terms:
+def make_terms(*, public: bool = False, **changes) -> Terms:
     trust, rest = (replace(trust_of_one, with_public_roots=public) for trust_of_one in (BOTH, trust_set([OLD], HOST)))
     return replace(Terms(trust, with_upload=True, stored_certificates=(STORED,), without_upload=rest), **changes)
 
 
 def test_the_second_verdict_decides_whether_the_upload_makes_the_difference():
-    assert needs_second_answer(YES, terms())
-    assert accept(YES, NO, presenting(NEW), terms()).result is Result.BY_UPLOAD
-    assert accept(YES, YES, presenting(OLD), terms()).result is Result.ANYWAY
+    assert needs_second_answer(YES, make_terms())
+    assert accept(YES, NO, present(NEW), make_terms()).result is Result.BY_UPLOAD
+    assert accept(YES, YES, present(OLD), make_terms()).result is Result.ANYWAY
 
 
 @pytest.mark.parametrize("without", [None, Verdict(False, Cause.TIMEOUT), Verdict(False, None, by="none")])
 def test_without_a_second_verdict_nothing_is_claimed_about_the_upload(without):
-    outcome = accept(YES, without, presenting(NEW), terms())
+    outcome = accept(YES, without, present(NEW), make_terms())
     assert (outcome.result, outcome.sentence) == (Result.ACCEPTED, "")
 
 
 def test_public_roots_are_a_reason_if_they_are_trusted():
-    acceptance = accept(YES, YES, presenting(PUBLIC), terms(public=True))
+    acceptance = accept(YES, YES, present(PUBLIC), make_terms(public=True))
     assert (acceptance.result, acceptance.stored_certificates, acceptance.by_public_roots) == (Result.ANYWAY, (), True)
     assert acceptance.sentence.endswith("public roots are trusted for this endpoint, too.")
-    alias = accept(YES, YES, presenting(OLD), terms(public=True))
+    alias = accept(YES, YES, present(OLD), make_terms(public=True))
     assert (alias.stored_certificates, alias.by_public_roots) == ((STORED,), False)
 
 
 def test_if_only_public_roots_are_trusted_the_upload_is_reported_as_unused():
     only_public = replace(trust_set([], HOST), with_public_roots=True)
-    only_roots = terms(trust=only_public, without_upload=only_public)
+    only_roots = make_terms(trust=only_public, without_upload=only_public)
     assert not needs_second_answer(YES, only_roots)
-    outcome = accept(YES, None, presenting(PUBLIC), only_roots)
+    outcome = accept(YES, None, present(PUBLIC), only_roots)
     assert (outcome.result, outcome.by_public_roots) == (Result.ANYWAY, True)
     assert "imported certificates aren't used" in outcome.sentence
 
 
 def test_without_other_trust_no_second_verdict_is_needed():
-    alone = terms(stored_certificates=(), without_upload=None)
+    alone = make_terms(stored_certificates=(), without_upload=None)
     assert not needs_second_answer(YES, alone)
-    assert accept(YES, None, presenting(NEW), alone).result is Result.BY_UPLOAD
+    assert accept(YES, None, present(NEW), alone).result is Result.BY_UPLOAD
 
 
 def test_an_exception_is_the_reason_regardless_of_trust():
     until = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
-    off = terms(trust=replace(BOTH, unverified_until=until))
+    off = make_terms(trust=replace(BOTH, unverified_until=until))
     assert not needs_second_answer(YES, off)
-    outcome = accept(YES, None, presenting(NEW), off)
+    outcome = accept(YES, None, present(NEW), off)
     assert (outcome.result, outcome.unverified_until) == (Result.ANYWAY, until)
     assert "verification is off until 2026-11-29 12:00 UTC" in outcome.sentence
 
 
 def test_a_rejection_reports_whether_the_backend_needs_the_replaced_certificate():
-    conditions = terms(removed_certificates=(OLD,))
-    assert accept(NO, None, presenting(OLD), conditions).needs_removed
-    assert not accept(NO, None, presenting(ROOT), conditions).needs_removed
-    assert not accept(Verdict(False, Cause.EXPIRED), None, presenting(OLD), conditions).needs_removed
-    assert accept(Verdict(False, None, by="none"), None, presenting(OLD), conditions).result is Result.UNKNOWN
+    conditions = make_terms(removed_certificates=(OLD,))
+    assert accept(NO, None, present(OLD), conditions).needs_removed
+    assert not accept(NO, None, present(ROOT), conditions).needs_removed
+    assert not accept(Verdict(False, Cause.EXPIRED), None, present(OLD), conditions).needs_removed
+    assert accept(Verdict(False, None, by="none"), None, present(OLD), conditions).result is Result.UNKNOWN

@@ -39,15 +39,15 @@ def accept(store, clock):
     )
 
 
-def callers(store, who, api):
+def read_callers(store, who, api):
     return read_everything(store, SEALING, utc_now()).callers.get((who.organization, api.id))
 
 
-def accepted_caller(entry):
+def accept_caller(entry):
     return AcceptedCaller(entry.certificate.fingerprint, entry.certificate.not_before, entry.certificate.not_after)
 
 
-def last(store):
+def read_last_change(store):
     with store.read() as session:
         return journal.get_latest_change(session)
 
@@ -56,15 +56,15 @@ def test_gateways_get_the_fingerprints_only_for_apis_that_require_a_certificate(
     store, anna, served_api, publish, accept
 ):
     open_api = publish(anna, "Open")
-    before = last(store)
+    before = read_last_change(store)
     entry = accept(anna, served_api)
-    assert callers(store, anna, served_api) == {accepted_caller(entry)}
-    assert callers(store, anna, open_api) is None
+    assert read_callers(store, anna, served_api) == {accept_caller(entry)}
+    assert read_callers(store, anna, open_api) is None
     snapshot = read_changed(store, SEALING, before, utc_now())
-    assert snapshot.callers == {(anna.organization, served_api.id): {accepted_caller(entry)}}
+    assert snapshot.callers == {(anna.organization, served_api.id): {accept_caller(entry)}}
     assert all(api.requires_certificate for api in snapshot.apis[anna.organization, served_api.id])
     caller_certificates.delete_certificate(context_of(store, anna, entry.created_at), served_api.id, "partner")
-    assert callers(store, anna, served_api) == frozenset()
+    assert read_callers(store, anna, served_api) == frozenset()
 
 
 def test_gateways_also_get_certificates_that_are_not_valid_yet(store, anna, served_api, clock):
@@ -73,7 +73,7 @@ def test_gateways_also_get_certificates_that_are_not_valid_yet(store, anna, serv
         stored.insert(session, later)
     with store.read() as session:
         assert stored.find_accepted(session, anna.organization, {served_api.id}) == {
-            served_api.id: {accepted_caller(later)}
+            served_api.id: {accept_caller(later)}
         }
     assert later.certificate.not_before > clock()
 

@@ -33,12 +33,12 @@ def here():
     return str(uuid.uuid4())
 
 
-def actions(store, user):
+def list_actions(store, user):
     with store.read() as session:
         return [event.action for event in journal.list_audit_events(session, user.organization)]
 
 
-def refusal_of(accounts, name, password, here, now):
+def fail_to_sign_in(accounts, name, password, here, now):
     with pytest.raises(SignInRefused) as refusal:
         accounts.authenticate(name, password, here, now)
     return str(refusal.value)
@@ -49,16 +49,16 @@ def test_of_a_new_password_only_an_argon2id_hash_is_stored(accounts, store, here
     assert accounts.ensure_user("first", here, password, clock(), reset=False) is True
     with store.read() as session:
         user = rows.get_user_by_name(session, here)
-    assert (user.name, user.organization, actions(store, user)) == (here, "first", ["create user"])
+    assert (user.name, user.organization, list_actions(store, user)) == (here, "first", ["create user"])
     assert extract_parameters(user.password_hash).type is Type.ID
     assert here.encode() in shared_storage.content()
     assert password.encode() not in shared_storage.content()
 
 
 def test_a_wrong_password_and_an_unknown_name_are_rejected_alike(accounts, berta, password, here, clock):
-    wrong = refusal_of(accounts, berta.name, "wrong", here, clock())
-    refusal_of(accounts, berta.name, "", here, clock())
-    assert refusal_of(accounts, "nobody", password, here, clock()) == wrong
+    wrong = fail_to_sign_in(accounts, berta.name, "wrong", here, clock())
+    fail_to_sign_in(accounts, berta.name, "", here, clock())
+    assert fail_to_sign_in(accounts, "nobody", password, here, clock()) == wrong
 
 
 def test_an_unknown_name_takes_the_same_work(accounts, password, clock, monkeypatch):
@@ -73,13 +73,13 @@ def test_an_unknown_name_takes_the_same_work(accounts, password, clock, monkeypa
     monkeypatch.setattr(PasswordHasher, "verify", count)
     for name in (strong, f"not {strong}", f"{strong}\0"):
         for attempt in ("wrong", "", "x" * (MAX_PASSWORD + 1)):
-            refusal_of(accounts, name, attempt, str(uuid.uuid4()), clock())
+            fail_to_sign_in(accounts, name, attempt, str(uuid.uuid4()), clock())
     assert len(parameters) == 3 * 2
     assert parameters.count(parameters[0]) == len(parameters)  # the same steps and memory for each
 
 
 def test_an_endless_password_is_rejected(accounts, berta, here, clock):
-    refusal_of(accounts, berta.name, "x" * (MAX_PASSWORD + 1), here, clock())
+    fail_to_sign_in(accounts, berta.name, "x" * (MAX_PASSWORD + 1), here, clock())
 
 
 def test_attempts_slow_down_and_recover(accounts, berta, password, here, clock):
@@ -89,12 +89,12 @@ def test_attempts_slow_down_and_recover(accounts, berta, password, here, clock):
         return refusal.value.seconds
 
     for _ in range(FREE + 1):
-        refusal_of(accounts, berta.name, "wrong", here, clock())
+        fail_to_sign_in(accounts, berta.name, "wrong", here, clock())
     assert seconds() == 1
-    refusal_of(accounts, berta.name, "wrong", here, clock.advance(seconds=1))
+    fail_to_sign_in(accounts, berta.name, "wrong", here, clock.advance(seconds=1))
     assert seconds() == 2
     assert accounts.authenticate(berta.name, password, here, clock.advance(seconds=2)) == berta
-    refusal_of(accounts, berta.name, "wrong", here, clock())  # earlier failures are forgotten
+    fail_to_sign_in(accounts, berta.name, "wrong", here, clock())  # earlier failures are forgotten
 
 
 def test_concurrent_wrong_passwords_are_checked_no_more_often_than_sequential_ones(accounts, berta, clock, monkeypatch):
@@ -141,7 +141,7 @@ def test_a_session_stands_for_its_user_until_sign_out(accounts, store, berta, cl
     assert session_principal(store, second_token, clock()) is not None
     accounts.end_session(token, clock())
     accounts.end_session("forged", clock())
-    assert actions(store, berta) == ["sign in", "sign in", "sign out"]
+    assert list_actions(store, berta) == ["sign in", "sign in", "sign out"]
 
 
 def test_a_session_ends_by_time(accounts, store, berta, clock):
@@ -166,9 +166,9 @@ def test_a_new_password_ends_the_sessions_and_the_old_password(accounts, store, 
     accounts.authenticate(berta.name, password, here, clock())
     token = accounts.start_session(berta, clock())
     assert accounts.ensure_user(berta.organization, berta.name, "another", clock(), reset=True) is False
-    assert actions(store, berta)[-1] == "set password"
+    assert list_actions(store, berta)[-1] == "set password"
     assert session_principal(store, token, clock()) is None
-    refusal_of(accounts, berta.name, password, here, clock())
+    fail_to_sign_in(accounts, berta.name, password, here, clock())
     assert accounts.authenticate(berta.name, "another", here, clock()).name == berta.name
 
 

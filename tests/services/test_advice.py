@@ -22,17 +22,17 @@ from trusting import trust_set
 NOW = datetime.now(UTC)
 
 
-def terms(*anchors: Issued, host: str = HOST) -> Terms:
+def make_terms(*anchors: Issued, host: str = HOST) -> Terms:
     return Terms(trust_set([read_certificate(anchor.der) for anchor in anchors], reference_identifier(host)))
 
 
-def advice(cause: Cause, leaf: Issued, conditions: Terms, offer: Offer | None = None, **options: bool) -> Explanation:
+def explain(cause: Cause, leaf: Issued, conditions: Terms, offer: Offer | None = None, **options: bool) -> Explanation:
     chain = chain_of(leaf)
     return advise(find_faults(cause, chain, conditions.trust, NOW), chain, conditions, offer, **options)
 
 
 def test_all_faults_are_explained_and_the_first_determines_the_remedy():
-    explanation = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue("other.test", **EXPIRED), terms())
+    explanation = explain(Cause.SELF_SIGNED_NOT_TRUSTED, issue("other.test", **EXPIRED), make_terms())
     words = [EXPLANATIONS[cause].sentence for cause in (Cause.EXPIRED, Cause.HOSTNAME_MISMATCH)]
     assert explanation.sentence.startswith(words[0])
     assert "The backend's own certificate, CN=other.test, expired at " in explanation.sentence
@@ -43,19 +43,19 @@ def test_all_faults_are_explained_and_the_first_determines_the_remedy():
 
 
 def test_names_are_shown_with_their_kind():
-    explanation = advice(Cause.HOSTNAME_MISMATCH, with_dns_name(), terms(with_dns_name()))
+    explanation = explain(Cause.HOSTNAME_MISMATCH, with_dns_name(), make_terms(with_dns_name()))
     assert f"It has dNSName {HOST}; the gateway looks for iPAddress {HOST}." in explanation.sentence
     assert explanation.remedy.startswith(
         "Pin this certificate in the trust settings and skip the host-name check there"
     )
-    usable = advice(Cause.HOSTNAME_MISMATCH, issue("a.test", "*.b.test", "127.0.0.2"), terms())
+    usable = explain(Cause.HOSTNAME_MISMATCH, issue("a.test", "*.b.test", "127.0.0.2"), make_terms())
     assert usable.remedy.startswith("Accept one of its names (a.test, 127.0.0.2) in the trust settings")
 
 
 def test_the_path_that_was_tried_is_shown_with_its_end():
     leaf = issue(HOST, by=BY_FIRST).followed_by(BY_FIRST, BY_SECOND)
     offer = Offer(ChainRole.INTERMEDIATE, read_certificate(BY_FIRST.der))
-    explanation = advice(Cause.UNKNOWN_ISSUER, leaf, terms(SECOND), offer)
+    explanation = explain(Cause.UNKNOWN_ISSUER, leaf, make_terms(SECOND), offer)
     path = f"The gateway tried the path CN={HOST} -> CN=cross-signed, whose issuer, CN=first root, is neither sent"
     assert path in explanation.sentence
     assert (
@@ -69,29 +69,29 @@ def test_the_remedy_mentions_an_intermediate_only_if_the_backend_does_not_send_i
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
     alone = issue(HOST, by=intermediate).alone
     offer = Offer(ChainRole.LEAF, read_certificate(alone.der))
-    explanation = advice(Cause.UNKNOWN_ISSUER, alone, terms(ROOT), offer)
+    explanation = explain(Cause.UNKNOWN_ISSUER, alone, make_terms(ROOT), offer)
     assert explanation.remedy.startswith(
         "If a trusted CA issued the certificate of CN=intermediate, have the backend send it"
     )
     whole = issue(HOST, by=intermediate).followed_by(intermediate)
-    assert "have the backend send it" not in advice(Cause.UNKNOWN_ISSUER, whole, terms(SECOND), offer).remedy
+    assert "have the backend send it" not in explain(Cause.UNKNOWN_ISSUER, whole, make_terms(SECOND), offer).remedy
 
 
 def test_an_unconfirmed_remedy_suggests_a_test_instead_of_an_import():
-    explanation = advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms(), is_complete=False)
+    explanation = explain(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), make_terms(), is_complete=False)
     assert explanation.action is SuggestedAction.TEST_ENDPOINT
-    assert advice(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), terms()).action is None
+    assert explain(Cause.SELF_SIGNED_NOT_TRUSTED, issue(HOST), make_terms()).action is None
 
 
 def test_faults_of_stages_that_the_gateway_accepted_are_left_out():
     """The gateway reported the name, so it has accepted the path, whatever a comparison shows."""
-    faults = find_faults(Cause.HOSTNAME_MISMATCH, chain_of(issue("other.test", **EXPIRED)), terms().trust, NOW)
+    faults = find_faults(Cause.HOSTNAME_MISMATCH, chain_of(issue("other.test", **EXPIRED)), make_terms().trust, NOW)
     assert [fault.cause for fault in faults] == [Cause.HOSTNAME_MISMATCH]
 
 
 @pytest.mark.parametrize("cause", CERTIFICATE_CAUSES)
 def test_the_reported_cause_is_always_among_the_ordered_faults(cause: Cause):
-    faults = find_faults(cause, chain_of(issue("other.test", start=DAY)), terms().trust, NOW)
+    faults = find_faults(cause, chain_of(issue("other.test", start=DAY)), make_terms().trust, NOW)
     causes = [fault.cause for fault in faults]
     assert cause in causes
     assert causes == sorted(causes, key=CERTIFICATE_CAUSES.index)
@@ -100,11 +100,11 @@ def test_the_reported_cause_is_always_among_the_ordered_faults(cause: Cause):
 def test_only_importable_certificates_are_offered():
     old = issue(ca=True, common_name="old", **EXPIRED)
     chain = chain_of(issue(HOST, by=old).followed_by(old))
-    faults = find_faults(Cause.UNKNOWN_ISSUER, chain, terms().trust, NOW)
-    assert [offer.role for offer, _ in possible_offers(faults, chain, terms(), NOW)] == [ChainRole.LEAF]
+    faults = find_faults(Cause.UNKNOWN_ISSUER, chain, make_terms().trust, NOW)
+    assert [offer.role for offer, _ in possible_offers(faults, chain, make_terms(), NOW)] == [ChainRole.LEAF]
     chain = chain_of(issue(HOST, **EXPIRED))
-    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain, terms().trust, NOW)
-    assert not list(possible_offers(faults, chain, terms(), NOW))
+    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain, make_terms().trust, NOW)
+    assert not list(possible_offers(faults, chain, make_terms(), NOW))
     first, second = (issue(HOST, identified=False) for _ in range(2))
-    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain_of(second), terms(first).trust, NOW)
-    assert not list(possible_offers(faults, chain_of(second), terms(first), NOW))
+    faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain_of(second), make_terms(first).trust, NOW)
+    assert not list(possible_offers(faults, chain_of(second), make_terms(first), NOW))

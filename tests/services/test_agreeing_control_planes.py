@@ -218,7 +218,7 @@ class World:
                 plane.enforcement()  # reads what the others have written
                 plane.enforcements.settle()
         enforcements = [plane.enforcement() for plane in self.planes.values()]
-        assert len(set(map(_without_time, enforcements))) == 1, list(map(str, enforcements))
+        assert len(set(map(_omit_time, enforcements))) == 1, list(map(str, enforcements))
         assert enforcements[0].gateways == len(self.streams)
         versions = self.find_needed()
         is_rejected = any(
@@ -230,7 +230,7 @@ class World:
         assert enforcements[0].progress is (Progress.REFUSED if is_rejected else expected)
 
 
-def _without_time(state):
+def _omit_time(state):
     return (
         state.progress,
         state.gateways,

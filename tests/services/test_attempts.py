@@ -224,7 +224,7 @@ def test_an_early_attempt_does_not_reveal_whether_it_was_right(attempts, wait):
     assert wait(attempts, NOW, KEYS[1:]) == 1  # a client that knows one secret may still guess others
 
 
-def guesses_by(seconds):
+def count_guesses(seconds):
     """Return how many guesses one control plane allows within *seconds*."""
     waits = (min(2**number, LONGEST.total_seconds()) for number in itertools.count())
     return FREE + 1 + sum(1 for _ in itertools.takewhile(lambda at: at <= seconds, itertools.accumulate(waits)))
@@ -258,7 +258,7 @@ def test_two_control_planes_allow_few_more_guesses_than_one(store, steps):
     for attempt in open_attempts:
         attempt.close()
     hypothesis.assume(seconds < FORGOTTEN_AFTER.total_seconds())
-    assert guesses <= guesses_by(seconds) + FREE + 1
+    assert guesses <= count_guesses(seconds) + FREE + 1
 
 
 @pytest.mark.parametrize(

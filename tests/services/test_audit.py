@@ -224,7 +224,7 @@ def test_the_text_of_each_kind_of_details_is_tested():
     assert {type(details) for details, _ in WORDS} == set(get_args(audit.Details))
 
 
-def attributes():
+def find_attributes():
     for path in (SOURCES / "services").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -232,7 +232,7 @@ def attributes():
 
 
 def test_every_action_is_written_by_a_use_case():
-    names = {name for path, name in attributes() if name.startswith("Action.")}
+    names = {name for path, name in find_attributes() if name.startswith("Action.")}
     assert names >= {f"Action.{member}" for member in Action.__members__}
 
 
@@ -241,4 +241,4 @@ def test_every_action_is_about_a_kind_of_object():
 
 
 def test_audit_events_are_written_in_one_place():
-    assert {str(path) for path, name in attributes() if name == "journal.record"} == {"services/access/audit.py"}
+    assert {str(path) for path, name in find_attributes() if name == "journal.record"} == {"services/access/audit.py"}

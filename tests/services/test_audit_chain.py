@@ -38,7 +38,7 @@ def write_as_previous_version(storage, count=1):
         storage.execute(OLD.format("", ""))
 
 
-def events_of(context):
+def list_events(context):
     return [event for batch in audit_log.stream_events(context, Filter()) for event in batch]
 
 
@@ -47,16 +47,16 @@ def verify(store, user, expected=""):
     context = context_of(store, user)
     verifier = Verifier(expected)
     newest = audit_log.get_chain(context).newest
-    for event in events_of(context):
+    for event in list_events(context):
         verifier.add(json.loads(json.dumps(event.members)))
     return verifier.finish(newest, audit_log.get_chain(context).anchor)
 
 
-def faults(verdict):
+def list_faults(verdict):
     return [(problem.fault, problem.first, problem.last) for problem in verdict.problems]
 
 
-def newest_of(store, user):
+def read_newest(store, user):
     return audit_log.get_chain(context_of(store, user)).newest
 
 
@@ -64,27 +64,27 @@ def test_an_untouched_chain_is_intact(store, anna, otto):
     write(store, anna, 3)
     write(store, otto)
     write(store, anna)
-    verdict = verify(store, anna, newest_of(store, anna).hash)
+    verdict = verify(store, anna, read_newest(store, anna).hash)
     assert (verdict.events, verdict.newest.number, verdict.expected_at) == (4, 4, 4)
-    assert faults(verdict) == []
+    assert list_faults(verdict) == []
     assert verify(store, otto).events == 1
 
 
 def test_an_organization_without_events_is_intact(store, anna):
     verdict = verify(store, anna)
-    assert (verdict.events, verdict.newest, faults(verdict)) == (0, START, [])
+    assert (verdict.events, verdict.newest, list_faults(verdict)) == (0, START, [])
 
 
 def test_several_events_of_one_transaction_are_chained(store, anna):
     with store.write() as session:
         for number in range(3):
             write_down(session, anna, NOW, Action.SIGN_IN, str(number))
-    assert (verify(store, anna).newest.number, faults(verify(store, anna))) == (3, [])
+    assert (verify(store, anna).newest.number, list_faults(verify(store, anna))) == (3, [])
 
 
 def test_the_hash_covers_the_event_as_json(store, anna):
     write(store, anna)
-    (event,) = events_of(context_of(store, anna))
+    (event,) = list_events(context_of(store, anna))
     assert event.members["hash"] == hash_event(event.members) != hash_event({**event.members, "detail": ""})
 
 
@@ -110,7 +110,7 @@ MANIPULATIONS = {
 def test_a_manipulation_is_found(store, storage, anna, statement, expected):
     write(store, anna, 6)
     storage.execute(statement)
-    assert faults(verify(store, anna)) == expected
+    assert list_faults(verify(store, anna)) == expected
 
 
 def test_an_inserted_event_is_found_and_never_chained(store, storage, anna):
@@ -119,37 +119,37 @@ def test_an_inserted_event_is_found_and_never_chained(store, storage, anna):
     storage.execute(OLD.format("id, ", "0, "))
     write(store, anna)
     verdict = verify(store, anna)
-    assert (verdict.newest.number, faults(verdict)) == (3, [(Fault.INSERTED, 1, 1)])
+    assert (verdict.newest.number, list_faults(verdict)) == (3, [(Fault.INSERTED, 1, 1)])
 
 
 def test_a_rewritten_chain_is_found_only_with_a_hash_that_was_kept_elsewhere(store, storage, anna):
     write(store, anna, 3)
-    newest_hash = newest_of(store, anna).hash
+    newest_hash = read_newest(store, anna).hash
     storage.execute("DELETE FROM audit_event")
     storage.execute("DELETE FROM audit_chain")
     write(store, anna, 4, NOW + DAY)
-    assert faults(verify(store, anna)) == []
-    assert faults(verify(store, anna, newest_hash)) == [(Fault.NOT_FOUND, 0, 0)]
+    assert list_faults(verify(store, anna)) == []
+    assert list_faults(verify(store, anna, newest_hash)) == [(Fault.NOT_FOUND, 0, 0)]
 
 
 def test_an_end_removed_with_its_record_is_found_only_with_a_hash_that_was_kept_elsewhere(store, storage, anna):
     write(store, anna, 3)
-    newest_hash = newest_of(store, anna).hash
+    newest_hash = read_newest(store, anna).hash
     storage.execute("DELETE FROM audit_event WHERE number = 3")
     storage.execute("UPDATE audit_chain SET number = 2, hash = (SELECT hash FROM audit_event WHERE number = 2)")
-    assert faults(verify(store, anna)) == []
-    assert faults(verify(store, anna, newest_hash)) == [(Fault.NOT_FOUND, 0, 0)]
+    assert list_faults(verify(store, anna)) == []
+    assert list_faults(verify(store, anna, newest_hash)) == [(Fault.NOT_FOUND, 0, 0)]
 
 
 def test_retention_keeps_an_anchor(store, anna):
     write(store, anna, 4, NOW - 3 * DAY)
-    newest_hash = newest_of(store, anna).hash
+    newest_hash = read_newest(store, anna).hash
     write(store, anna, 2)
     forget_old_rows(store, NOW, audit_days=1)
     state = audit_log.get_chain(context_of(store, anna))
     assert (state.anchor.number, state.anchor.hash, state.anchored_at) == (4, newest_hash, NOW)
     verdict = verify(store, anna, newest_hash)
-    assert (verdict.events, verdict.newest.number, verdict.expected_at, faults(verdict)) == (2, 6, 4, [])
+    assert (verdict.events, verdict.newest.number, verdict.expected_at, list_faults(verdict)) == (2, 6, 4, [])
 
 
 def test_more_removed_than_retention_did_is_found(store, storage, anna):
@@ -157,16 +157,16 @@ def test_more_removed_than_retention_did_is_found(store, storage, anna):
     write(store, anna, 2)
     forget_old_rows(store, NOW, audit_days=1)
     storage.execute("DELETE FROM audit_event WHERE number = 5")
-    assert faults(verify(store, anna)) == [(Fault.MISSING, 5, 5)]
+    assert list_faults(verify(store, anna)) == [(Fault.MISSING, 5, 5)]
 
 
 def test_a_whole_log_can_be_forgotten(store, anna):
     write(store, anna, 2, NOW - 3 * DAY)
     forget_old_rows(store, NOW, audit_days=1)
     verdict = verify(store, anna)
-    assert (verdict.events, verdict.newest.number, faults(verdict)) == (0, 2, [])
+    assert (verdict.events, verdict.newest.number, list_faults(verdict)) == (0, 2, [])
     write(store, anna)
-    assert (verify(store, anna).newest.number, faults(verify(store, anna))) == (3, [])
+    assert (verify(store, anna).newest.number, list_faults(verify(store, anna))) == (3, [])
 
 
 def test_an_event_with_a_time_ahead_stops_retention_so_that_the_chain_has_no_gap(store, anna):
@@ -174,17 +174,17 @@ def test_an_event_with_a_time_ahead_stops_retention_so_that_the_chain_has_no_gap
     write(store, anna, 1, NOW + 300 * DAY)
     write(store, anna, 1, NOW - 3 * DAY)
     forget_old_rows(store, NOW, audit_days=1)
-    assert (verify(store, anna).events, faults(verify(store, anna))) == (2, [])
+    assert (verify(store, anna).events, list_faults(verify(store, anna))) == (2, [])
 
 
 def test_events_of_the_previous_version_are_chained_by_the_next_writer(store, storage, anna):
     write(store, anna)
     write_as_previous_version(storage, 3)
     verdict = verify(store, anna)
-    assert (verdict.events, verdict.waiting, faults(verdict)) == (4, 3, [])
+    assert (verdict.events, verdict.waiting, list_faults(verdict)) == (4, 3, [])
     write(store, anna)
     verdict = verify(store, anna)
-    assert (verdict.newest.number, verdict.waiting, verdict.chained_later, faults(verdict)) == (5, 0, 3, [])
+    assert (verdict.newest.number, verdict.waiting, verdict.chained_later, list_faults(verdict)) == (5, 0, 3, [])
 
 
 def test_many_events_of_the_previous_version_are_chained_in_the_background(store, storage, anna, monkeypatch):
@@ -195,7 +195,7 @@ def test_many_events_of_the_previous_version_are_chained_in_the_background(store
     assert verify(store, anna).waiting == 8
     chain_events(store, NOW)
     verdict = verify(store, anna)
-    assert (verdict.newest.number, verdict.waiting, verdict.chained_later, faults(verdict)) == (8, 0, 8, [])
+    assert (verdict.newest.number, verdict.waiting, verdict.chained_later, list_faults(verdict)) == (8, 0, 8, [])
     chain_events(store, NOW)
     write(store, anna)
     assert verify(store, anna).newest.number == 9
@@ -205,4 +205,4 @@ def test_two_control_planes_write_one_chain(store, storage, anna):
     with closing(Store(storage.location)) if store.is_shared else closing(store) as second_store:
         for number in range(6):
             write((store, second_store)[number % 2], anna)
-        assert (verify(store, anna).newest.number, faults(verify(store, anna))) == (6, [])
+        assert (verify(store, anna).newest.number, list_faults(verify(store, anna))) == (6, [])

@@ -42,7 +42,7 @@ def notes(store):
     return writes
 
 
-def rows(store, name="a"):
+def read_rows(store, name="a"):
     with store.read() as session:
         return connected_gateways.list_by_control_plane(session, [name])[name]
 
@@ -65,7 +65,7 @@ def test_changes_of_many_gateways_take_one_transaction_of_a_few_statements(store
     all_statements = play(story())
     assert len(notes) == 1
     assert len(all_statements) <= 8, all_statements
-    assert len(rows(store)) == 200
+    assert len(read_rows(store)) == 200
 
 
 def test_nothing_is_written_while_nothing_changes_and_traffic_only_with_reports(store, clock, notes):
@@ -91,7 +91,7 @@ def test_nothing_is_written_while_nothing_changes_and_traffic_only_with_reports(
             return counts
 
     assert play(story()) == [1, 0, 0, 1, 1]
-    assert rows(store)["edge"].report["version"] == "2"
+    assert read_rows(store)["edge"].report["version"] == "2"
 
 
 def test_a_gateway_that_misses_many_resources_still_enforces_what_has_not_changed(store, import_another):
@@ -126,4 +126,4 @@ def test_records_that_others_have_removed_are_written_again(store):
             await plane.records.write_changes()
 
     play(story())
-    assert rows(store).keys() == {"edge", "other"}
+    assert read_rows(store).keys() == {"edge", "other"}

@@ -21,17 +21,17 @@ def _trust(publish, import_pem, anna):
     import_pem(anna, "pizza", URL, ROOT.pem)
 
 
-def codes(preview):
+def list_codes(preview):
     return {finding.code for finding in preview.findings} - {"crl-without-number", "crl-without-key-identifier"}
 
 
 def test_an_expired_crl_is_rejected_only_if_it_is_new(store, anna, clock):
     draft = TrustDraft(revocation=revoke(ROOT))
-    assert codes(change_settings(context_of(store, anna, clock()), URL, draft)) == set()
+    assert list_codes(change_settings(context_of(store, anna, clock()), URL, draft)) == set()
     later = clock.advance(days=31)
-    assert codes(get_settings(context_of(store, anna, later), URL)) == {"crl-expired"}
+    assert list_codes(get_settings(context_of(store, anna, later), URL)) == {"crl-expired"}
     with_name = replace(draft, names=["a.internal"])
-    assert codes(change_settings(context_of(store, anna, later), URL, with_name)) == {"crl-expired"}
+    assert list_codes(change_settings(context_of(store, anna, later), URL, with_name)) == {"crl-expired"}
     other = TrustDraft(revocation=revoke(issue(ca=True, common_name="other")))
     for decide in (change_settings, preview_settings):
         with pytest.raises(InvalidFields, match="The CRL of CN=other expired on"):
@@ -42,7 +42,7 @@ def test_an_imported_ca_without_a_crl_is_reported(store, anna, clock):
     preview = preview_settings(
         context_of(store, anna, clock()), URL, TrustDraft(revocation=revoke(issue(ca=True, common_name="b")))
     )
-    assert codes(preview) == {"crl-missing", "crl-of-another-ca"}
+    assert list_codes(preview) == {"crl-missing", "crl-of-another-ca"}
     (missing,) = [finding.message for finding in preview.findings if finding.code == "crl-missing"]
     assert missing == "There is no CRL for CN=root. The gateway rejects it and everything that it issued."
 

@@ -36,7 +36,7 @@ def deploy(store, anna, clock):
     )
 
 
-def content(plane, group):
+def list_content(plane, group):
     """Return what a group is served, without listeners: type and name."""
     cache = plane.groups.caches[group]
     return {(kind, name) for kind in (CLUSTER, SECRET, ROUTES) for name in cache.resources(kind)}
@@ -52,17 +52,20 @@ async def drain():
 def test_an_api_is_served_only_by_its_groups(store, served_api, deploy):
     async def story():
         async with control_plane(store, drain=DRAIN) as plane:
-            everything = content(plane, DEFAULT_GROUP)
-            assert content(plane, "eu") == set()
+            everything = list_content(plane, DEFAULT_GROUP)
+            assert list_content(plane, "eu") == set()
             deploy(served_api, "eu")
             await plane.published()
-            assert content(plane, "eu") == everything
-            assert {kind for kind, _ in content(plane, DEFAULT_GROUP)} == {CLUSTER, SECRET}  # for requests in flight
+            assert list_content(plane, "eu") == everything
+            assert {kind for kind, _ in list_content(plane, DEFAULT_GROUP)} == {
+                CLUSTER,
+                SECRET,
+            }  # for requests in flight
             await drain()
-            assert content(plane, DEFAULT_GROUP) == set()
+            assert list_content(plane, DEFAULT_GROUP) == set()
             deploy(served_api, "eu", DEFAULT_GROUP)
             await plane.published()
-            assert content(plane, DEFAULT_GROUP) == content(plane, "eu") == everything
+            assert list_content(plane, DEFAULT_GROUP) == list_content(plane, "eu") == everything
 
     play(story())
 

@@ -40,7 +40,7 @@ WITHOUT_OLD = Sealing(lambda: (b"n" * 32,))
 PASSWORD = "geheim"
 
 
-def basic(secret: str = PASSWORD, name: str = "shop") -> SecurityDraft:
+def draft_basic(secret: str = PASSWORD, name: str = "shop") -> SecurityDraft:
     return SecurityDraft(EndpointSecurity(SecurityKind.BASIC, name), secret)
 
 
@@ -51,11 +51,11 @@ def context(store, anna, clock):
 
 @pytest.fixture
 def api(context) -> Api:
-    securities = seal_drafts(context, SEALING, {"production": basic()})
+    securities = seal_drafts(context, SEALING, {"production": draft_basic()})
     return create_api(context, ApiDraft("Pizza", "/pizza", "1", URL, securities=securities))
 
 
-def credential(context, api: Api, sealing: Sealing = SEALING) -> Credential:
+def read_credential(context, api: Api, sealing: Sealing = SEALING) -> Credential:
     return read_everything(context.store, sealing, context.now).credentials[api.organization, api.id]["production"][0]
 
 
@@ -65,32 +65,32 @@ def change(context, api: Api, url: str = URL, draft: SecurityDraft | None = None
 
 
 def test_the_secret_is_sealed_in_the_database_and_opened_for_gateways(context, api):
-    assert credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
+    assert read_credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
     stored_secret = get_api(context, api.id).production.security.secret
     assert b"geheim" not in stored_secret.sealed
     assert "geheim" not in repr(api)
-    assert "c2hv" not in repr(credential(context, api))
+    assert "c2hv" not in repr(read_credential(context, api))
 
 
 def test_a_secret_whose_key_is_missing_has_no_value_and_the_log_says_why(context, api):
     with structlog.testing.capture_logs() as logs:
-        assert credential(context, api, WITHOUT_OLD).value is None
+        assert read_credential(context, api, WITHOUT_OLD).value is None
     (why,) = (log["why"] for log in logs if log["event"] == "credential of an endpoint cannot be decrypted")
     assert "Put back the previous sealing key" in why
 
 
 def test_the_same_secret_entered_again_changes_nothing(context, api):
     before = get_api(context, api.id).production.security
-    assert change(context, api, draft=basic()).production.security == before
-    assert change(context, api, draft=basic("")).production.security == before
-    security = change(context, api, draft=basic("", "other")).production.security
+    assert change(context, api, draft=draft_basic()).production.security == before
+    assert change(context, api, draft=draft_basic("")).production.security == before
+    security = change(context, api, draft=draft_basic("", "other")).production.security
     assert security.secret == before.secret
     assert security.version != before.version
-    assert change(context, api, draft=basic("new")).production.security.secret.id != before.secret.id
+    assert change(context, api, draft=draft_basic("new")).production.security.secret.id != before.secret.id
 
 
 @pytest.mark.parametrize("url", [OTHER, "https://backend.test:8443", "http://backend.test"])
-@pytest.mark.parametrize("draft", [None, basic("")])
+@pytest.mark.parametrize("draft", [None, draft_basic("")])
 def test_a_stored_secret_stays_with_its_origins(context, api, url, draft):
     with pytest.raises(InvalidFields, match="Enter the secret again"):
         change(context, api, url, draft)
@@ -116,7 +116,7 @@ def test_the_secret_of_a_client_and_the_password_of_its_user_are_sealed_and_boun
     assert after.security.secret == before.secret
     assert after.security.password.id != before.password.id
     assert reseal_keys(store, NEW_KEY, clock()) == (2, 0)
-    current = credential(context, api, WITHOUT_OLD)
+    current = read_credential(context, api, WITHOUT_OLD)
     assert (current.value, current.password) == ("geheim", "new")
     assert "new" not in repr(current)
 
@@ -168,7 +168,7 @@ def test_a_stored_secret_is_revealed_in_no_other_way_than_it_was_entered_for(con
 
 
 def test_a_secret_entered_for_another_origin_is_bound_to_that_one(context, api):
-    moved_api = change(context, api, OTHER, basic())
+    moved_api = change(context, api, OTHER, draft_basic())
     assert moved_api.production.security.secret.origins == {OTHER}
     with pytest.raises(InvalidFields, match="Enter the secret again"):
         change(context, api, URL)
@@ -182,15 +182,15 @@ def revision(context, api):
 
 def test_revisions_at_another_origin_keep_its_secret(context, store, api, revision, clock):
     for number in range(7):
-        change(context, api, f"https://{number}.test", basic(str(number), "elsewhere"))
-    change(context, api, OTHER, basic("other", "elsewhere"))
+        change(context, api, f"https://{number}.test", draft_basic(str(number), "elsewhere"))
+    change(context, api, OTHER, draft_basic("other", "elsewhere"))
     credentials = read_everything(store, SEALING, context.now).credentials[api.organization, api.id]
     moved_api, old = get_api(context, api.id), replace(api, production=parse_endpoint(URL), revision=1)
     assert choose_credentials(moved_api, credentials)["production"].security.username == "elsewhere"
     first_credential = choose_credentials(old, credentials)["production"]
     origin = old.production.origin
     trust = {origin: build_trust_set(TrustSettings("default", str(origin)), [], origin.reference, context.now)}
-    assert built_value(replace(old, state=State.PUBLISHED), first_credential, trust) == "Basic c2hvcDpnZWhlaW0="
+    assert build_value(replace(old, state=State.PUBLISHED), first_credential, trust) == "Basic c2hvcDpnZWhlaW0="
     with store.read() as session:
         assert len(list(endpoint_security.list_secrets(session))) == 2
     assert reseal_keys(store, NEW_KEY, clock()) == (2, 0)
@@ -204,7 +204,7 @@ def test_revisions_at_another_origin_keep_its_secret(context, store, api, revisi
 def test_removing_endpoint_security_applies_to_revisions_without_other_origins(context, api, revision):
     change_api(context, api.id, securities={"production": None})
     assert find_credential(context, api) is None
-    change(context, api, URL, basic("geheim"))
+    change(context, api, URL, draft_basic("geheim"))
     change_api(context, api.id, endpoints=(OTHER, None), securities={"production": None})
     assert find_credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
     change_api(context, api.id, endpoints=(None, None))
@@ -216,7 +216,7 @@ def test_removing_endpoint_security_applies_to_revisions_without_other_origins(c
 def test_a_revision_with_a_group_keeps_the_secret_of_all_members(context, api):
     group = EndpointGroup(GroupKind.LOAD_BALANCE, (Member(parse_endpoint("https://second.test/base")),))
     origins = {"https://backend.test", "https://second.test"}
-    securities, one = (seal_drafts(context, SEALING, {"production": basic(secret)}) for secret in ("both", "one"))
+    securities, one = (seal_drafts(context, SEALING, {"production": draft_basic(secret)}) for secret in ("both", "one"))
     change_api(context, api.id, groups={"production": group}, securities=securities)
     create_revision(context, api.id)
     change_api(context, api.id, groups={"production": None}, securities=one)
@@ -227,14 +227,14 @@ def test_a_revision_with_a_group_keeps_the_secret_of_all_members(context, api):
 
 def test_a_secret_is_deleted_with_the_last_revision_that_needs_it(context, store, api, revision):
     second = create_revision(context, api.id)
-    change(context, api, OTHER, basic("other"))
+    change(context, api, OTHER, draft_basic("other"))
     delete_revision(context, api.id, revision.id)
     assert find_credential(context, api).value == "Basic c2hvcDpnZWhlaW0="
     delete_revision(context, api.id, second.id)
     with store.read() as session:
         (remaining,) = endpoint_security.list_secrets(session)
     assert remaining[1].origins == {OTHER}
-    change(context, api, URL, basic("again"))
+    change(context, api, URL, draft_basic("again"))
     assert get_api(context, api.id).kept_security == ()
 
 
@@ -269,18 +269,18 @@ def test_backups_and_the_doctor_know_each_secret(context, store, database, api):
 
 def test_a_copy_has_the_same_secret(context, api):
     copy = copy_api(context, api.id, "2").api
-    assert credential(context, copy) == credential(context, api)
+    assert read_credential(context, copy) == read_credential(context, api)
 
 
 def test_a_new_sealing_key_keeps_secrets_and_without_the_old_one_nothing_is_sent(context, store, api, clock):
-    version = credential(context, api).security.version
-    assert credential(context, api, WITHOUT_OLD).value is None
+    version = read_credential(context, api).security.version
+    assert read_credential(context, api, WITHOUT_OLD).value is None
     assert reseal_keys(store, NEW_KEY, clock()) == (1, 0)
-    assert credential(context, api, WITHOUT_OLD).value == "Basic c2hvcDpnZWhlaW0="
-    assert credential(context, api, WITHOUT_OLD).security.version == version
+    assert read_credential(context, api, WITHOUT_OLD).value == "Basic c2hvcDpnZWhlaW0="
+    assert read_credential(context, api, WITHOUT_OLD).security.version == version
 
 
-def built_value(api: Api, stored_credential: Credential, trust=None) -> str | None:
+def build_value(api: Api, stored_credential: Credential, trust=None) -> str | None:
     """Return the value that gateways send, empty if they reject requests; None if there is no filter."""
     resources = build_api(api, trust or {}, credentials={"production": stored_credential})
     if "credential_injector" not in str(Cluster.FromString(resources.clusters[0].body)):
@@ -289,7 +289,7 @@ def built_value(api: Api, stored_credential: Credential, trust=None) -> str | No
 
 
 def test_a_cluster_with_another_origin_gets_no_secret_whatever_the_database_says(context, api):
-    stored_credential = credential(context, api)
+    stored_credential = read_credential(context, api)
     here = stored_credential.security.secret
     for origins, is_allowed, value in (
         ({"http://backend.test"}, True, stored_credential.value),
@@ -299,4 +299,4 @@ def test_a_cluster_with_another_origin_gets_no_secret_whatever_the_database_says
         secret = replace(here, origins=frozenset(origins))
         security = replace(stored_credential.security, allow_unencrypted=is_allowed, secret=secret)
         moved_api = replace(api, production=parse_endpoint("http://backend.test"), state=State.PUBLISHED)
-        assert built_value(moved_api, replace(stored_credential, security=security)) == value
+        assert build_value(moved_api, replace(stored_credential, security=security)) == value

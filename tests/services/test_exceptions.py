@@ -28,7 +28,7 @@ def grant(store, clock):
     )
 
 
-def actions(store, who):
+def list_actions(store, who):
     with store.read() as session:
         return [(event.action, event.user) for event in journal.list_audit_events(session, who.organization)]
 
@@ -42,7 +42,7 @@ def test_an_exception_expires_with_an_event_and_a_change(store, anna, clock, gra
     assert trust_settings.list_exceptions(context_of(store, anna, clock())) != []
     assert trust_settings.end_exceptions(store, clock.advance(hours=1)) is None
     assert trust_settings.list_exceptions(context_of(store, anna, clock())) == []
-    assert actions(store, anna)[-2:] == [("grant trust exception", "anna"), ("end trust exception", "holdfast")]
+    assert list_actions(store, anna)[-2:] == [("grant trust exception", "anna"), ("end trust exception", "holdfast")]
     with store.read() as session:
         (change,) = journal.list_changes_after(session, before)
     assert (change.kind, change.key) == ("origin", PIZZA)
@@ -62,7 +62,7 @@ def test_control_planes_that_end_an_exception_at_the_same_time_end_it_once(store
     at = clock.advance(hours=2)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: trust_settings.end_exceptions(store, at), range(4)))
-    assert [action for action, _ in actions(store, anna)].count("end trust exception") == 1
+    assert [action for action, _ in list_actions(store, anna)].count("end trust exception") == 1
 
 
 def test_a_control_plane_that_was_stopped_does_not_end_an_exception_that_was_prolonged(store, anna, clock, grant):

@@ -31,7 +31,7 @@ from issuing import DAY, answer, issue
 from services.conftest import PIZZA
 from services.control_plane import SEALING as OF_PLANE
 from services.control_plane import control_plane, play
-from services.published import names, secrets_named_by
+from services.published import list_names, list_secrets
 from store.values import contents
 
 CA = issue(ca=True, common_name="CA")
@@ -41,14 +41,14 @@ SEALING = Sealing(lambda: (KEY,))
 ORIGIN = "https://pizza.test"
 
 
-def pem_and_key(leaf):
+def join_pem(leaf):
     return leaf.chain_pem + leaf.key_pem
 
 
 @pytest.fixture
 def present(store, clock):
     return lambda who, issued=OWN, url=PIZZA: (
-        use.import_gateway_identity(context_of(store, who, clock()), SEALING, url, pem_and_key(issued), None).entry
+        use.import_gateway_identity(context_of(store, who, clock()), SEALING, url, join_pem(issued), None).entry
     )
 
 
@@ -62,14 +62,14 @@ def import_answer(store, clock):
     return lambda who, data: use.import_answer(context_of(store, who, clock()), SEALING, PIZZA, data).entry
 
 
-def identities(store, organization="default"):
+def read_identities(store, organization="default"):
     return {str(o): i for o, i in read_everything(store, SEALING, utc_now()).identities.get(organization, {}).items()}
 
 
 def test_an_imported_identity_is_presented_only_at_its_origin(store, anna, publish, present):
     publish(anna, "Pizza", sandbox="https://sandbox.test")
     present(anna)
-    identity_by_origin = identities(store)
+    identity_by_origin = read_identities(store)
     assert identity_by_origin.keys() == {ORIGIN}
     assert identity_by_origin[ORIGIN].key_pem == OWN.key_pem.decode()
     assert "PRIVATE" not in repr(identity_by_origin)
@@ -80,13 +80,13 @@ def test_another_organization_neither_sees_nor_presents_nor_changes_it(store, cl
     publish(otto, "Pizza")
     present(anna)
     assert use.get_gateway_identity(context_of(store, otto), PIZZA) is None
-    assert identities(store, "other") == {}
+    assert read_identities(store, "other") == {}
     for change in (use.remove_gateway_identity, use.discard_request):
         with pytest.raises(NotFound):
             change(context_of(store, otto, clock()), PIZZA)
-    mine, theirs = identities(store)[ORIGIN], present(otto)
-    assert identities(store)[ORIGIN] == mine
-    assert identities(store, "other")[ORIGIN].hash != mine.hash
+    mine, theirs = read_identities(store)[ORIGIN], present(otto)
+    assert read_identities(store)[ORIGIN] == mine
+    assert read_identities(store, "other")[ORIGIN].hash != mine.hash
     assert theirs.id != mine.id
 
 
@@ -142,10 +142,10 @@ def test_a_request_stays_pending_until_its_signed_certificate_is_imported(
     present(anna)
     entry = ask(anna)
     assert (entry.own.subject, entry.pending.request.subject) == ("CN=own", "CN=me")
-    assert [certificate.subject for certificate in identities(store)[ORIGIN].chain] == ["CN=own"]
+    assert [certificate.subject for certificate in read_identities(store)[ORIGIN].chain] == ["CN=own"]
     state = import_answer(anna, answer(entry.pending.request.pem, CA).chain_pem)
     assert (state.own.subject, state.pending) == ("CN=me", None)
-    assert [certificate.subject for certificate in identities(store)[ORIGIN].chain] == ["CN=me"]
+    assert [certificate.subject for certificate in read_identities(store)[ORIGIN].chain] == ["CN=me"]
 
 
 def test_an_import_leaves_a_request_pending(anna, served_api, present, ask, import_answer):
@@ -203,7 +203,9 @@ def test_if_a_key_cannot_be_decrypted_only_the_backends_of_its_origin_are_refuse
         gateway_identities.save(session, replace(entry, sealed_key=entry.sealed_key[:-1] + b"x"))
     with structlog.testing.capture_logs() as logs:
         snapshot = read_everything(store, SEALING, utc_now())
-    assert {str(origin) for origin in snapshot.trust["default"]} == {"https://pasta.test"} == set(identities(store))
+    assert (
+        {str(origin) for origin in snapshot.trust["default"]} == {"https://pasta.test"} == set(read_identities(store))
+    )
     assert [(log["event"], log["origin"]) for log in logs] == [("gateway identity cannot be decrypted", ORIGIN)]
 
     async def story():
@@ -226,7 +228,7 @@ def test_a_key_of_another_row_is_not_decrypted(store, anna, publish, present):
     one, two = present(anna), present(anna, issue(common_name="pasta"), "https://pasta.test")
     with store.write() as session:
         gateway_identities.save(session, replace(one, sealed_key=two.sealed_key))
-    assert identities(store).keys() == {"https://pasta.test"}
+    assert read_identities(store).keys() == {"https://pasta.test"}
 
 
 def test_all_keys_are_encrypted_again_in_one_transaction(store, clock, anna, otto, publish, present, ask):
@@ -272,7 +274,7 @@ def test_no_key_is_in_the_audit_log_the_logs_or_the_database(store, storage, ann
     with structlog.testing.capture_logs() as logs:
         present(anna)
         pending = ask(anna).pending
-        identities(store)
+        read_identities(store)
     key = SEALING.open(pending.sealed_key, "default", use.get_gateway_identity(context_of(store, anna), PIZZA).id)
     number = OWN.key.private_numbers().private_value.to_bytes(32, "big")
     with store.read() as session:
@@ -292,10 +294,10 @@ def test_a_new_certificate_changes_cluster_and_secret(store, clock, anna, served
     async def story():
         async with control_plane(store) as plane:
             before = await plane.published()
-            use.import_gateway_identity(context_of(store, anna, clock()), OF_PLANE, PIZZA, pem_and_key(OWN), None)
+            use.import_gateway_identity(context_of(store, anna, clock()), OF_PLANE, PIZZA, join_pem(OWN), None)
             one = await plane.published()
             use.import_gateway_identity(
-                context_of(store, anna, clock()), OF_PLANE, PIZZA, pem_and_key(issue(common_name="b")), None
+                context_of(store, anna, clock()), OF_PLANE, PIZZA, join_pem(issue(common_name="b")), None
             )
             two = await plane.published()
             use.remove_gateway_identity(context_of(store, anna, clock()), PIZZA)
@@ -307,9 +309,9 @@ def test_a_new_certificate_changes_cluster_and_secret(store, clock, anna, served
         return {name: resource.version for (kind, name), resource in resources.items() if kind == CLUSTER}
 
     def clients(resources):
-        return {name for name in names(resources, SECRET) if name.startswith("client/")}
+        return {name for name in list_names(resources, SECRET) if name.startswith("client/")}
 
     assert versions(before) == versions(after)
     assert len({tuple(versions(resources).values()) for resources in (before, one, two)}) == 3
     assert (clients(before), len(clients(one)), len(clients(two) - clients(one))) == (set(), 1, 1)
-    assert secrets_named_by(one, names(one, CLUSTER)) <= names(one, SECRET)
+    assert list_secrets(one, list_names(one, CLUSTER)) <= list_names(one, SECRET)

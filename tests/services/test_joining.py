@@ -76,16 +76,16 @@ def authorize(store, clock):
     """Return the gateway that may connect with the certificate of a membership."""
 
     async def ask(member):
-        return Admissions(store, clock).authorize(fingerprint(member))
+        return Admissions(store, clock).authorize(read_fingerprint(member))
 
     return lambda member: asyncio.run(ask(member))
 
 
-def fingerprint(member):
+def read_fingerprint(member):
     return member.gateway.certificate.fingerprint
 
 
-def events(store):
+def list_events(store):
     with store.read() as session:
         return [(event.action, event.subject) for event in journal.list_audit_events(session, "default")]
 
@@ -197,7 +197,7 @@ def test_a_certificate_is_rejected_once_it_has_expired(clock, membership, author
 def test_a_gateway_renews_its_certificate_and_may_use_the_old_one_until_it_expires(store, clock, membership, authorize):
     clock.advance(days=20)
     machine = Machine()
-    renewal = renew(store, SEALING, fingerprint(membership), machine.request(), clock())
+    renewal = renew(store, SEALING, read_fingerprint(membership), machine.request(), clock())
     assert x509.load_pem_x509_certificate(renewal.certificate.encode()).public_key() == machine.key.public_key()
     assert authorize(membership) == authorize(renewal) == Peer("eu-1", "Default")
     clock.advance(days=10)
@@ -215,18 +215,18 @@ def test_a_gateway_that_lost_a_renewed_certificate_gets_another(store, clock, me
 
 def renew_later(store, clock, member):
     clock.advance(days=1)
-    return renew(store, SEALING, fingerprint(member), Machine().request(), clock())
+    return renew(store, SEALING, read_fingerprint(member), Machine().request(), clock())
 
 
 def test_a_gateway_cannot_renew_without_pause_or_with_a_rejected_certificate(store, clock, membership, revoke):
     with pytest.raises(RenewedJustNow):
-        renew(store, SEALING, fingerprint(membership), Machine().request(), clock())
+        renew(store, SEALING, read_fingerprint(membership), Machine().request(), clock())
     clock.advance(days=1)
     with pytest.raises(UnusableRequest):
-        renew(store, SEALING, fingerprint(membership), "no request", clock())
+        renew(store, SEALING, read_fingerprint(membership), "no request", clock())
     revoke()
     with pytest.raises(RenewalRefused):
-        renew(store, SEALING, fingerprint(membership), Machine().request(), clock())
+        renew(store, SEALING, read_fingerprint(membership), Machine().request(), clock())
 
 
 @pytest.mark.parametrize("role", [Role.CREATOR, Role.PUBLISHER, Role.VIEWER])
@@ -264,9 +264,9 @@ def test_everything_is_in_the_audit_log_without_secrets(store, enroll, clock, re
     token = enroll()
     member = Machine().join(store, token, clock())
     clock.advance(days=1)
-    renew(store, SEALING, fingerprint(member), Machine().request(), clock())
+    renew(store, SEALING, read_fingerprint(member), Machine().request(), clock())
     revoke()
-    assert events(store) == [
+    assert list_events(store) == [
         ("create gateway CA", "CN=Holdfast gateway CA"),
         ("enroll gateway", "eu-1"),
         ("join gateway", "eu-1"),
@@ -314,7 +314,7 @@ def test_a_ca_whose_key_is_lost_is_replaced_once_no_gateway_depends_on_it(store,
     other_sealing = Sealing(lambda: (b"o" * 32,))
     for attempt in (
         lambda: issue_server_credential(store, other_sealing, clock()),
-        lambda: renew(store, other_sealing, fingerprint(membership), Machine().request(), clock()),
+        lambda: renew(store, other_sealing, read_fingerprint(membership), Machine().request(), clock()),
         lambda: enrollment.create_join_token(context_of(store, anna, clock()), other_sealing, "eu-2"),
     ):
         with pytest.raises(AuthorityLost, match="revoke all gateways"):
@@ -336,13 +336,13 @@ def test_streams_end_when_their_certificate_is_no_longer_accepted(store, enroll,
 
     async def watch():
         admissions = Admissions(store, clock)
-        endings = [admissions.follow_certificate(fingerprint(member)) for member in (membership, second)]
+        endings = [admissions.follow_certificate(read_fingerprint(member)) for member in (membership, second)]
         task = asyncio.create_task(admissions.follow())
         await asyncio.to_thread(revoke)
         async with asyncio.timeout(30):
             await endings[0]
         assert not endings[1].done()
-        late = admissions.follow_certificate(fingerprint(membership))  # after the revocation
+        late = admissions.follow_certificate(read_fingerprint(membership))  # after the revocation
         clock.advance(days=30)
         async with asyncio.timeout(30):
             await late

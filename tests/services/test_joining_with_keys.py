@@ -39,7 +39,7 @@ def join(store, clock):
     return act
 
 
-def names(store):
+def list_names(store):
     with store.read() as session:
         return [gateway.name for gateway in gateways.find(session, "default")[0]]
 
@@ -68,7 +68,7 @@ def test_a_key_does_not_take_over_gateways_of_other_groups(store, join, anna, cl
 def test_a_name_that_gateways_can_not_have_is_rejected(store, join, name):
     with pytest.raises(InvalidField):
         join(name)
-    assert names(store) == []
+    assert list_names(store) == []
 
 
 def test_unknown_keys_are_rejected_and_slowed_down(store, join):
@@ -77,7 +77,7 @@ def test_unknown_keys_are_rejected_and_slowed_down(store, join):
             join("node-1", "hfe_" + "c" * 43)
     with pytest.raises(TooManyAttempts):
         join("node-1")
-    assert names(store) == []
+    assert list_names(store) == []
 
 
 def test_a_key_of_a_group_that_was_deleted_is_rejected(store, join):
@@ -96,4 +96,4 @@ def test_machines_that_are_gone_make_room_once_their_certificates_have_expired(s
         join("node-3")
     join("node-2", now=clock() + timedelta(days=20))
     join("node-3", now=clock() + timedelta(days=31))
-    assert names(store) == ["eu-1", "node-2", "node-3"]
+    assert list_names(store) == ["eu-1", "node-2", "node-3"]

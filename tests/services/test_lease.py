@@ -28,7 +28,7 @@ def finish_transactions(store):
     wait_until(lambda: not store.connections)
 
 
-def lease(store, holder, lasts=LASTS):
+def make_lease(store, holder, lasts=LASTS):
     return Lease(store, holder, shared=True, lasts=lasts)
 
 
@@ -73,7 +73,11 @@ def test_nobody_else_can_take_a_lease_until_it_ends(store):
 
 def test_another_takes_over_once_the_holder_is_silent_and_at_once_after_a_clean_stop(store):
     async def story():
-        one, two, three = lease(store, "one"), lease(store, "two"), lease(store, "three", timedelta(minutes=1))
+        one, two, three = (
+            make_lease(store, "one"),
+            make_lease(store, "two"),
+            make_lease(store, "three", timedelta(minutes=1)),
+        )
         async with AsyncExitStack() as stack:
             async with following(two):
                 async with following(one):
@@ -89,7 +93,7 @@ def test_another_takes_over_once_the_holder_is_silent_and_at_once_after_a_clean_
 
 def test_a_lease_that_is_taken_while_its_process_stops_is_free_afterwards(store):
     assert take(store, "one")  # and the process doesn't learn of it
-    asyncio.run(lease(store, "one").end())
+    asyncio.run(make_lease(store, "one").end())
     assert take(store, "two")
 
 
@@ -105,7 +109,7 @@ def test_work_runs_at_the_holder_only_and_ends_with_its_lease(store):
             finally:
                 ran.append(f"{name} ended")
 
-        one, two = lease(store, "one"), lease(store, "two")
+        one, two = make_lease(store, "one"), make_lease(store, "two")
         async with Background() as running:
             for store_of_lease, name in ((one, "one"), (two, "two")):
                 running.start("work", partial(store_of_lease.run, partial(work, name)))
@@ -143,7 +147,7 @@ def test_work_that_writes_without_the_lease_stops_and_waits_for_it(store):
             with database.write():
                 pytest.fail("it acts without the lease")
 
-        one = lease(store, "one", timedelta(seconds=2))
+        one = make_lease(store, "one", timedelta(seconds=2))
         async with Background() as running:
             running.start("work", lambda: one.run(work))
             running.start("lease", one.follow)

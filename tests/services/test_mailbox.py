@@ -52,7 +52,7 @@ async def count(asker, question):
     yield b"%d" % len(question)
 
 
-async def nothing(asker, question):
+async def answer_nothing(asker, question):
     del asker, question
     return
     yield
@@ -89,7 +89,12 @@ def test_a_question_is_answered_and_no_message_is_kept(store):
 
 @pytest.mark.parametrize(
     ("handler", "why"),
-    [(nothing, "no answer"), (fail, "its log says why"), (refuse, "Not today"), (None, "doesn't know this question")],
+    [
+        (answer_nothing, "no answer"),
+        (fail, "its log says why"),
+        (refuse, "Not today"),
+        (None, "doesn't know this question"),
+    ],
 )
 def test_a_question_without_an_answer_says_why(store, handler, why):
     async def story():

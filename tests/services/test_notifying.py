@@ -47,11 +47,11 @@ def hook(tmp_path):
         yield hook
 
 
-def titles(hook):
+def list_titles(hook):
     return [event["title"] for body in hook.bodies for event in body["events"]]
 
 
-def types(hook):
+def list_types(hook):
     return [[event["type"] for event in body["events"]] for body in hook.bodies]
 
 
@@ -62,7 +62,7 @@ def test_a_failing_backend_is_sent_when_it_begins_changes_and_ends(office, anna,
     office.run(seconds=1)
     office.run(seconds=10)
     office.run(seconds=10)
-    assert types(hook) == [["backend_failure.began"]]
+    assert list_types(hook) == [["backend_failure.began"]]
     (event,) = hook.bodies[0]["events"]
     assert event["url"] == f"{URL}/apis/{served_api.id}"
     assert f"api:{served_api.id}" in event["about"]
@@ -70,12 +70,12 @@ def test_a_failing_backend_is_sent_when_it_begins_changes_and_ends(office, anna,
     for _ in range(20):
         office.fail(served_api, "connection refused", times=3)
         office.run(seconds=50)
-    assert types(hook)[1:] == [["backend_failure.changed"]]
+    assert list_types(hook)[1:] == [["backend_failure.changed"]]
     office.run(minutes=2)
     office.run(minutes=14)
     assert len(hook.received) == 2
     office.run(minutes=30)
-    assert types(hook)[2:] == [["backend_failure.ended"]]
+    assert list_types(hook)[2:] == [["backend_failure.ended"]]
 
 
 def test_a_new_channel_receives_what_still_is_so_unless_it_is_silenced(office, anna, served_api, store, tmp_path, hook):
@@ -85,7 +85,7 @@ def test_a_new_channel_receives_what_still_is_so_unless_it_is_silenced(office, a
     with receiver(tmp_path, "http") as late:
         office.add(anna, name="late", url=late.url)
         office.run(seconds=10)
-        assert types(late) == [["backend_failure.began"]]
+        assert list_types(late) == [["backend_failure.began"]]
         draft = SilenceDraft("", f"api:{served_api.id}", "maintenance", office.clock() + MINUTE)
         silences.create_silence(context_of(store, anna, office.clock()), draft)
         office.add(anna, name="silenced", url=f"{late.url}/silenced")
@@ -94,8 +94,8 @@ def test_a_new_channel_receives_what_still_is_so_unless_it_is_silenced(office, a
         office.add(anna, name="after", url=f"{late.url}/after")
         office.run(seconds=10)
         assert sorted(request["path"] for request in late.received[1:]) == ["/", "/silenced"]
-        assert types(late)[1:] == [["backend_failure.ended"]] * 2
-    assert types(hook) == [["backend_failure.began"], ["backend_failure.ended"]]
+        assert list_types(late)[1:] == [["backend_failure.ended"]] * 2
+    assert list_types(hook) == [["backend_failure.began"], ["backend_failure.ended"]]
 
 
 def test_a_single_failed_connection_is_not_notified(office, anna, served_api, hook):
@@ -145,7 +145,7 @@ def test_a_message_that_fails_is_sent_again_later_with_the_same_id_and_holds_bac
         ids = [body["id"] for body in failing.bodies]
         assert ids[0] == ids[1] == ids[2] != ids[3]
         assert [request["status"] for request in failing.received] == [500, 503, 200, 200]
-        assert titles(failing)[-1].startswith("Requests fail: Pasta")
+        assert list_titles(failing)[-1].startswith("Requests fail: Pasta")
         assert office.status(anna, "a").channel.delivery.error == ""
         assert office.status(anna, "a").backlog.waiting == 0
 
@@ -187,7 +187,7 @@ def test_a_first_start_with_many_certificates_sends_one_message_to_each_channel(
     certificate = read_certificate(issue(common_name="caller", end=timedelta(days=20)).der)
     with store.write() as session:
         for number in range(600):
-            caller_certificates.insert(session, caller(served_api, certificate, number, now))
+            caller_certificates.insert(session, make_caller(served_api, certificate, number, now))
     with receiver(tmp_path, "http") as slack, receiver(tmp_path, "http") as pager:
         office.add(anna, url=hook.url)
         office.add(anna, "slack", "slack", url=slack.url)
@@ -208,7 +208,7 @@ def test_a_first_start_with_many_certificates_sends_one_message_to_each_channel(
         assert [body["counts"] for body in hook.bodies[1:]] == [{"caller_certificate_expiry.changed": 600}]
 
 
-def caller(api, certificate, number, now):
+def make_caller(api, certificate, number, now):
     different = replace(certificate, fingerprint=f"{number:064x}")
     return CallerCertificate(
         str(uuid.uuid4()), api.organization, api.id, f"caller-{number}", "Gold", different, now, now
@@ -217,7 +217,7 @@ def caller(api, certificate, number, now):
 
 def test_incidents_end_when_what_they_are_about_has_ended(office, anna, served_api, store, tmp_path, hook):
     certificate = read_certificate(issue(common_name="caller", end=timedelta(days=5)).der)
-    entry = caller(served_api, certificate, 1, office.clock())
+    entry = make_caller(served_api, certificate, 1, office.clock())
     with store.write() as session:
         caller_certificates.insert(session, entry)
     with receiver(tmp_path, "http") as pager:
@@ -232,7 +232,7 @@ def test_incidents_end_when_what_they_are_about_has_ended(office, anna, served_a
         assert began["dedup_key"] == end["dedup_key"]
         assert began["payload"]["severity"] == "error"
         assert end == {"routing_key": ROUTING_KEY, "dedup_key": began["dedup_key"], "event_action": "resolve"}
-        assert types(hook) == [["caller_certificate_expiry.began"]]
+        assert list_types(hook) == [["caller_certificate_expiry.began"]]
 
 
 @pytest.mark.usefixtures("served_api")
@@ -247,7 +247,7 @@ def test_exceptions_are_sent_even_if_they_end_at_once(office, anna, store, hook)
     trust_settings.end_exception(context, PIZZA)
     office.run(seconds=1)
     office.run(seconds=1)
-    assert types(hook) == [["trust_exception.began", "trust_exception.ended"]]
+    assert list_types(hook) == [["trust_exception.began", "trust_exception.ended"]]
     assert "renewed today, see JIRA-12" in hook.received[0]["body"]
 
 
@@ -268,7 +268,7 @@ def test_a_lost_gateway_is_sent_after_two_minutes_and_a_revoked_one_does_not_ret
         office.run(minutes=1)
         assert not hook.received
         office.run(minutes=1)
-        assert types(hook) == [["gateway_connection.began"]]
+        assert list_types(hook) == [["gateway_connection.began"]]
         with store.write() as session:
             gateways.remove(session, gateway)
         office.run(minutes=1)
@@ -290,7 +290,7 @@ def test_nothing_is_sent_during_a_silence_and_what_is_still_so_afterwards(office
     assert not hook.received
     office.fail(served_api)
     office.run(seconds=50)
-    assert types(hook) == [["backend_failure.began"]]
+    assert list_types(hook) == [["backend_failure.began"]]
 
 
 def test_a_presented_certificate_is_reported_when_it_changes_and_before_it_expires(
@@ -317,14 +317,14 @@ def test_a_presented_certificate_is_reported_when_it_changes_and_before_it_expir
     assert not hook.received
     see("2", 50, is_accepted=True, changed_at=office.clock())
     office.run(minutes=10)
-    assert [title.partition(",")[0] for title in titles(hook)] == [
+    assert [title.partition(",")[0] for title in list_titles(hook)] == [
         f"The certificate of {PIZZA} expires in 49 days",
         f"{PIZZA} presents a new key",
     ]
     assert hook.bodies[0]["events"][0]["url"] == f"{URL}/apis/{served_api.id}/endpoints?certificates"
     see("3", 90, is_accepted=False, changed_at=office.clock())
     office.run(minutes=10)
-    assert titles(hook)[2:] == [f"Gateways don't trust the certificate of {PIZZA} (unknown_issuer)"]
+    assert list_titles(hook)[2:] == [f"Gateways don't trust the certificate of {PIZZA} (unknown_issuer)"]
 
 
 @pytest.mark.usefixtures("served_api")
@@ -359,7 +359,7 @@ def test_owners_receive_what_is_about_their_apis(office, anna, served_api, publi
         office.fail(api)
     office.run()
     office.run(seconds=6)
-    assert [title.split(":")[1][:6] for title in titles(hook)] == [" Pasta"]
+    assert [title.split(":")[1][:6] for title in list_titles(hook)] == [" Pasta"]
 
 
 def test_receivers_are_reached_only_at_allowed_addresses_and_redirects_are_not_followed(store, anna, clock, tmp_path):
@@ -389,4 +389,4 @@ def test_a_message_is_given_up_after_three_days_and_later_ones_follow(office, an
         entries, _ = history.list_notifications(context_of(store, anna, office.clock()), 0, 10)
         states = [receipt.given_up for entry in entries for receipt in entry.receipts]
         assert states == [False, True]
-        assert types(failing)[-1] == ["backend_failure.ended"]
+        assert list_types(failing)[-1] == ["backend_failure.ended"]

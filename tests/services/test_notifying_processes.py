@@ -58,7 +58,7 @@ def test_a_message_is_sent_again_with_the_same_id_after_a_kill_and_others_once(s
                 grant(store, anna, clock(), number)
             two.kill()  # perhaps the holder of the lease
             wait_until(
-                lambda: {event["id"] for body in hook.bodies for event in body["events"]} >= ids(12), START_WITHIN
+                lambda: {event["id"] for body in hook.bodies for event in body["events"]} >= list_ids(12), START_WITHIN
             )
             wait_until(lambda: not office.status(anna).backlog.waiting, START_WITHIN)
         messages = {body["id"]: body["events"] for body in hook.bodies}
@@ -66,5 +66,5 @@ def test_a_message_is_sent_again_with_the_same_id_after_a_kill_and_others_once(s
         assert order == list(range(1, 13))
 
 
-def ids(count):
+def list_ids(count):
     return {str(number) for number in range(1, count + 1)}

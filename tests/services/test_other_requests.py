@@ -13,7 +13,7 @@ from holdfast.services.failures import diagnosis, other_requests
 from holdfast.services.failures.failures import Failures
 from holdfast.services.failures.other_requests import OtherRequests
 from neighbours import control_plane, until
-from services.test_remembering_failures import REFUSED, reject, request
+from services.test_remembering_failures import REFUSED, make_request, reject
 
 
 @asynccontextmanager
@@ -35,7 +35,7 @@ async def find(store, user, failures, finder, request_id):
 def test_a_request_is_found_wherever_it_was_reported(store, anna, otto):
     async def story():
         async with knowing(store) as (_, failures, finders):
-            failures[2].record(request("r1"))
+            failures[2].record(make_request("r1"))
             failures[1].record(reject("r2"))
             for own, ask in zip(failures, finders, strict=True):
                 outcome = await find(store, anna, own, ask, "r1")
@@ -60,7 +60,7 @@ def test_a_silent_control_plane_makes_only_unknown_requests_uncertain(store, ann
     async def story():
         async with knowing(store) as (control_planes, failures, finders):
             control_planes[1].mailbox.handle(other_requests.KIND, never)
-            failures[2].record(request("r1"))
+            failures[2].record(make_request("r1"))
             assert await find(store, anna, failures[0], finders[0], "r1")
             with pytest.raises(ControlPlaneSilent):
                 await find(store, anna, failures[0], finders[0], "unknown")

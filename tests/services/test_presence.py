@@ -25,7 +25,7 @@ def finish_transactions(store):
     wait_until(lambda: not store.connections)
 
 
-def presence(store, name, home=None, **about):
+def make_presence(store, name, home=None, **about):
     """Return a presence in a shared database."""
     now = datetime.now(UTC)
     own = ControlPlane(str(uuid.uuid4()), name, "1", now, now, **about)
@@ -57,20 +57,23 @@ def silence(store, name):
         session.execute(update(ControlPlaneRow).where(ControlPlaneRow.name == name).values(seen_at=long_ago))
 
 
-def names(presence):
+def list_names(presence):
     return [control_plane.name for control_plane in presence.others]
 
 
-def rows(store):
+def read_rows(store):
     with store.read() as session:
         return {row.name for row in session.scalars(select(ControlPlaneRow))}
 
 
 def test_control_planes_know_each_other_until_a_clean_stop(store):
     async def story():
-        one, two = presence(store, "one", publisher_pin=bytes(32)), presence(store, "two", discovery=("h:9081",))
+        one, two = (
+            make_presence(store, "one", publisher_pin=bytes(32)),
+            make_presence(store, "two", discovery=("h:9081",)),
+        )
         changes = []
-        one.on_change(lambda: changes.append(names(one)))
+        one.on_change(lambda: changes.append(list_names(one)))
         async with running(one):
             async with running(two):
                 await until(lambda: one.others and two.others)
@@ -79,7 +82,7 @@ def test_control_planes_know_each_other_until_a_clean_stop(store):
             assert one.others[0].local_gateway == "local@two"
             await two.end()
             await until(lambda: not one.others)
-        assert rows(store) == {"one"}
+        assert read_rows(store) == {"one"}
         assert changes == [["two"], []]
 
     play(story())
@@ -87,23 +90,23 @@ def test_control_planes_know_each_other_until_a_clean_stop(store):
 
 def test_a_control_plane_without_heartbeats_is_gone_after_ten_seconds(store):
     async def story():
-        one, two = presence(store, "one"), presence(store, "two")
+        one, two = make_presence(store, "one"), make_presence(store, "two")
         await two.begin()
         async with running(one):
             await until(lambda: one.others)
             silence(store, "two")
             await until(lambda: not one.others)
-        assert rows(store) == {"one", "two"}  # operators see which one is missing
+        assert read_rows(store) == {"one", "two"}  # operators see which one is missing
 
     play(story())
 
 
 def test_the_next_process_with_a_data_directory_replaces_the_one_before(store):
     async def story():
-        first, next_one = presence(store, "one"), presence(store, "renamed", home="one")
+        first, next_one = make_presence(store, "one"), make_presence(store, "renamed", home="one")
         await first.begin()
         await next_one.begin()
-        assert rows(store) == {"renamed"}
+        assert read_rows(store) == {"renamed"}
 
     play(story())
 
@@ -125,19 +128,19 @@ def test_settings_that_deviate_are_those_that_most_others_dont_have():
 
 def test_a_name_that_a_live_control_plane_has_is_refused(store):
     async def story():
-        one = presence(store, "same")
+        one = make_presence(store, "same")
         async with running(one):
             with pytest.raises(NameTaken):
-                await presence(store, "same", home="elsewhere").begin()
-        assert rows(store) == {"same"}
+                await make_presence(store, "same", home="elsewhere").begin()
+        assert read_rows(store) == {"same"}
 
     play(story())
 
 
 def test_a_name_is_free_once_its_control_plane_is_no_longer_live(store):
     async def story():
-        await presence(store, "same").begin()
-        starting = asyncio.create_task(presence(store, "same", home="elsewhere").begin())
+        await make_presence(store, "same").begin()
+        starting = asyncio.create_task(make_presence(store, "same", home="elsewhere").begin())
         await asyncio.sleep(0.01)
         silence(store, "same")
         advance(BEAT)

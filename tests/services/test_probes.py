@@ -63,7 +63,7 @@ async def probing(store, directory, resolver=lambda _: [V4]) -> AsyncIterator[tu
         yield plane, Probes(control, GATEWAY, now=utc_now, resolver=resolver)
 
 
-def of_tests(plane) -> list[tuple[str, str]]:
+def list_test_resources(plane) -> list[tuple[str, str]]:
     return [
         (kind, name) for kind in (CLUSTER, SECRET) for name in plane.cache.resources(kind) if name.startswith("probe")
     ]
@@ -97,10 +97,10 @@ def test_a_silent_gateway_is_waited_for_within_the_time_limit(store, tmp_path):
         async with probing(store, tmp_path) as (plane, tester):
             plane.connect("envoy").answer()
             asking = asyncio.create_task(tester.probe(ANNA, url(backend), TERMS))
-            await until(lambda: of_tests(plane))
+            await until(lambda: list_test_resources(plane))
             advance(WITHIN)
             outcome = await asking
-            await until(lambda: not of_tests(plane))
+            await until(lambda: not list_test_resources(plane))
             return outcome
 
     with Backend(PRESENTED) as backend:
@@ -114,7 +114,7 @@ def test_a_gateway_is_asked_only_once_it_uses_the_resources(store, tmp_path):
             gateway = plane.connect("envoy")
             gateway.gateway.started = False
             asking = asyncio.create_task(tester.probe(ANNA, url(backend), TERMS))
-            await until(lambda: of_tests(plane))
+            await until(lambda: list_test_resources(plane))
             gateway.answer()
             await until(lambda: not gateway.waiting)
             assert not asking.done()
@@ -133,10 +133,10 @@ def test_resources_that_a_gateway_rejects_are_its_verdict(store, tmp_path):
             gateway = plane.connect("envoy")
             gateway.answer()
             asking = asyncio.create_task(tester.probe(ANNA, url(backend), TERMS))
-            await until(lambda: of_tests(plane))
+            await until(lambda: list_test_resources(plane))
             gateway.answer("no such curve", only=CLUSTER)
             verdict = (await asking).verdict
-            await until(lambda: not of_tests(plane))
+            await until(lambda: not list_test_resources(plane))
             return verdict
 
     with Backend(PRESENTED) as backend:
@@ -154,11 +154,11 @@ def test_a_cancelled_test_leaves_no_resources(store, tmp_path):
         async with probing(store, tmp_path) as (plane, tester):
             plane.connect("envoy").answer()
             asking = [asyncio.create_task(tester.probe(who, url(backend), TERMS)) for who in (ANNA, BERTA) * 2]
-            await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
+            await until(lambda: len(list_test_resources(plane)) == 2 * AT_ONCE)
             for task in asking:
                 task.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
-            await until(lambda: not of_tests(plane))
+            await until(lambda: not list_test_resources(plane))
             return await tester.fetch(ANNA, url(backend), TERMS)
 
     with Backend(PRESENTED) as backend:
@@ -178,7 +178,7 @@ def test_a_test_does_not_change_the_enforcement_of_traffic(store, tmp_path, serv
             gateway.answer()
             before = await plane.until(PIZZA, Progress.ENFORCED)
             asking = asyncio.create_task(tester.probe(ANNA, url(backend), TERMS))
-            await until(lambda: of_tests(plane))
+            await until(lambda: list_test_resources(plane))
             gateway.receive()
             during = plane.enforcement(PIZZA)
             asking.cancel()
@@ -199,15 +199,15 @@ def test_tests_at_once_are_limited_overall_and_per_user(store, tmp_path):
                 return [asyncio.create_task(tester.probe(who, url(backend), TERMS)) for _ in range(count)]
 
             asking = begin(ANNA, PLACES_OF_USER)
-            await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE_OF_USER)
+            await until(lambda: len(list_test_resources(plane)) == 2 * AT_ONCE_OF_USER)
             for question in (tester.probe(ANNA, url(backend), TERMS), tester.fetch(ANNA, url(backend), TERMS)):
                 with pytest.raises(TooManyTests):
                     await question
-            of_one = len(of_tests(plane))
+            of_one = len(list_test_resources(plane))
             of_other, _ = await tester.fetch(BERTA, url(backend), TERMS)
             for name in ("berta", "carla", "doris"):
                 asking += begin(Principal("default", name), PLACES_OF_USER)
-            await until(lambda: len(of_tests(plane)) == 2 * AT_ONCE)
+            await until(lambda: len(list_test_resources(plane)) == 2 * AT_ONCE)
             with pytest.raises(TooManyTests):
                 await tester.fetch(Principal("default", "emma"), url(backend), TERMS)
             for task in asking:
@@ -374,11 +374,13 @@ def test_the_terms_name_the_clusters_of_all_members_and_of_token_endpoints(store
 # The trust that is tested
 
 
-def fingerprints(*leaves) -> set[str]:
+def list_fingerprints(*leaves) -> set[str]:
     return {read(leaf).fingerprint for leaf in leaves}
 
 
-def anchors(store, who, data: bytes | None = None, instead_of: str | None = None, *, keep: bool = False) -> set[str]:
+def list_anchors(
+    store, who, data: bytes | None = None, instead_of: str | None = None, *, keep: bool = False
+) -> set[str]:
     change = Change(data, None, instead_of, keep)
     return {
         anchor.fingerprint
@@ -389,16 +391,16 @@ def anchors(store, who, data: bytes | None = None, instead_of: str | None = None
 @pytest.mark.usefixtures("served_api")
 def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, import_pem):
     one, two, new = (issue("pizza.test") for _ in range(3))
-    assert anchors(store, anna) == set()
+    assert list_anchors(store, anna) == set()
     import_pem(anna, "one", PIZZA, one.pem)
     import_pem(anna, "two", PIZZA, two.pem)
-    assert anchors(store, anna) == fingerprints(one, two)
-    assert anchors(store, anna, new.pem) == fingerprints(one, two, new)
-    assert anchors(store, anna, new.pem, "one") == fingerprints(two, new)
-    assert anchors(store, anna, None, "one") == fingerprints(two)
-    assert anchors(store, anna, new.pem, "one", keep=True) == fingerprints(one, two, new)
+    assert list_anchors(store, anna) == list_fingerprints(one, two)
+    assert list_anchors(store, anna, new.pem) == list_fingerprints(one, two, new)
+    assert list_anchors(store, anna, new.pem, "one") == list_fingerprints(two, new)
+    assert list_anchors(store, anna, None, "one") == list_fingerprints(two)
+    assert list_anchors(store, anna, new.pem, "one", keep=True) == list_fingerprints(one, two, new)
     trust = terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(new.pem + one.pem)).trust
-    assert [anchor.fingerprint for anchor in trust.anchors] == sorted(fingerprints(one, two, new))
+    assert [anchor.fingerprint for anchor in trust.anchors] == sorted(list_fingerprints(one, two, new))
     assert trust.reference == reference_identifier("pizza.test")
 
 
@@ -408,19 +410,19 @@ def test_unreadable_trust_is_a_conflict_and_not_replaced_by_other_trust(store, a
     with store.write() as session:
         session.execute(update(TrustedCertificateRow).values(der=b"\x30\x00"))
     with pytest.raises(Conflict, match="can't be read"):
-        anchors(store, anna, issue("pizza.test").pem, "one")
+        list_anchors(store, anna, issue("pizza.test").pem, "one")
 
 
 @pytest.mark.usefixtures("served_api")
 def test_the_trust_of_other_organizations_is_neither_used_nor_revealed(store, anna, otto, import_pem, publish):
     import_pem(anna, "one", PIZZA, issue("pizza.test").pem)
-    assert anchors(store, otto) == set()
+    assert list_anchors(store, otto) == set()
     with pytest.raises(NotFound):
-        anchors(store, otto, None, "one")
+        list_anchors(store, otto, None, "one")
     publish(anna, "Pasta", "https://pasta.test")
     import_pem(anna, "pasta", "https://pasta.test", issue("pasta.test").pem)
     with pytest.raises(InvalidField, match=r"is for https://pasta\.test"):
-        anchors(store, anna, None, "pasta")
+        list_anchors(store, anna, None, "pasta")
 
 
 def test_invalid_tests_are_rejected(store, anna):

@@ -26,7 +26,7 @@ from holdfast.store.old_rows import KEEP_CHANGES
 from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
 from issuing import issue
 from services.control_plane import PATIENCE, advance, control_plane, play
-from services.published import assert_consistent, clusters_of, find_changes, names, paths, secrets_named_by
+from services.published import assert_consistent, find_changes, list_names, list_paths, list_secrets, name_clusters
 
 PIZZA, PASTA = "https://pizza.test", "https://pasta.test:8443"
 
@@ -40,13 +40,13 @@ def test_everything_is_published_at_start(store, anna, otto, clock, publish):
             return plane.resources
 
     resources = play(story())
-    assert names(resources, LISTENER) == {"production", "sandbox"}
-    assert names(resources, ROUTES) == {"production/pizza", "sandbox/pizza", "production/t"}
+    assert list_names(resources, LISTENER) == {"production", "sandbox"}
+    assert list_names(resources, ROUTES) == {"production/pizza", "sandbox/pizza", "production/t"}
     sandbox = f"default/{pizza.id}/sandbox"
-    expected = clusters_of(pizza) | {sandbox} | clusters_of(theirs)
-    assert names(resources, CLUSTER) == expected
-    assert paths(resources) == {"/pizza/1", "/t/other/pizza/1"}
-    assert paths(resources, "sandbox") == {"/pizza/1"}
+    expected = name_clusters(pizza) | {sandbox} | name_clusters(theirs)
+    assert list_names(resources, CLUSTER) == expected
+    assert list_paths(resources) == {"/pizza/1", "/t/other/pizza/1"}
+    assert list_paths(resources, "sandbox") == {"/pizza/1"}
     assert_consistent(resources)
 
 
@@ -60,12 +60,12 @@ def test_a_change_of_trust_changes_only_the_clusters_of_that_origin(store, anna,
             return before, await plane.published()
 
     before, after = play(story())
-    new = names(after, SECRET) - names(before, SECRET)
-    assert find_changes(before, after) == clusters_of(pizza) | new
+    new = list_names(after, SECRET) - list_names(before, SECRET)
+    assert find_changes(before, after) == name_clusters(pizza) | new
     assert len(new) == 1
-    assert secrets_named_by(after, clusters_of(pizza)) == new
-    assert names(before, SECRET) < names(after, SECRET)  # the old one stays until its connections are closed
-    assert all(after[CLUSTER, name] is before[CLUSTER, name] for name in clusters_of(pasta))  # not even rebuilt
+    assert list_secrets(after, name_clusters(pizza)) == new
+    assert list_names(before, SECRET) < list_names(after, SECRET)  # the old one stays until its connections are closed
+    assert all(after[CLUSTER, name] is before[CLUSTER, name] for name in name_clusters(pasta))  # not even rebuilt
     assert after[ROUTES, "production/pizza"] is before[ROUTES, "production/pizza"]
     assert_consistent(after)
 
@@ -80,8 +80,8 @@ def test_a_new_api_changes_only_the_routes_of_its_scope(store, anna, publish):
             return pasta, before, await plane.published()
 
     pasta, before, after = play(story())
-    assert find_changes(before, after) == clusters_of(pasta) | {"production/pasta"}
-    assert paths(after) == {"/pizza/1", "/pasta/1"}
+    assert find_changes(before, after) == name_clusters(pasta) | {"production/pasta"}
+    assert list_paths(after) == {"/pizza/1", "/pasta/1"}
 
 
 def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, otto, publish, import_pem):
@@ -97,8 +97,8 @@ def test_equal_trust_sets_share_one_secret_across_organizations(store, anna, ott
             return plane.resources
 
     resources = play(story())
-    assert len(names(resources, SECRET)) == 1
-    assert secrets_named_by(resources, set().union(*map(clusters_of, published_apis))) == names(resources, SECRET)
+    assert len(list_names(resources, SECRET)) == 1
+    assert list_secrets(resources, set().union(*map(name_clusters, published_apis))) == list_names(resources, SECRET)
 
 
 def test_an_api_whose_certificate_cannot_be_read_is_refused_its_backends_and_affects_no_other(
@@ -132,13 +132,13 @@ def test_an_api_whose_certificate_cannot_be_read_is_refused_its_backends_and_aff
 
     at_first, after, at_last, broken_trust = play(story())
     for resources in (at_first, after, at_last):
-        assert paths(resources) == {"/pizza/1", "/pasta/1"}
+        assert list_paths(resources) == {"/pizza/1", "/pasta/1"}
         clusters = [resource for resource in resources.values() if resource.type_url == CLUSTER]
         rejecting = {cluster.name for cluster in clusters if refuses_backend(cluster)}
-        of_pizza = {name for name in names(resources, CLUSTER) if pizza.id in name}
+        of_pizza = {name for name in list_names(resources, CLUSTER) if pizza.id in name}
         assert rejecting == (set() if resources is at_last else of_pizza)
         assert_consistent(resources)
-    assert find_changes(at_first, after) >= clusters_of(good)
+    assert find_changes(at_first, after) >= name_clusters(good)
     assert str(broken_trust) == (
         "Gateways refuse this backend. The certificate stored under broken can't be read. Replace it, or delete it."
     )
@@ -160,7 +160,7 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, storage
 
     events, before, after = play(story())
     assert events == ["background task failed"]
-    assert names(after, CLUSTER) == names(before, CLUSTER) | clusters_of(pizza, "sandbox")
+    assert list_names(after, CLUSTER) == list_names(before, CLUSTER) | name_clusters(pizza, "sandbox")
 
 
 def test_a_database_that_has_lost_changes_is_published_as_it_is(
@@ -192,11 +192,11 @@ def test_a_database_that_has_lost_changes_is_published_as_it_is(
 
     numbers = []
     after, later = play(story())
-    (secret,) = secrets_named_by(after, clusters_of(pizza))
+    (secret,) = list_secrets(after, name_clusters(pizza))
     assert parse(new).certificates[0].pem.encode() in after[SECRET, secret].body
-    assert paths(after) == {"/pizza/1"}
+    assert list_paths(after) == {"/pizza/1"}
     assert_consistent(after)
-    assert clusters_of(pizza, "sandbox") < names(later, CLUSTER)
+    assert name_clusters(pizza, "sandbox") < list_names(later, CLUSTER)
     assert numbers[0] < numbers[1]  # so that what gateways had before isn't taken for what they should have
 
 
@@ -243,4 +243,4 @@ def test_resources_stay_consistent_through_the_life_of_an_api(store, anna, clock
                 advance(30)
             return await plane.published()
 
-    assert paths(play(story())) == set()
+    assert list_paths(play(story())) == set()

@@ -69,12 +69,12 @@ async def pair(store, directory):
         yield Pair(asker, neighbour, ours, groups, agent, to_ours, follows)
 
 
-def a_probe(address="192.0.2.1", identity=None):
+def make_probe(address="192.0.2.1", identity=None):
     endpoint = parse_endpoint("https://backend.test")
     return build_probe(new_name(), endpoint, NOTHING, [address], identity)
 
 
-def an_identity(name="gateway"):
+def make_identity(name="gateway"):
     leaf = issue(name)
     return UnsealedIdentity(name, (read(leaf),), leaf.key_pem.decode())
 
@@ -89,7 +89,7 @@ def play(store, directory, story):
 
 def test_a_gateway_connects_for_another_control_plane_until_the_backend_closes(store, tmp_path):
     async def story(planes):
-        probe = a_probe()
+        probe = make_probe()
         asking = asyncio.create_task(planes.connect(probe))
         request = await planes.agent.receive()
         assert (request["kind"], request["resources"][0]["name"]) == ("connect", probe.cluster.name)
@@ -102,7 +102,7 @@ def test_a_gateway_connects_for_another_control_plane_until_the_backend_closes(s
 
 def test_a_connection_ends_when_the_asker_leaves(store, tmp_path):
     async def story(planes):
-        asking = asyncio.create_task(planes.connect(a_probe()))
+        asking = asyncio.create_task(planes.connect(make_probe()))
         request = await planes.agent.receive()
         await planes.agent.send(Connected(request["id"], Answer(True)))
         asking.cancel()
@@ -114,9 +114,9 @@ def test_a_connection_ends_when_the_asker_leaves(store, tmp_path):
 def test_other_tasks_are_relayed_too(store, tmp_path):
     async def story(planes):
         for ask, kind, result, expected in (
-            (planes.control.head(GATEWAY, a_probe(), "/base"), "head", partial_headed, HeadAnswer(204)),
-            (planes.control.resolve(GATEWAY, "backend.test"), "resolve", partial_resolved, ("192.0.2.1",)),
-            (planes.control.probe_backend(GATEWAY, ["192.0.2.1"], 443, "", 1.0), "look", partial_unseen, UNSEEN),
+            (planes.control.head(GATEWAY, make_probe(), "/base"), "head", make_headed, HeadAnswer(204)),
+            (planes.control.resolve(GATEWAY, "backend.test"), "resolve", make_resolved, ("192.0.2.1",)),
+            (planes.control.probe_backend(GATEWAY, ["192.0.2.1"], 443, "", 1.0), "look", make_unseen, UNSEEN),
         ):
             asking = asyncio.create_task(ask)
             request = await planes.agent.receive()
@@ -132,15 +132,15 @@ def test_other_tasks_are_relayed_too(store, tmp_path):
 UNSEEN = Unseen(Obstacle.REFUSED, "Connection refused")
 
 
-def partial_headed(number):
+def make_headed(number):
     return Headed(number, HeadAnswer(204))
 
 
-def partial_resolved(number):
+def make_resolved(number):
     return Resolved(number, ("192.0.2.1",))
 
 
-def partial_unseen(number):
+def make_unseen(number):
     return NotSeen(number, UNSEEN)
 
 
@@ -154,7 +154,7 @@ def partial_unseen(number):
 )
 def test_a_relayed_task_without_a_result_says_why(store, tmp_path, reply, error, text):
     async def story(planes):
-        asking = asyncio.create_task(planes.connect(a_probe()))
+        asking = asyncio.create_task(planes.connect(make_probe()))
         await planes.agent.receive()
         await planes.agent.send(reply)
         with pytest.raises(error, match=text):
@@ -165,7 +165,7 @@ def test_a_relayed_task_without_a_result_says_why(store, tmp_path, reply, error,
 
 def test_a_gateway_that_disconnects_during_a_connection_ends_it(store, tmp_path):
     async def story(planes):
-        asking = asyncio.create_task(planes.connect(a_probe()))
+        asking = asyncio.create_task(planes.connect(make_probe()))
         request = await planes.agent.receive()
         await planes.agent.send(Connected(request["id"], Answer(True)))
         planes.agent.call.cancel()
@@ -182,7 +182,7 @@ def test_a_gateway_that_disconnects_during_a_connection_ends_it(store, tmp_path)
 
 def test_a_task_ends_at_once_when_the_other_control_plane_stops(store, tmp_path):
     async def story(planes):
-        asking = asyncio.create_task(planes.connect(a_probe()))
+        asking = asyncio.create_task(planes.connect(make_probe()))
         await planes.agent.receive()
         await planes.other.stop()
         with pytest.raises(NoAnswer, match="has stopped"):
@@ -193,7 +193,7 @@ def test_a_task_ends_at_once_when_the_other_control_plane_stops(store, tmp_path)
 
 def test_a_task_ends_at_once_when_the_gateway_connects_to_the_asker(store, tmp_path):
     async def story(planes):
-        asking = asyncio.create_task(planes.connect(a_probe()))
+        asking = asyncio.create_task(planes.connect(make_probe()))
         await planes.agent.receive()
         agent = Agent(planes.channel)
         with pytest.raises(NoAnswer, match="disconnected"):
@@ -209,8 +209,8 @@ def test_a_task_ends_at_once_when_the_gateway_connects_to_the_asker(store, tmp_p
 def test_tests_connect_only_where_the_gateways_control_plane_allows_it(store, tmp_path):
     async def story(planes):
         for ask in (
-            planes.connect(a_probe("198.51.100.7")),
-            planes.control.head(GATEWAY, a_probe("198.51.100.7"), "/"),
+            planes.connect(make_probe("198.51.100.7")),
+            planes.control.head(GATEWAY, make_probe("198.51.100.7"), "/"),
             planes.control.probe_backend(GATEWAY, ["192.0.2.1", "198.51.100.7"], 443, "", 1.0),
         ):
             with pytest.raises(NoAnswer, match=r"connect to 198\.51\.100\.7"):
@@ -223,13 +223,16 @@ def test_a_gateway_gets_a_key_in_a_test_only_if_it_has_it_for_traffic(store, tmp
     monkeypatch.setattr(relay, "PUBLISHED_WITHIN", 0.05)
 
     async def story(planes):
-        identity, other_identity = an_identity(), an_identity("other")
+        identity, other_identity = make_identity(), make_identity("other")
         secret = build_identity_secret(identity)
-        for probe in (a_probe(identity=identity), replace(a_probe(identity=other_identity), identity=secret.name)):
+        for probe in (
+            make_probe(identity=identity),
+            replace(make_probe(identity=other_identity), identity=secret.name),
+        ):
             with pytest.raises(NoAnswer, match="isn't sent it"):
                 await planes.connect(probe)
             planes.groups.default.apply([secret])
-        asking = asyncio.create_task(planes.connect(a_probe(identity=identity)))
+        asking = asyncio.create_task(planes.connect(make_probe(identity=identity)))
         request = await planes.agent.receive()
         await planes.agent.send(Connected(request["id"], Answer(True)), Closed(request["id"]))
         assert (await asking)[0].connected
@@ -246,11 +249,11 @@ def test_a_test_chooses_among_the_gateways_of_all_control_planes(store, tmp_path
         await planes.agent.send(Resolved(request["id"], ("192.0.2.1",)))
         assert (await planes.agent.receive())["kind"] == "end"
         request = await planes.agent.receive()
-        await planes.agent.send(partial_unseen(request["id"]))
+        await planes.agent.send(make_unseen(request["id"]))
         assert await asking == (UNSEEN, GATEWAY)
         serving_gateways.clear()
         with pytest.raises(InvalidField, match="isn't sent the key"):
-            await probes.fetch(USER, "https://backend.test", Terms(NOTHING, an_identity()), GATEWAY)
+            await probes.fetch(USER, "https://backend.test", Terms(NOTHING, make_identity()), GATEWAY)
         with pytest.raises(InvalidField, match="isn't connected"):
             await probes.fetch(USER, "https://backend.test", Terms(NOTHING), "eu-2")
 

@@ -46,7 +46,7 @@ def change(context, rng):
         rng.choices(list(changes), list(changes.values()))[0]()
 
 
-def contents(plane):
+def read_contents(plane):
     """Return what each group is sent, and the revision."""
     caches = plane.groups.caches.items()
     resources = {(group, kind): dict(cache.resources(kind)) for group, cache in caches for kind in TYPES}
@@ -67,7 +67,7 @@ def test_a_control_plane_that_starts_afterwards_builds_the_same_as_those_that_fo
                     await first.published()
             advance(DRAIN + 1)
             async with control_plane(store) as later:
-                states = [contents(plane) for plane in (first, second, later) if await plane.published()]
+                states = [read_contents(plane) for plane in (first, second, later) if await plane.published()]
             assert states[0] == states[1] == states[2]
             assert any(states[0][0].values())
 

@@ -9,19 +9,19 @@ from holdfast.services.gateways.authority import get_authority
 from holdfast.store.sealing import CannotUnseal, Sealing
 
 
-def sealing(*keys):
+def make_sealing(*keys):
     return Sealing(lambda: keys)
 
 
 def test_the_first_control_plane_decides_on_the_key(store):
     key, other_key = new_key(), new_key()
-    check_sealing_key(store, sealing(key))
-    check_sealing_key(store, sealing(key))
-    check_sealing_key(store, sealing(other_key, key))  # during a rotation
+    check_sealing_key(store, make_sealing(key))
+    check_sealing_key(store, make_sealing(key))
+    check_sealing_key(store, make_sealing(other_key, key))  # during a rotation
     with pytest.raises(CannotUnseal, match="is missing"):
-        check_sealing_key(store, sealing(other_key))
+        check_sealing_key(store, make_sealing(other_key))
     with pytest.raises(CannotUnseal):
-        check_sealing_key(store, sealing())
+        check_sealing_key(store, make_sealing())
 
 
 def test_a_missing_key_is_made_only_by_the_first_control_plane(store):
@@ -40,17 +40,17 @@ def test_a_missing_key_is_made_only_by_the_first_control_plane(store):
 
 def test_after_a_rotation_only_the_new_key_opens(store):
     old, new = new_key(), new_key()
-    check_sealing_key(store, sealing(old))
+    check_sealing_key(store, make_sealing(old))
     with store.write() as session:
-        replace_sealed_value(session, sealing(new, old))
-    check_sealing_key(store, sealing(new))
+        replace_sealed_value(session, make_sealing(new, old))
+    check_sealing_key(store, make_sealing(new))
     with pytest.raises(CannotUnseal):
-        check_sealing_key(store, sealing(old))
+        check_sealing_key(store, make_sealing(old))
 
 
 def test_a_key_that_secrets_copied_from_another_database_need_is_required(store, anna):
     del anna
-    get_authority(store, sealing(bytes(32)), utc_now())
+    get_authority(store, make_sealing(bytes(32)), utc_now())
     with pytest.raises(CannotUnseal):
-        check_sealing_key(store, sealing(new_key()))
-    check_sealing_key(store, sealing(bytes(32)))
+        check_sealing_key(store, make_sealing(new_key()))
+    check_sealing_key(store, make_sealing(bytes(32)))

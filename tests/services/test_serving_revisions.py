@@ -44,7 +44,7 @@ def two(context, served_api):
     return first, create_revision(context(), served_api.id)
 
 
-def clusters(plane, group):
+def list_clusters(plane, group):
     return {name.partition("/production")[2] for name in plane.groups.caches[group].resources(CLUSTER)}
 
 
@@ -54,8 +54,8 @@ def test_two_groups_serve_two_revisions(store, context, served_api, two):
             deploy_revision(context(), served_api.id, two[0].id, {DEFAULT_GROUP: True})
             deploy_revision(context(), served_api.id, two[1].id, {"eu": True})
             await plane.published()
-            assert clusters(plane, DEFAULT_GROUP) == {"", "/r1"}  # the working copy's, for requests in flight
-            assert clusters(plane, "eu") == {"/r2"}
+            assert list_clusters(plane, DEFAULT_GROUP) == {"", "/r1"}  # the working copy's, for requests in flight
+            assert list_clusters(plane, "eu") == {"/r2"}
             lifecycle.change_lifecycle(context(), served_api.id, "Demote to Created")
             await plane.published()
             assert all(not cache.resources(ROUTES) for cache in plane.groups.caches.values())

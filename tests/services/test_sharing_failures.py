@@ -30,7 +30,7 @@ from holdfast.store.tables import FailureRow
 from holdfast.store.topics import Topic
 from issuing import issue
 from neighbours import Neighbour, control_plane, until
-from services.test_remembering_failures import SELF_SIGNED, request
+from services.test_remembering_failures import SELF_SIGNED, make_request
 from store.values import read
 
 PASTA = "default/pasta/production"
@@ -74,7 +74,7 @@ class Sharer:
         return {failure.request_id for failure in self.known_failures}
 
     def fail(self, *arguments, **more):
-        self.failures.record(request(*arguments, **more))
+        self.failures.record(make_request(*arguments, **more))
 
     async def stop(self):
         await self.neighbour.stop()
@@ -306,7 +306,7 @@ def test_nothing_is_written_with_a_database_of_one_control_plane(store):
         presence = Presence(store, ControlPlane("a", "a", "1", utc_now(), utc_now()), "", shared=False)
         alone = SharedFailures(store, failures, presence, utc_now)
         following = asyncio.create_task(alone.follow())
-        failures.record(request("r1"))
+        failures.record(make_request("r1"))
         await asyncio.sleep(0)
         failures.forget("default", "pizza", utc_now())
         following.cancel()

@@ -16,11 +16,11 @@ from store.values import NOW, make_api, make_entry
 from store.values import read as parsed
 
 
-def origin(url):
+def parse_origin(url):
     return parse_endpoint(url).origin
 
 
-PIZZA, PASTA = origin("https://pizza.test:8443"), origin("https://pasta.test")
+PIZZA, PASTA = parse_origin("https://pizza.test:8443"), parse_origin("https://pasta.test")
 
 
 @pytest.fixture
@@ -121,4 +121,4 @@ def test_more_origins_than_fit_one_query_are_read(store, catalog):
         endpoint_certificates.insert(session, make_entry("last", issue("last.test"), endpoint="https://b509.test"))
     snapshot = read(store)[1]
     assert len(snapshot.apis) == 510
-    assert len(snapshot.trust["default"][origin("https://b509.test")].anchors) == 1
+    assert len(snapshot.trust["default"][parse_origin("https://b509.test")].anchors) == 1

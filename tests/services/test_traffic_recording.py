@@ -23,7 +23,7 @@ from holdfast.services.traffic.recording import LATE, Lifetimes, TrafficRecordin
 from holdfast.services.traffic.retention import forget_old_traffic
 from holdfast.store.tables import TrafficCauseRow, TrafficSourceRow
 from holdfast.store.traffic.parts import MAX_SOURCES
-from services.test_remembering_failures import request
+from services.test_remembering_failures import make_request
 
 NOW = datetime(2026, 11, 29, 12, 0, 45, tzinfo=UTC)
 MINUTE = NOW.replace(second=0)
@@ -59,7 +59,7 @@ def report(anna, api):
     return make
 
 
-def total(context, api, range_name="1h", **more):
+def read_total(context, api, range_name="1h", **more):
     return show_api_traffic(context, api.id, range_name, **more)[1].total
 
 
@@ -67,14 +67,14 @@ def test_a_report_that_comes_twice_counts_once(recording, report, context, api):
     recording.record(EDGE, report(7))
     recording.record(EDGE, report(7))
     recording.record(EDGE, report(6))  # was stored before
-    assert total(context, api).statuses == {200: 2, 503: 1}
+    assert read_total(context, api).statuses == {200: 2, 503: 1}
     recording.record(EDGE, report(8))
     recording.record(EDGE, report(1, source="1" * 16))  # a new file
     recording.record(Peer("other"), report(1))
-    assert total(context, api).requests == 12
+    assert read_total(context, api).requests == 12
     assert show_traffic(context, "1h").total.failures == 4
-    assert total(context, api, gateway="other").requests == 3
-    assert total(context, api, environment="sandbox").requests == 0
+    assert read_total(context, api, gateway="other").requests == 3
+    assert read_total(context, api, environment="sandbox").requests == 0
 
 
 @pytest.mark.parametrize("range_name", RANGES)
@@ -90,14 +90,14 @@ def test_a_gateway_reports_only_for_apis_of_its_group(recording, report, context
     recording.record(Peer("edge", group="Elsewhere"), report())
     for name in (f"another/{api.id}/production", f"{anna.organization}/nobody/production", "x", "//production"):
         recording.record(EDGE, report(len(name), cluster=name))
-    assert total(context, api).requests == 0
+    assert read_total(context, api).requests == 0
     assert show_traffic(context, "1h").total.requests == 0
 
 
 def test_other_times_are_not_counted_and_do_not_come_again(recording, report, context, api):
     for number, minute in enumerate((MINUTE + timedelta(minutes=6), MINUTE - timedelta(days=3)), 1):
         recording.record(EDGE, report(number, minute))
-    assert total(context, api, "7d").requests == 0
+    assert read_total(context, api, "7d").requests == 0
 
 
 def test_sources_that_a_gateway_invents_are_forgotten(store, recording, report):
@@ -113,7 +113,7 @@ def test_failures_at_times_that_a_gateway_invents_are_not_counted(store, anna, a
     failures, causes = Failures(lambda: None, lambda: NOW), CauseCounts(store, lambda: NOW)
     times = [NOW - timedelta(seconds=1), *(NOW - LATE - timedelta(days=day) for day in range(1, 100))]
     for at in times:
-        causes.add(failures.record(replace(request(str(at), f"{anna.organization}/{api.id}"), at=at)))
+        causes.add(failures.record(replace(make_request(str(at), f"{anna.organization}/{api.id}"), at=at)))
     asyncio.run(causes.write())
     with store.read() as session:
         assert set(session.scalars(select(TrafficCauseRow.at))) == {
@@ -126,8 +126,8 @@ def test_failures_at_times_that_a_gateway_invents_are_not_counted(store, anna, a
 def test_a_late_report_has_an_hour_but_no_minute(store, report, context, api):
     short = Lifetimes(timedelta(hours=2), LIFETIMES.hours, LIFETIMES.days)
     TrafficRecording(store, short, lambda: NOW).record(EDGE, report(1, MINUTE - timedelta(hours=3)))
-    assert total(context, api, "6h").requests == 0
-    assert total(context, api, "7d").requests == 3
+    assert read_total(context, api, "6h").requests == 0
+    assert read_total(context, api, "7d").requests == 3
 
 
 def test_missing_and_partial_steps_are_not_zero(recording, report, context, api):
@@ -135,24 +135,24 @@ def test_missing_and_partial_steps_are_not_zero(recording, report, context, api)
         recording.record(EDGE, report(number, MINUTE - timedelta(minutes=ago), late=ago == 6))
     for number, ago in enumerate((10, 8, 7, 6), 1):
         recording.record(Peer("other"), report(number, MINUTE - timedelta(minutes=ago)))
-    points = {int((MINUTE - point.at).total_seconds() / 60): point for point in _points(context, api)}
+    points = {int((MINUTE - point.at).total_seconds() / 60): point for point in _read_points(context, api)}
     assert points[11].measures is None
     assert [ago for ago, point in points.items() if point.is_partial] == [9, 8, 7]
     assert [ago for ago, point in points.items() if point.is_late] == [6]
     assert points[5].measures is None
 
 
-def _points(context, api):
+def _read_points(context, api):
     return show_api_traffic(context, api.id, "1h")[1].points
 
 
 def test_old_traffic_is_deleted_by_resolution(store, recording, report, context, api):
     recording.record(EDGE, report())
     forget_old_traffic(store, NOW + timedelta(days=2), lifetimes=LIFETIMES.by_resolution())
-    assert total(context, api, "1h").requests == 0
-    assert total(context, api, "7d").requests == 3
+    assert read_total(context, api, "1h").requests == 0
+    assert read_total(context, api, "7d").requests == 3
     forget_old_traffic(store, NOW + timedelta(days=401), lifetimes=LIFETIMES.by_resolution())
-    assert total(context, api, "7d").requests == 0
+    assert read_total(context, api, "7d").requests == 0
 
 
 @pytest.mark.parametrize("wrong", [{"range_name": "2h"}, {"range_name": "1h", "environment": "staging"}])

@@ -40,7 +40,7 @@ def target(database):
     return parse_location(database.url)
 
 
-def digests(directory):
+def digest_files(directory):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir()}
 
 
@@ -142,7 +142,7 @@ copy_to_server(Path(sys.argv[1]), parse_location(sys.argv[2]))
 
 @pytest.mark.long
 def test_a_copy_that_is_killed_leaves_nothing_and_can_be_repeated(source, original, copy, database, target):
-    before = digests(source.parent)
+    before = digest_files(source.parent)
     for statement in (5, copy[2] // 2, copy[2]):  # the first is the one after which starts are refused
         process = subprocess.run([sys.executable, "-c", KILLED, source, database.url, str(statement)], check=False)
         assert process.returncode == -signal.SIGKILL, statement
@@ -153,7 +153,7 @@ def test_a_copy_that_is_killed_leaves_nothing_and_can_be_repeated(source, origin
     with pytest.raises(StoreFilled):
         copy_to_server(source, target)
     assert open_copy(target) == original
-    assert digests(source.parent) == before
+    assert digest_files(source.parent) == before
 
 
 def test_of_two_copies_at_once_one_is_made(source, original, target, monkeypatch):
@@ -199,10 +199,10 @@ def test_a_database_with_tables_is_not_touched(source, database, target, stateme
         connection.execute(statement)
     with pytest.raises(StoreFilled, match="isn't empty"):
         copy_to_server(source, target)
-    assert tables_of(database) == [statement.split()[2]]
+    assert list_tables(database) == [statement.split()[2]]
 
 
-def tables_of(database):
+def list_tables(database):
     with database.connect() as connection:
         query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         return [name for (name,) in connection.execute(query)]
@@ -216,7 +216,7 @@ def test_a_row_that_postgresql_can_not_store_is_reported_and_nothing_is_copied(t
         connection.commit()
     with pytest.raises(CopyDiffers, match=r"audit_event can't be copied: .*NUL"):
         copy_to_server(path, target)
-    assert tables_of(database) == ["holdfast_copy"]
+    assert list_tables(database) == ["holdfast_copy"]
 
 
 def test_a_value_that_differs_is_noticed(source, database, target, monkeypatch):
@@ -230,4 +230,4 @@ def test_a_value_that_differs_is_noticed(source, database, target, monkeypatch):
     monkeypatch.setattr(copying, "copy_rows", lose_a_character)
     with pytest.raises(CopyDiffers, match="audit_event"):
         copy_to_server(source, target)
-    assert tables_of(database) == ["holdfast_copy"]
+    assert list_tables(database) == ["holdfast_copy"]

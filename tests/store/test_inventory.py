@@ -28,7 +28,7 @@ def insert(store, *entries: EndpointCertificate) -> None:
             endpoint_certificates.insert(session, entry)
 
 
-def aliases(store, filters: Filter = Filter(), sort: Sort = Sort.ALIAS, **options) -> list[str]:  # noqa: B008 - a value
+def list_aliases(store, filters: Filter = Filter(), sort: Sort = Sort.ALIAS, **options) -> list[str]:  # noqa: B008 - a value
     with store.read() as session:
         entries = inventory.find(session, "default", filters, sort, **options)
         if not options:
@@ -67,9 +67,9 @@ def test_lists_are_sorted_by_any_column_in_both_directions(store, four):
         Sort.ENDPOINT: ["four", "two", "three", "one"],
     }
     del four
-    assert {sort: aliases(store, sort=sort) for sort in Sort} == expected
+    assert {sort: list_aliases(store, sort=sort) for sort in Sort} == expected
     for sort, ascending in expected.items():
-        assert aliases(store, sort=sort, descending=True) == ascending[::-1]
+        assert list_aliases(store, sort=sort, descending=True) == ascending[::-1]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -104,23 +104,23 @@ def test_filters_can_be_combined(store, four):
         Filter(unused=True, issuer="FABRIKAM", expires_before=first + 100 * DAY): ["three"],
         Filter(previous=True): ["three"],
     }.items():
-        assert aliases(store, filters) == expected, filters
+        assert list_aliases(store, filters) == expected, filters
 
 
 def test_an_endpoint_is_not_found_by_the_beginning_of_its_host(store):
     urls = ["https://b.test", "https://b.test:99", "http://b.test:80", "https://b.test.example", "https://b.test-2"]
     insert(store, *(make_entry(url, endpoint=url) for url in [*urls, "https://b.test2:99"]))
-    assert aliases(store, Filter(endpoint="https://b.test")) == urls[:2]
-    assert aliases(store, Filter(endpoint="b.test")) == sorted(urls[:3])
+    assert list_aliases(store, Filter(endpoint="https://b.test")) == urls[:2]
+    assert list_aliases(store, Filter(endpoint="b.test")) == sorted(urls[:3])
 
 
 def test_many_unused_origins_are_found_like_a_few(store, four, monkeypatch):
     del four
     filters = Filter(unused=True, origins=("https://b.test", "https://pizza.test:8443"))
-    assert aliases(store, filters) == ["two"]
+    assert list_aliases(store, filters) == ["two"]
     monkeypatch.setattr(inventory, "FEW", 0)
-    assert aliases(store, filters) == ["two"]
-    assert aliases(store, Filter(unused=True)) == ["four", "three", "two"]
+    assert list_aliases(store, filters) == ["two"]
+    assert list_aliases(store, Filter(unused=True)) == ["four", "three", "two"]
 
 
 def test_a_search_finds_every_name_and_the_beginning_of_numbers(store, four):
@@ -143,7 +143,7 @@ def test_a_search_finds_every_name_and_the_beginning_of_numbers(store, four):
         "\0": ["four", "one", "three", "two"],
         "nothing": [],
     }.items():
-        assert aliases(store, Filter(query=query)) == expected, query
+        assert list_aliases(store, Filter(query=query)) == expected, query
 
 
 def test_entries_have_what_lists_show(store, four):
@@ -228,7 +228,7 @@ def test_a_row_with_a_certificate_that_cannot_be_read_is_left_out(store, anna):
     assert [expiration.alias for expiration in find_expiring(context_of(store, anna, NOW), NOW + 365 * DAY * 10)] == [
         "kept"
     ]
-    assert aliases(store) == ["kept"]
+    assert list_aliases(store) == ["kept"]
     with store.read() as session:
         assert inventory.count(session, "default", Filter()) == 1
         assert not facts.has_undescribed(session)

@@ -111,7 +111,7 @@ def test_revisions_are_read_from_the_names_of_their_files():
     assert list_schema_revisions() == tuple(script.revision for script in scripts.walk_revisions())
 
 
-def columns(connection):
+def list_columns(connection):
     inspector = inspect(connection)
     return {
         (table, column["name"]): (str(column["type"]), column["nullable"], column["default"])
@@ -125,11 +125,11 @@ def test_the_previous_version_can_use_the_tables_of_this_one(tmp_path):
     Store(tmp_path / "newest.sqlite").close()
     engine = create_engine(f"sqlite:///{tmp_path}/newest.sqlite")
     with engine.connect() as connection:
-        after = columns(connection)
+        after = list_columns(connection)
         oldest = connection.exec_driver_sql("SELECT oldest_revision FROM schema_compatibility").scalar_one()
     engine.dispose()
     with database_at(tmp_path / "oldest.sqlite", oldest) as connection:
-        before = columns(connection)
+        before = list_columns(connection)
     assert {column: after.get(column) for column in before} == before
     tables = {table for table, _ in before}
     new_columns = {column: after[column] for column in after.keys() - before.keys() if column[0] in tables}
@@ -148,7 +148,7 @@ def test_a_later_version_that_only_added_to_the_tables_leaves_them_usable(tmp_pa
     with store.write() as session:
         accounts.insert_organization(session, "default", NOW)
     store.close()
-    assert (revision(database), copies(database)) == ("9999", [])
+    assert (read_revision(database), list_copies(database)) == ("9999", [])
 
 
 def test_opening_a_database_twice_changes_nothing(store, database):
@@ -190,11 +190,11 @@ def old(tmp_path):
         return path
 
 
-def copies(path):
+def list_copies(path):
     return sorted(path.parent.glob("*.before-*"))
 
 
-def revision(path):
+def read_revision(path):
     with open_to_read(path) as connection:
         return get_revision(connection)
 
@@ -206,13 +206,13 @@ def test_a_database_is_copied_before_its_migration(old, monkeypatch):
         Store(old).close()
     finally:
         os.umask(before)
-    (copy,) = copies(old)
+    (copy,) = list_copies(old)
     assert copy.name.startswith(f"holdfast.sqlite.before-{get_newest_revision()}-")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert (revision(old), revision(copy)) == (get_newest_revision(), list_schema_revisions()[1])
+    assert (read_revision(old), read_revision(copy)) == (get_newest_revision(), list_schema_revisions()[1])
     assert [call.kwargs["copy"] for call in log.calls] == [str(copy)]
     Store(old).close()
-    assert copies(old) == [copy]
+    assert list_copies(old) == [copy]
 
 
 def test_the_latest_three_copies_are_kept(old):
@@ -220,18 +220,18 @@ def test_the_latest_three_copies_are_kept(old):
         copy_before_migration(old, f"000{5 - number}", datetime(2026, 1, number, tzinfo=UTC))
     (old.parent / f"{old.name}.before-restore-20250101T000000Z").touch()
     Store(old).close()
-    reasons = [path.name.removeprefix("holdfast.sqlite.before-").rpartition("-")[0] for path in copies(old)]
+    reasons = [path.name.removeprefix("holdfast.sqlite.before-").rpartition("-")[0] for path in list_copies(old)]
     assert reasons == ["0001", "0002", get_newest_revision(), "restore"]
 
 
 def test_without_space_for_the_copy_the_tables_are_not_migrated(old):
     with largest_file(40_000), pytest.raises(StoreFull, match=r"^There is no space to write .*\.copying "):
         Store(old)
-    assert revision(old) == list_schema_revisions()[1]
+    assert read_revision(old) == list_schema_revisions()[1]
     assert [path.name for path in old.parent.iterdir()] == [old.name]
 
 
-def schema(path):
+def read_schema(path):
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()

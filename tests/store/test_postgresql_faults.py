@@ -60,7 +60,7 @@ def end_connections(database):
         connection.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {others}")  # noqa: S608
 
 
-def organizations(store):
+def list_organizations(store):
     with store.read() as session:
         return session.scalar(COUNT)
 
@@ -76,11 +76,11 @@ def test_idle_connections_that_the_server_has_ended_are_replaced_without_an_erro
     end_connections(database)
     insert(store)
     end_connections(database)
-    assert organizations(store) == 1
+    assert list_organizations(store) == 1
     end_connections(database)
     with store.note(Topic.GATEWAYS) as session:
         session.execute(INSERT, {"id": "other"})
-    assert organizations(store) == 2
+    assert list_organizations(store) == 2
     assert store.is_reachable
 
 
@@ -93,7 +93,7 @@ def test_a_connection_that_is_lost_within_a_transaction_saves_nothing(store, dat
     says = r"^Lost a connection to the PostgreSQL database \S+ at "
     with pytest.raises(StoreLost, match=says), store.write() as session:
         lose(session)
-    assert organizations(store) == 0
+    assert list_organizations(store) == 0
     insert(store)
 
 
@@ -140,7 +140,7 @@ def test_a_read_only_server_is_read_and_its_successor_is_written_to(store, datab
         connection.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
     try:
         end_connections(database)
-        assert organizations(store) == 0
+        assert list_organizations(store) == 0
         with pytest.raises(StoreServerReadOnly, match=r"is read-only \(.*\)\. Connect Holdfast to the primary server"):
             insert(store)
     finally:
@@ -157,7 +157,7 @@ def test_a_statement_that_takes_too_long_is_canceled(database, monkeypatch):
             session.execute(text("SELECT pg_sleep(10)"))
         with store.read() as session, pytest.raises(StoreBusy):  # those that try again, do so after this one, too
             session.execute(text("SELECT pg_sleep(10)"))
-        assert organizations(store) == 0
+        assert list_organizations(store) == 0
 
 
 def test_a_statement_in_flight_does_not_delay_the_stop_of_the_process(store, monkeypatch):
@@ -183,7 +183,7 @@ def test_other_errors_of_the_server_say_what_to_do(store, code, kind, says):
     statement = text(f"DO $$ BEGIN RAISE EXCEPTION 'could not' USING ERRCODE = '{code}'; END $$")
     with pytest.raises(kind, match=says), store.write() as session:
         session.execute(statement)
-    assert organizations(store) == 0
+    assert list_organizations(store) == 0
 
 
 def test_more_transactions_than_connections_wait_and_then_give_up(database, monkeypatch):

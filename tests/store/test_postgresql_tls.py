@@ -54,7 +54,7 @@ def database():
     return shared_server().create_database()
 
 
-def location(database, port, host, ca, directory):
+def make_location(database, port, host, ca, directory):
     file = directory / "ca.pem"
     file.write_bytes(ca.pem)
     url = f"postgresql://holdfast@{host}:{port}/{database.name}?sslmode=verify-full&sslrootcert={file}"
@@ -63,7 +63,7 @@ def location(database, port, host, ca, directory):
 
 def test_a_verified_server_is_used(database, tmp_path):
     with tls_in_front_of(database.port) as (port, versions):
-        with closing(Store(location(database, port, "localhost", CA, tmp_path))) as store, store.read():
+        with closing(Store(make_location(database, port, "localhost", CA, tmp_path))) as store, store.read():
             pass
         assert set(versions) == {"TLSv1.3"}
 
@@ -77,4 +77,4 @@ def test_a_verified_server_is_used(database, tmp_path):
 )
 def test_a_server_that_cannot_be_verified_is_refused(database, tmp_path, host, ca, says):
     with tls_in_front_of(database.port) as (port, _), pytest.raises(StoreRefused, match=says):
-        Store(location(database, port, host, ca, tmp_path))
+        Store(make_location(database, port, host, ca, tmp_path))

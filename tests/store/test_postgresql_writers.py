@@ -42,7 +42,7 @@ def stores(database):
         store.close()
 
 
-def waiting_for_locks(database):
+def count_waiting(database):
     with database.connect() as connection:
         query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         return connection.execute(query).fetchone()[0]
@@ -66,7 +66,7 @@ def test_changes_become_visible_in_the_order_of_their_numbers(stores, database):
         journal.announce(session, "default", "api", "first", NOW)
         session.flush()  # it has its number now
         with in_background(write_second) as writing:
-            wait_until(lambda: waiting_for_locks(database) == 1 or writing.done())
+            wait_until(lambda: count_waiting(database) == 1 or writing.done())
             with second.read() as reading:
                 assert journal.list_changes_after(reading, 0) == []
             session.commit()
@@ -87,7 +87,7 @@ def test_a_writer_sees_what_was_committed_while_it_waited(stores, database):
                 journal.announce(session, "default", "api", "one", NOW)
 
     with first.write() as session, in_background(lambda: write_if_free(second)) as writing:
-        wait_until(lambda: waiting_for_locks(database) == 1)
+        wait_until(lambda: count_waiting(database) == 1)
         journal.announce(session, "default", "api", "one", NOW)
         session.commit()
         writing.result(60)

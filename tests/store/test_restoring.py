@@ -29,7 +29,7 @@ def files(store, database, tmp_path):
     return tmp_path / "backup.sqlite", kill(database, tmp_path / "killed")
 
 
-def organizations(path):
+def list_organizations(path):
     store = Store(path)
     with store.read() as session:
         ids = sorted(accounts.list_organizations(session))
@@ -37,7 +37,7 @@ def organizations(path):
     return ids
 
 
-def names(path):
+def list_names(path):
     return sorted(file.name for file in path.parent.iterdir())
 
 
@@ -48,9 +48,9 @@ def test_the_old_database_is_kept_with_its_log(files):
     assert previous is not None
     assert previous.read_bytes() == before["holdfast.sqlite"]
     assert log_of(previous).read_bytes() == before["holdfast.sqlite-wal"]
-    assert organizations(database) == NEW
+    assert list_organizations(database) == NEW
     replace_database(database, stage(previous, database))
-    assert organizations(database) == OLD
+    assert list_organizations(database) == OLD
     assert not is_unfinished(database)
 
 
@@ -103,13 +103,13 @@ def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new_database
         if not restore_and_die(backup, database, step):
             break
         is_decided = is_unfinished(database)
-        states.append(organizations(database))
+        states.append(list_organizations(database))
         assert states[-1] in (OLD, NEW)
         assert not is_decided or states[-1] == NEW
         assert not is_unfinished(database)
         replace_database(database, stage(backup, database))  # it can be repeated
-        assert organizations(database) == NEW
-        assert not [name for name in names(database) if name.endswith((".restoring", ".restored"))]
+        assert list_organizations(database) == NEW
+        assert not [name for name in list_names(database) if name.endswith((".restoring", ".restored"))]
     assert len(states) > 10
     assert states == sorted(states, reverse=True)  # first the old state; after some step, the new one
     assert states[0] == OLD

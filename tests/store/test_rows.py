@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("anna")
 HOUR = timedelta(hours=1)
 
 
-def certificate_rows(session):
+def count_certificates(session):
     return session.scalar(select(func.count()).select_from(TrustedCertificateRow))
 
 
@@ -89,7 +89,7 @@ def test_an_update_replaces_all_certificates_of_the_alias(store, number):
         endpoint_certificates.update(session, replace(entry, certificates=new, updated_at=NOW + HOUR))
     with store.read() as session:
         assert endpoint_certificates.get(session, "default", "bundle").certificates == new
-        assert certificate_rows(session) == number
+        assert count_certificates(session) == number
 
 
 def test_removing_an_alias_deletes_its_certificates_and_no_others(store):
@@ -101,7 +101,7 @@ def test_removing_an_alias_deletes_its_certificates_and_no_others(store):
         endpoint_certificates.remove(session, entry)
     with store.read() as session:
         assert endpoint_certificates.find(session, "default") == ([other], 1)
-        assert certificate_rows(session) == 1
+        assert count_certificates(session) == 1
 
 
 def test_numbers_of_changes_are_never_reused(store):

@@ -16,11 +16,11 @@ from holdfast.store.tables import Table
 SECRET = b"the private key"
 
 
-def sealing(*keys: bytes) -> Sealing:
+def make_sealing(*keys: bytes) -> Sealing:
     return Sealing(lambda: keys)
 
 
-def text(*keys: bytes) -> str:
+def write_keys(*keys: bytes) -> str:
     return ",".join(base64.b64encode(key).decode() for key in keys)
 
 
@@ -31,7 +31,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_sealed_secret_opens_and_never_looks_the_same_twice():
-    own = sealing(new_key())
+    own = make_sealing(new_key())
     one, two = own.seal(SECRET, "default", "row"), own.seal(SECRET, "default", "row")
     assert own.open(one, "default", "row") == own.open(two, "default", "row") == SECRET
     assert one[:9] == two[:9]
@@ -49,13 +49,13 @@ def test_backups_know_each_column_of_sealed_secrets():
 
 @pytest.mark.parametrize(("organization", "row"), [("other", "row"), ("default", "other"), ("default\0", "row")])
 def test_a_secret_moved_to_another_row_or_organization_does_not_open(organization: str, row: str):
-    own = sealing(new_key())
+    own = make_sealing(new_key())
     with pytest.raises(CannotUnseal, match="it was modified, or copied from elsewhere"):
         own.open(own.seal(SECRET, "default", "row"), organization, row)
 
 
 def test_a_modified_secret_does_not_open():
-    own = sealing(new_key())
+    own = make_sealing(new_key())
     sealed_secret = own.seal(SECRET, "default", "row")
     for at in range(len(sealed_secret)):
         modified_secret = sealed_secret[:at] + bytes([sealed_secret[at] ^ 1]) + sealed_secret[at + 1 :]
@@ -68,15 +68,15 @@ def test_a_modified_secret_does_not_open():
 
 def test_another_key_does_not_open_a_secret():
     with pytest.raises(CannotUnseal, match="sealed with is missing"):
-        sealing(new_key()).open(sealing(new_key()).seal(SECRET, "default", "row"), "default", "row")
+        make_sealing(new_key()).open(make_sealing(new_key()).seal(SECRET, "default", "row"), "default", "row")
 
 
 def test_the_first_key_seals_and_all_open():
     old, new = new_key(), new_key()
-    before = sealing(old).seal(SECRET, "default", "row")
-    all_keys = sealing(new, old)
+    before = make_sealing(old).seal(SECRET, "default", "row")
+    all_keys = make_sealing(new, old)
     assert all_keys.open(before, "default", "row") == SECRET
-    assert sealing(new).open(all_keys.seal(SECRET, "default", "row"), "default", "row") == SECRET
+    assert make_sealing(new).open(all_keys.seal(SECRET, "default", "row"), "default", "row") == SECRET
 
 
 @pytest.mark.parametrize("text", ["", " ", "geheim", base64.b64encode(b"short").decode(), "ä" * 44, "A" * 44])
@@ -110,15 +110,15 @@ def test_opening_a_secret_does_not_create_a_missing_key(tmp_path):
 
 def test_the_key_can_come_from_a_variable_or_a_file_but_not_both(tmp_path):
     key = new_key()
-    sealed_secret = sealing(key).seal(SECRET, "default", "row")
+    sealed_secret = make_sealing(key).seal(SECRET, "default", "row")
     file = tmp_path / "elsewhere"
     KeyFile(file).write([key])
-    for settings in (Settings(sealing_key=text(key)), Settings(sealing_key_file=file)):
+    for settings in (Settings(sealing_key=write_keys(key)), Settings(sealing_key_file=file)):
         assert open_sealing(settings, tmp_path).open(sealed_secret, "default", "row") == SECRET
         assert not (tmp_path / KEY_FILE).exists()
-        assert text(key) not in repr(settings)
+        assert write_keys(key) not in repr(settings)
     with pytest.raises(CannotStart, match="Unset one"):
-        open_sealing(Settings(sealing_key=text(key), sealing_key_file=file), tmp_path)
+        open_sealing(Settings(sealing_key=write_keys(key), sealing_key_file=file), tmp_path)
 
 
 def test_a_missing_or_damaged_key_file_is_reported_at_the_start(tmp_path):
@@ -146,15 +146,18 @@ def test_an_interrupted_rotation_leaves_both_keys_and_the_next_one_completes(tmp
     assert len(file.read()) == 2
     with rotate_key(Settings(), tmp_path) as own:
         assert len(file.read()) == 3
-        assert own.open(sealing(old).seal(SECRET, "default", "row"), "default", "row") == SECRET
+        assert own.open(make_sealing(old).seal(SECRET, "default", "row"), "default", "row") == SECRET
     assert len(file.read()) == 1
 
 
 def test_a_key_in_a_variable_is_rotated_by_putting_the_new_one_before_the_old(tmp_path):
     old, new = new_key(), new_key()
-    with pytest.raises(CannotStart, match="Set it to NEW,OLD"), rotate_key(Settings(sealing_key=text(old)), tmp_path):
+    with (
+        pytest.raises(CannotStart, match="Set it to NEW,OLD"),
+        rotate_key(Settings(sealing_key=write_keys(old)), tmp_path),
+    ):
         pass
-    with rotate_key(Settings(sealing_key=text(new, old)), tmp_path) as own:
-        anew = own.seal(own.open(sealing(old).seal(SECRET, "o", "r"), "o", "r"), "o", "r")
-    assert sealing(new).open(anew, "o", "r") == SECRET
+    with rotate_key(Settings(sealing_key=write_keys(new, old)), tmp_path) as own:
+        anew = own.seal(own.open(make_sealing(old).seal(SECRET, "o", "r"), "o", "r"), "o", "r")
+    assert make_sealing(new).open(anew, "o", "r") == SECRET
     assert list(tmp_path.iterdir()) == []

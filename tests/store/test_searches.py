@@ -13,7 +13,7 @@ from store.values import make_api, make_entry
 pytestmark = pytest.mark.usefixtures("anna")
 
 
-def names(store, offset=0, limit=None, **fields):
+def list_names(store, offset=0, limit=None, **fields):
     with store.read() as session:
         matches, total = apis.find(session, "default", ApiFilter(**fields), offset, limit)
         assert offset or limit is not None or len(matches) == total
@@ -55,7 +55,7 @@ def examples(store, anna):
 )
 @pytest.mark.usefixtures("examples")
 def test_a_search_matches_text_anywhere_in_a_field_ignoring_case(store, field, text, expected):
-    assert names(store, **{field: text}) == expected
+    assert list_names(store, **{field: text}) == expected
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(ApiFilter) if field.name != "exact"])
@@ -64,25 +64,25 @@ def test_wildcards_of_the_database_are_ordinary_text_in_searches(store, field):
     holding = {("description", "%"): ["Pizza"], ("version", "_"): ["Pasta"]}
     holding |= {("anywhere", text): apis for (_, text), apis in holding.items()}
     for text in ("%", "_", "P%a", "P_zza", "\\", "/%", "' OR '1'='1", '"'):
-        assert names(store, **{field: text}) == holding.get((field, text), [])
+        assert list_names(store, **{field: text}) == holding.get((field, text), [])
 
 
 @pytest.mark.usefixtures("examples")
 def test_an_exact_search_matches_the_whole_text_ignoring_case(store):
-    assert names(store, name="pizz", exact=frozenset({"name"})) == []
-    assert names(store, name="PIZZA", provider="ann", exact=frozenset({"name"})) == ["Pizza"]
-    assert names(store, name="äPFEL", status="published", exact=frozenset({"name", "status"})) == ["Äpfel"]
+    assert list_names(store, name="pizz", exact=frozenset({"name"})) == []
+    assert list_names(store, name="PIZZA", provider="ann", exact=frozenset({"name"})) == ["Pizza"]
+    assert list_names(store, name="äPFEL", status="published", exact=frozenset({"name", "status"})) == ["Äpfel"]
 
 
 @pytest.mark.usefixtures("examples")
 def test_all_parts_of_a_search_must_match(store):
-    assert names(store, name="p", provider="otto") == ["Pasta"]
-    assert names(store, name="pizza", provider="otto") == []
+    assert list_names(store, name="p", provider="otto") == ["Pasta"]
+    assert list_names(store, name="pizza", provider="otto") == []
 
 
 @pytest.mark.usefixtures("examples")
 def test_lists_come_in_pages_by_name(store):
-    assert [names(store, offset, 1) for offset in range(4)] == [["Pasta"], ["Pizza"], ["Äpfel"], []]
+    assert [list_names(store, offset, 1) for offset in range(4)] == [["Pasta"], ["Pizza"], ["Äpfel"], []]
 
 
 def test_the_name_of_an_api_is_found_ignoring_case(store):
@@ -120,8 +120,8 @@ def test_a_text_with_a_null_character_is_refused_and_never_found(store):
     with pytest.raises(UnstorableText, match=r"U\+0000"), store.write() as session:
         apis.insert(session, make_api("Null", description="a\0b"))
     for field in ("name", "description", "anywhere"):
-        assert names(store, **{field: "\0"}) == names(store, **{field: "Pizz\0a"}) == []
-        assert names(store, **{field: "Pizza\0"}, exact=frozenset({field})) == []
+        assert list_names(store, **{field: "\0"}) == list_names(store, **{field: "Pizz\0a"}) == []
+        assert list_names(store, **{field: "Pizza\0"}, exact=frozenset({field})) == []
     with store.read() as session:
         assert apis.get(session, "default", "\0") is None
         assert endpoint_certificates.find(session, "default", "\0") == ([], 0)

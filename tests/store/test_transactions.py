@@ -32,7 +32,7 @@ class PowerCut(Exception):
     """An error in the middle of a transaction."""
 
 
-def pragma(session, name):
+def read_pragma(session, name):
     return session.scalar(text(f"PRAGMA {name}"))
 
 
@@ -47,7 +47,7 @@ def test_every_connection_is_safe_and_checks_foreign_keys(database, monkeypatch)
         sessions.append(stack.enter_context(store.write()))
         for session in sessions:
             names = ("journal_mode", "synchronous", "foreign_keys")
-            assert [pragma(session, name) for name in names] == ["wal", 2, 1]  # 2 is FULL
+            assert [read_pragma(session, name) for name in names] == ["wal", 2, 1]  # 2 is FULL
 
 
 def test_a_connection_that_is_in_use_when_the_store_is_closed_is_closed_afterwards(database):

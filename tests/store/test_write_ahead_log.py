@@ -16,7 +16,7 @@ from store.left_behind import begin_new_log, kill, log_of, write
 pytestmark = pytest.mark.sqlite(reason="about the files of SQLite")
 
 
-def number_in(path):
+def read_number(path):
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         return connection.execute("PRAGMA user_version").fetchone()[0]
 
@@ -34,18 +34,18 @@ def backup(store, database, tmp_path):
 
 
 def test_each_transaction_is_counted(store, database):
-    before = number_in(database)
+    before = read_number(database)
     write(store, "one", "two")
     with store.read() as session:
         assert accounts.list_organizations(session) == ["one", "two"]
-    assert number_in(database) == before + 2
+    assert read_number(database) == before + 2
 
 
 def test_a_transaction_without_a_statement_writes_nothing(store, database):
-    before = number_in(database)
+    before = read_number(database)
     with store.write():
         pass
-    assert number_in(database) == before
+    assert read_number(database) == before
 
 
 def test_the_log_of_a_killed_process_belongs_to_its_database(database, tmp_path, backup):
@@ -127,7 +127,7 @@ def test_numbers_start_over_after_the_largest(store, database, tmp_path):
     copy_database(database, tmp_path / "backup.sqlite")
     begin_new_log(database)
     write(store, "one")
-    assert number_in(database) == 0
+    assert read_number(database) == 0
     check_log(database)
     copy = kill(database, tmp_path / "first")
     check_log(copy)

@@ -23,7 +23,7 @@ PBES = pkcs12.PBES
 SLOW = SlowDerivation(seconds=60)
 
 
-def truststore(rounds: int, algorithm: PBES = PBES.PBESv2SHA256AndAES256CBC, password: str = PASSWORD) -> bytes:
+def make_truststore(rounds: int, algorithm: PBES = PBES.PBESv2SHA256AndAES256CBC, password: str = PASSWORD) -> bytes:
     builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(rounds).key_cert_algorithm(algorithm)
     protection = builder.hmac_hash(hashes.SHA256()).build(password.encode())
     return pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(OWN.certificate, b"own")], protection)
@@ -35,7 +35,7 @@ def truststore(rounds: int, algorithm: PBES = PBES.PBESv2SHA256AndAES256CBC, pas
     [(MILLION, PBES.PBESv2SHA256AndAES256CBC), (200_000, PBES.PBESv1SHA1And3KeyTripleDESCBC)],
 )
 def test_a_truststore_with_many_rounds_is_opened(rounds: int, algorithm: PBES):
-    data = truststore(rounds, algorithm)
+    data = make_truststore(rounds, algorithm)
     with SLOW.work() as work:
         assert parse(data, PASSWORD, work).certificates[0].der == OWN.der
     with pytest.raises(TooManyIterations, match="00,000 rounds of hashing; the limit is 100,000"):
@@ -44,7 +44,7 @@ def test_a_truststore_with_many_rounds_is_opened(rounds: int, algorithm: PBES):
 
 def test_a_wrong_password_is_refused():
     with SLOW.work() as work, pytest.raises(WrongPassword):
-        parse(truststore(200_000), "wrong", work)
+        parse(make_truststore(200_000), "wrong", work)
 
 
 def test_an_identity_with_a_million_rounds_is_opened():
@@ -55,7 +55,7 @@ def test_an_identity_with_a_million_rounds_is_opened():
 
 
 def test_more_than_a_million_rounds_are_refused_before_the_first_one():
-    data = truststore(MILLION).replace(MILLION.to_bytes(3, "big"), (MILLION + 1).to_bytes(3, "big"))
+    data = make_truststore(MILLION).replace(MILLION.to_bytes(3, "big"), (MILLION + 1).to_bytes(3, "big"))
     with pytest.raises(TooManyIterations, match="1,000,001 rounds of hashing; the limit is 1,000,000"):
         parse(data, PASSWORD, Work(lambda *_: pytest.fail("it was begun")))
 
@@ -72,7 +72,7 @@ def test_opening_a_file_is_stopped_at_the_time_limit():
     start = time.monotonic()
     says = r"Opening the file took longer than 0\.05 seconds"
     with SlowDerivation(seconds=0.05).work() as work, pytest.raises(OpeningTooSlow, match=says):
-        parse(truststore(MILLION), PASSWORD, work)
+        parse(make_truststore(MILLION), PASSWORD, work)
     assert time.monotonic() - start < 5
 
 

@@ -23,7 +23,7 @@ def pizza(store, anna, clock):
     return apis.create_api(context_of(store, anna, clock()), PIZZA)
 
 
-def events_of(store, who):
+def list_events(store, who):
     with store.read() as session:
         return [(event.user, event.action) for event in journal.list_audit_events(session, who.organization)]
 
@@ -166,7 +166,7 @@ def test_every_change_has_its_event_and_its_change_row(store, anna, clock, pizza
     lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Publish")
     deletion.delete_api(context_of(store, anna, clock()), pizza.id)
     actions = ["create API", "change API", "change lifecycle", "delete API"]
-    assert events_of(store, anna) == [("anna", action) for action in actions]
+    assert list_events(store, anna) == [("anna", action) for action in actions]
     with store.read() as session:
         changes = journal.list_changes_after(session, 0)
     assert [change.kind for change in changes if change.key == pizza.id] == ["api"] * 4

@@ -24,13 +24,13 @@ def api(store, anna, clock):
     return apis.create_api(context_of(store, anna, clock()), draft)
 
 
-def changes_of(store, who):
+def list_changes(store, who):
     with store.read() as session:
         changes = journal.list_changes_after(session, 0)
     return [(change.kind, change.key) for change in changes if change.organization == who.organization]
 
 
-def last_event(store, who):
+def read_last_event(store, who):
     with store.read() as session:
         return journal.list_audit_events(session, who.organization)[-1]
 
@@ -45,7 +45,7 @@ def test_an_import_is_stored_with_its_event_and_its_change(store, anna, clock, a
     assert (entry.created_at, entry.updated_at) == (clock(), clock())
     assert entry.certificates == (read(backend),)
     assert endpoint_certificates.get_certificate(context_of(store, anna), "pizza-backend") == entry
-    event = last_event(store, anna)
+    event = read_last_event(store, anna)
     assert (event.user, event.action, event.subject, event.at) == (
         "anna",
         "import certificate",
@@ -54,7 +54,7 @@ def test_an_import_is_stored_with_its_event_and_its_change(store, anna, clock, a
     )
     assert URL in event.detail
     assert read(backend).fingerprint in event.detail
-    assert changes_of(store, anna) == [("api", api.id), ("origin", "https://pizza.test:8443")]
+    assert list_changes(store, anna) == [("api", api.id), ("origin", "https://pizza.test:8443")]
 
 
 @pytest.mark.usefixtures("api")
@@ -74,7 +74,7 @@ def test_all_certificates_of_a_file_are_stored_and_ignored_parts_reported(store,
     assert outcome.entry.certificates == (read(backend), read(root))
     assert [part.what for part in outcome.ignored_parts] == ["Block 3"]
     for certificate in outcome.entry.certificates:
-        assert certificate.fingerprint in last_event(store, anna).detail
+        assert certificate.fingerprint in read_last_event(store, anna).detail
 
 
 @pytest.mark.usefixtures("api")
@@ -126,10 +126,10 @@ def test_a_replacement_keeps_alias_endpoint_and_creation_time(store, anna, clock
     ).entry
     assert after == replace(before, certificates=(read(new),), updated_at=clock(), replaced_at=clock())
     assert endpoint_certificates.get_certificate(context_of(store, anna), "a") == after
-    event = last_event(store, anna)
+    event = read_last_event(store, anna)
     assert (event.action, event.subject) == ("replace certificate", "a")
     assert read(new).fingerprint in event.detail
-    assert changes_of(store, anna)[-1] == ("origin", "https://pizza.test:8443")
+    assert list_changes(store, anna)[-1] == ("origin", "https://pizza.test:8443")
 
 
 def test_a_certificate_can_be_replaced_if_no_api_uses_the_endpoint(store, anna, clock, api):
@@ -145,10 +145,10 @@ def test_a_certificate_can_be_replaced_if_no_api_uses_the_endpoint(store, anna, 
 def test_a_deletion_returns_the_entry_and_frees_the_alias(store, anna, clock):
     entry = endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, issue().pem).entry
     assert endpoint_certificates.delete_certificate(context_of(store, anna, clock.advance(seconds=1)), "a") == entry
-    event = last_event(store, anna)
+    event = read_last_event(store, anna)
     assert (event.action, event.subject, event.at) == ("delete certificate", "a", clock())
     assert entry.certificates[0].fingerprint in event.detail
-    assert changes_of(store, anna)[-1] == ("origin", entry.origin)
+    assert list_changes(store, anna)[-1] == ("origin", entry.origin)
     with pytest.raises(NotFound):
         endpoint_certificates.get_certificate(context_of(store, anna), "a")
     endpoint_certificates.import_certificate(context_of(store, anna, clock()), "a", URL, issue().pem)
