@@ -25,7 +25,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET
-from measuring import Noise, free_ports, machine, percentile, write
+from measuring import Noise, describe_machine, find_free_ports, percentile, write
 from time_to_trust import PAUSE, WITHIN, Target, measure, read_status, start_target
 
 COUNTS = (1, 10, 100, 200)
@@ -93,7 +93,7 @@ def more_gateways(target: Target, count: int) -> Iterator[list[Watch]]:
     with ExitStack() as stack:
         watches = []
         for number in range(count):
-            production, sandbox = free_ports(2)
+            production, sandbox = find_free_ports(2)
             command = [program, "gateway", "run", f"--data={target.data.parent / f'real-{number}'}"]
             command += [f"--name=real-{number}", f"--control-plane=unix:{target.data / DISCOVERY_SOCKET}"]
             command += [f"--production=127.0.0.1:{production}", f"--sandbox=127.0.0.1:{sandbox}"]
@@ -176,7 +176,7 @@ def simulate_gateways(socket: Path, count: int) -> Iterator[Callable[[float], li
         process.join()
 
 
-def last_arrivals(starts: Sequence[float], arrivals: Sequence[Sequence[float]]) -> list[float]:
+def find_last_arrivals(starts: Sequence[float], arrivals: Sequence[Sequence[float]]) -> list[float]:
     """
     Return for each change, started at *starts*, the milliseconds until the last simulated gateway had it.
 
@@ -205,7 +205,7 @@ async def measure_with(count: int, rounds: int) -> Times:
             [watch.took(*arguments) for arguments in zip(starts, states, strict=True)] for watch in watches
         ]
         last = [max(times) for times in zip(first, *times_of_watches, strict=True)]
-        return Times(last, last_arrivals(starts, arrivals) if arrivals else [])
+        return Times(last, find_last_arrivals(starts, arrivals) if arrivals else [])
 
 
 def report(times: dict[int, Times], noise: float, rounds: int) -> str:
@@ -232,7 +232,7 @@ def report(times: dict[int, Times], noise: float, rounds: int) -> str:
         worst = percentile(times[count].everywhere, 0.99)
         met = "met" if worst < AIMS[count] else "missed"
         lines.append(f"The target for {count:,} of them, a p99 under {AIMS[count]:.0f} ms, is {met}: {worst:.0f} ms.")
-    return "\n".join([*lines, "", *machine(noise)])
+    return "\n".join([*lines, "", *describe_machine(noise)])
 
 
 def main() -> None:

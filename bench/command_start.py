@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
+from measuring import Noise, describe_machine, find_free_ports, holdfast_up, percentile, write
 
 ROUNDS = 20
 AIM = 0.15  # seconds, the median of `holdfast --version`
@@ -43,7 +43,7 @@ def measure_server(rounds: int) -> list[float]:
     seconds = []
     with tempfile.TemporaryDirectory() as data:
         for _ in range(rounds + 1):
-            ports = free_ports(3)
+            ports = find_free_ports(3)
             begin = time.perf_counter()
             with holdfast_up(Path(data), "a password for benchmarks", *ports):
                 seconds.append(time.perf_counter() - begin)
@@ -58,11 +58,11 @@ def report(times: dict[str, list[float]], noise: float, rounds: int) -> str:
             f"| {what} | {percentile(seconds, 0.5) * 1000:.0f} ms | {percentile(seconds, 0.95) * 1000:.0f} ms |"
         )
     first = percentile(next(iter(times.values())), 0.5)
-    verdicts = [_verdict("the first", first, AIM), _verdict("the last", percentile(times[SERVER], 0.5), SERVER_AIM)]
-    return "\n".join([*lines, "", *verdicts, "", *machine(noise)])
+    verdicts = [_judge("the first", first, AIM), _judge("the last", percentile(times[SERVER], 0.5), SERVER_AIM)]
+    return "\n".join([*lines, "", *verdicts, "", *describe_machine(noise)])
 
 
-def _verdict(which: str, median: float, aim: float) -> str:
+def _judge(which: str, median: float, aim: float) -> str:
     met = "met" if median < aim else "MISSED"
     return f"The target, a median of {aim * 1000:.0f} ms for {which}, is {met}: {median * 1000:.0f} ms."
 

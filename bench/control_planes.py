@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from backends import V4, Backend
 from issuing import issue
 from load import Load
-from measuring import Noise, machine, percentile, write
+from measuring import Noise, describe_machine, percentile, write
 from running import wait_until
 from time_to_trust import ChangeTimes, Target, measure
 from topology.installation import ControlPlane, Gateway, Installation
@@ -195,7 +195,7 @@ def main() -> None:
                 recoveries[fault] = [work(installation) for _ in range(options.kills)]
         answers = load.answers.total()
         failures = answers - load.answers["200"]
-    section = "\n".join([*report(changes, recoveries, failures, answers), *machine(noise.measure())])
+    section = "\n".join([*report(changes, recoveries, failures, answers), *describe_machine(noise.measure())])
     print(section)
     if not options.only_print:
         write("control_planes", section)

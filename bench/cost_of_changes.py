@@ -29,8 +29,8 @@ from holdfast.services.inventory.completion import complete_facts
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.tables import ApiDeploymentRow, ApiRow, EndpointCertificateRow, TrustedCertificateRow
-from lists import KINDS, api, certificate, entry
-from measuring import Noise, cpu_time, envoy_of, free_ports, holdfast_up, machine, write
+from lists import KINDS, make_api, make_certificate, make_entry
+from measuring import Noise, describe_machine, find_envoy_process, find_free_ports, holdfast_up, read_cpu_time, write
 
 SIZES = (100, 1_000, 5_000)
 ROUNDS = 30
@@ -51,12 +51,12 @@ class Cost:
 
 def fill(path: Path, count: int) -> None:
     """Create a database with *count* published APIs, each with its own https endpoint and one certificate."""
-    now, ders = datetime.now(UTC), [certificate(number) for number in range(min(count, KINDS))]
+    now, ders = datetime.now(UTC), [make_certificate(number) for number in range(min(count, KINDS))]
     apis, deployments, entries, certificates = [], [], [], []
     for number in range(count):
-        apis.append(api(number, address(number), now) | {"state": "PUBLISHED"})
+        apis.append(make_api(number, name_address(number), now) | {"state": "PUBLISHED"})
         deployments.append({"api_id": apis[-1]["id"], "organization_id": "default", "group_name": DEFAULT_GROUP})
-        entries.append(entry(number, address(number), now))
+        entries.append(make_entry(number, name_address(number), now))
         certificates.append(
             {
                 "endpoint_certificate_id": entries[-1]["id"],
@@ -76,7 +76,7 @@ def fill(path: Path, count: int) -> None:
     store.close()
 
 
-def address(number: int) -> str:
+def name_address(number: int) -> str:
     """Return the endpoint of an API; nothing listens there."""
     return f"https://127.1.{number // 250}.{number % 250 + 1}:9"
 
@@ -87,16 +87,16 @@ def measure(size: int, rounds: int, sources: Path | None) -> Cost:
         data, password = Path(directory) / "data", secrets.token_urlsafe()
         data.mkdir(mode=0o700)
         _fill_with(sources, data / DATABASE_FILE, size)
-        publisher, gateway, sandbox = free_ports(3)
+        publisher, gateway, sandbox = find_free_ports(3)
         with holdfast_up(data, password, publisher, gateway, sandbox, sources) as pid:
-            pids = pid, envoy_of(data)
+            pids = pid, find_envoy_process(data)
             time.sleep(CALM)
-            idle = _cpu_while(pids, lambda: time.sleep(IDLE))
+            idle = _measure_cpu_while(pids, lambda: time.sleep(IDLE))
             with httpx2.Client(
                 base_url=f"http://127.0.0.1:{publisher}{PREFIX}", auth=("admin", password), trust_env=False, timeout=60
             ) as client:
                 client.get("/settings").raise_for_status()
-                cpu_times = _cpu_while(pids, lambda: _change(client, rounds, size))
+                cpu_times = _measure_cpu_while(pids, lambda: _change(client, rounds, size))
         seconds = rounds * 2 * PAUSE
         shares = [milliseconds / 1000 / IDLE for milliseconds in idle]
         costs = [(cpu - share * seconds * 1000) / rounds / 2 for cpu, share in zip(cpu_times, shares, strict=True)]
@@ -109,23 +109,23 @@ def _fill_with(sources: Path | None, path: Path, size: int) -> None:
     subprocess.run([sys.executable, __file__, "--fill", str(path), "--sizes", str(size)], env=environment, check=True)
 
 
-def _cpu_while(pids: Sequence[int], act: Callable[[], None]) -> list[float]:
-    before = [cpu_time(pid) for pid in pids]
+def _measure_cpu_while(pids: Sequence[int], act: Callable[[], None]) -> list[float]:
+    before = [read_cpu_time(pid) for pid in pids]
     act()
-    return [cpu_time(pid) - start for pid, start in zip(pids, before, strict=True)]
+    return [read_cpu_time(pid) - start for pid, start in zip(pids, before, strict=True)]
 
 
 def _change(client: httpx2.Client, rounds: int, size: int) -> None:
-    pem = ssl.DER_cert_to_PEM_cert(certificate(KINDS))
+    pem = ssl.DER_cert_to_PEM_cert(make_certificate(KINDS))
     for number in range(rounds):
-        form = {"alias": "bench", "endpoint": address(number * 7 % size)}
+        form = {"alias": "bench", "endpoint": name_address(number * 7 % size)}
         client.post("/endpoint-certificates", data=form, files={"certificate": pem}).raise_for_status()
         time.sleep(PAUSE)
         client.delete("/endpoint-certificates/bench").raise_for_status()
         time.sleep(PAUSE)
 
 
-def table(costs: Mapping[tuple[str, int], Cost]) -> list[str]:
+def write_table(costs: Mapping[tuple[str, int], Cost]) -> list[str]:
     """Return the table: one line for each version and number of APIs."""
     lines = [
         "| published APIs | publisher, per change | Envoy, per change | publisher, idle | Envoy, idle |",
@@ -149,9 +149,9 @@ def report(costs: Mapping[tuple[str, int], Cost], noise: float, rounds: int) -> 
             "Each API is published and has its own https endpoint with one certificate. Idle is the share of one CPU,",
             "without requests.",
             "",
-            *table(costs),
+            *write_table(costs),
             "",
-            *machine(noise),
+            *describe_machine(noise),
         ]
     )
 

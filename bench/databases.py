@@ -23,9 +23,8 @@ from holdfast.apis.publisher_paths import PREFIX
 from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.location import Location
 from holdfast.store.postgresql.location import parse_location
-from lists import APIS, CERTIFICATES, KINDS, LISTS, fill, measure, signed_in
-from lists import certificate as new_certificate
-from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
+from lists import APIS, CERTIFICATES, KINDS, LISTS, fill, make_certificate, measure, signed_in
+from measuring import Noise, describe_machine, find_free_ports, holdfast_up, percentile, write
 from postgresql import PostgresServer
 
 ROUNDS = 5
@@ -86,7 +85,7 @@ def running(location: Location, data: Path, **environment: str) -> Iterator[Targ
     """Fill the database at *location*, and run a Holdfast on it."""
     data.mkdir(mode=0o700, exist_ok=True)
     first, password = fill(location), secrets.token_urlsafe()
-    publisher, gateway, sandbox = free_ports(3)
+    publisher, gateway, sandbox = find_free_ports(3)
     with holdfast_up(data, password, publisher, gateway, sandbox, **environment):
         yield Target(f"http://127.0.0.1:{publisher}", password, first)
 
@@ -94,7 +93,7 @@ def running(location: Location, data: Path, **environment: str) -> Iterator[Targ
 def compare(targets: Mapping[str, Target], rounds: int) -> dict[str, Times]:
     """Measure both databases in turns."""
     times = {name: Times() for name in targets}
-    certificate = new_certificate(KINDS)
+    certificate = make_certificate(KINDS)
     with ExitStack() as stack:
         clients = {
             name: stack.enter_context(signed_in(target.url, target.password)) for name, target in targets.items()
@@ -127,12 +126,12 @@ def report(times: Mapping[str, Times], noise: float, rounds: int) -> str:
         clients = "1 client" if number == 1 else f"{number} clients at once"
         rates = percentile(sqlite.uploads[number], 0.5), percentile(postgresql.uploads[number], 0.5)
         lines.append(f"| uploads per second, {clients} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[1] / rates[0]:.2f} |")
-        lines.append(_row(f"an upload, {clients}", sqlite.latencies[number], postgresql.latencies[number]))
-    lines += [_row(what, values, postgresql.lists[what]) for what, values in sqlite.lists.items()]
-    return "\n".join([*lines, "", "Times are p50 / p99; the ratio is that of the p50.", "", *machine(noise)])
+        lines.append(_write_row(f"an upload, {clients}", sqlite.latencies[number], postgresql.latencies[number]))
+    lines += [_write_row(what, values, postgresql.lists[what]) for what, values in sqlite.lists.items()]
+    return "\n".join([*lines, "", "Times are p50 / p99; the ratio is that of the p50.", "", *describe_machine(noise)])
 
 
-def _row(what: str, sqlite: Sequence[float], postgresql: Sequence[float]) -> str:
+def _write_row(what: str, sqlite: Sequence[float], postgresql: Sequence[float]) -> str:
     cells = [f"{percentile(values, 0.5):.1f} / {percentile(values, 0.99):.1f} ms" for values in (sqlite, postgresql)]
     ratio = percentile(postgresql, 0.5) / percentile(sqlite, 0.5)
     return f"| {what} | {cells[0]} | {cells[1]} | {ratio:.2f} |"

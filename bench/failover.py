@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from holdfast.apis.publisher_paths import PREFIX
-from measuring import Noise, free_ports, holdfast_up, issue, machine, percentile, write
+from measuring import Noise, describe_machine, find_free_ports, holdfast_up, issue, percentile, write
 
 HOST = "127.0.0.1"
 ROUNDS, REQUESTS = 3, 50
@@ -108,7 +108,7 @@ def report(rounds_by_fault: dict[str, list[tuple[float, float, int]]], noise: fl
         failures = sum(one[2] for one in rounds)
         notice = f"{percentile(begin, 0.5):.1f} ms | {max(begin):.1f} ms"
         lines.append(f"| {how} | {len(rounds)} | {notice} | {later:.1f} ms | {failures} |")
-    return "\n".join([*lines, "", *machine(noise)])
+    return "\n".join([*lines, "", *describe_machine(noise)])
 
 
 def main() -> None:
@@ -120,7 +120,7 @@ def main() -> None:
     noise, rounds_by_fault = Noise(), {}
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory, ExitStack() as stack:
         first, second = (stack.enter_context(Backend(name, Path(directory))) for name in (b"first ", b"second"))
-        data, password, ports = Path(directory) / "data", secrets.token_urlsafe(), free_ports(3)
+        data, password, ports = Path(directory) / "data", secrets.token_urlsafe(), find_free_ports(3)
         stack.enter_context(holdfast_up(data, password, *ports))
         publisher = f"http://{HOST}:{ports[0]}"
         rest = httpx2.Client(base_url=publisher, trust_env=False, timeout=60, auth=("admin", password))

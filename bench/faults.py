@@ -26,8 +26,8 @@ import httpx2
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.demo.backend import serve
-from lists import certificate
-from measuring import Noise, agent_of, envoy_of, free_ports, machine, write
+from lists import make_certificate
+from measuring import Noise, describe_machine, find_agent_process, find_envoy_process, find_free_ports, write
 
 ROTATIONS, RESTARTS, HOT_RESTARTS, KILLS = 1_000, 20, 5, 3
 CALLERS = 4
@@ -176,7 +176,7 @@ async def _read_until(process: Process, line: bytes) -> None:
 async def start_house() -> AsyncIterator[tuple[House, bytes]]:
     """Start a backend, a publisher, and a gateway with an API of the backend; yield the backend's certificate, too."""
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
-        backend, *ports = free_ports(4)
+        backend, *ports = find_free_ports(4)
         house = House(Path(directory) / "data", ports, secrets.token_urlsafe())
         async with serve(Path(directory) / "backend", [backend]):
             pem = (Path(directory) / "backend" / "backend.pem").read_bytes()
@@ -202,7 +202,7 @@ async def _publish(house: House, endpoint: str, pem: bytes) -> None:
 
 async def rotate(house: House, pem: bytes, times: int) -> None:
     """Replace the certificate with itself and another one, and the other way round, *times* times."""
-    bundle = pem + ssl.DER_cert_to_PEM_cert(certificate(0)).encode()
+    bundle = pem + ssl.DER_cert_to_PEM_cert(make_certificate(0)).encode()
     async with house.client() as client:
         for number in range(times):
             files = {"certificate": pem if number % 2 else bundle}
@@ -236,14 +236,14 @@ async def measure(rotations: int, restarts: int, hot_restarts: int, kills: int) 
                 await house.start_publisher()
 
             async def kill_agent() -> None:
-                os.kill(agent_of(house.data), signal.SIGKILL)
+                os.kill(find_agent_process(house.data), signal.SIGKILL)
                 if house.gateway:
                     await house.gateway.wait()
                 await house.start_gateway()
 
             async def kill_envoy() -> None:
                 failures = len(traffic.failures)
-                os.kill(envoy_of(house.data), signal.SIGKILL)
+                os.kill(find_envoy_process(house.data), signal.SIGKILL)
                 await traffic.wait(lambda: len(traffic.failures) > failures)
                 await traffic.recover()
 
@@ -277,7 +277,7 @@ def report(events: Sequence[Event], noise: float) -> str:
     for event in events:
         took = "" if event.longest is None else f"{event.longest:.2f} s"
         lines.append(f"| {event.name} | {event.times:,} | {event.requests:,} | {len(event.failures):,} | {took} |")
-    return "\n".join([*lines, "", *machine(noise)])
+    return "\n".join([*lines, "", *describe_machine(noise)])
 
 
 def main() -> None:

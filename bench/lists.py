@@ -29,7 +29,7 @@ from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertifi
 from holdfast.store.trust.facts import derive_certificate_facts, derive_entry_facts
 from holdfast.store.trust.inventory import Position
 from holdfast.web.inventory.query import write_position
-from measuring import Noise, free_ports, holdfast_up, issue, machine, percentile, write
+from measuring import Noise, describe_machine, find_free_ports, holdfast_up, issue, percentile, write
 
 APIS, CERTIFICATES = 10_000, 100_000
 ROUNDS = 300
@@ -70,9 +70,9 @@ FIRST_PAGES = ("Home", "APIs, page", "APIs, REST", "endpoint certificates, REST"
 
 def fill(location: Location) -> str:
     """Create the database, in which each API has its own endpoint with ten certificates; return the id of one API."""
-    now, kinds = datetime.now(UTC), [read_certificate(certificate(number)) for number in range(KINDS)]
-    apis = [api(number, name_backend(number), now) for number in range(APIS)]
-    entries = [described_entry(number, now, kinds[number % KINDS]) for number in range(CERTIFICATES)]
+    now, kinds = datetime.now(UTC), [read_certificate(make_certificate(number)) for number in range(KINDS)]
+    apis = [make_api(number, name_backend(number), now) for number in range(APIS)]
+    entries = [describe_entry(number, now, kinds[number % KINDS]) for number in range(CERTIFICATES)]
     store = Store(location)
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
@@ -98,7 +98,7 @@ def name_backend(number: int) -> str:
     return f"https://backend-{number}.test"
 
 
-def api(number: int, url: str, now: datetime) -> dict[str, object]:
+def make_api(number: int, url: str, now: datetime) -> dict[str, object]:
     """Return a row for an API that isn't published, so that the gateway has no work with it."""
     return {
         "id": str(uuid.uuid4()),
@@ -116,7 +116,7 @@ def api(number: int, url: str, now: datetime) -> dict[str, object]:
     }
 
 
-def entry(number: int, url: str, now: datetime) -> dict[str, object]:
+def make_entry(number: int, url: str, now: datetime) -> dict[str, object]:
     """Return a row for an endpoint certificate."""
     return {
         "id": str(uuid.uuid4()),
@@ -129,15 +129,15 @@ def entry(number: int, url: str, now: datetime) -> dict[str, object]:
     }
 
 
-def described_entry(number: int, now: datetime, certificate: Certificate) -> dict[str, object]:
+def describe_entry(number: int, now: datetime, certificate: Certificate) -> dict[str, object]:
     """Return a row of an endpoint certificate that trusts *certificate*, as lists read it; expiries are spread out."""
     url = name_backend(number % APIS)
     facts = derive_entry_facts(f"backend-{number}", url, [certificate], [])
     expiry = {"expires_at": now + timedelta(minutes=number * 6), "described_at": now}
-    return entry(number, url, now) | facts | expiry
+    return make_entry(number, url, now) | facts | expiry
 
 
-def certificate(number: int) -> bytes:
+def make_certificate(number: int) -> bytes:
     """Generate a certificate and return its DER."""
     certificate, _ = issue(f"backend {number}", [x509.DNSName(f"backend-{number}.test")])
     return certificate.public_bytes(Encoding.DER)
@@ -188,7 +188,7 @@ def report(times: dict[str, list[float]], noise: float, rounds: int) -> str:
         f"The target, p99 of first pages under {AIM:.0f} ms, is {'met' if worst < AIM else 'MISSED'}: {worst:.1f} ms."
     )
     verdict += f" Slower, but not first pages: {', '.join(slow)}." if slow else " All others are faster, too."
-    return "\n".join([*lines, "", verdict, "", *machine(noise)])
+    return "\n".join([*lines, "", verdict, "", *describe_machine(noise)])
 
 
 def main() -> None:
@@ -202,7 +202,7 @@ def main() -> None:
         data.mkdir(mode=0o700)
         first = fill(data / DATABASE_FILE)
         noise, times = Noise(), {}
-        publisher, gateway, sandbox = free_ports(3)
+        publisher, gateway, sandbox = find_free_ports(3)
         with (
             holdfast_up(data, password, publisher, gateway, sandbox),
             signed_in(f"http://127.0.0.1:{publisher}", password) as client,

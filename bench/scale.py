@@ -19,7 +19,18 @@ from pathlib import Path
 
 from cost_of_changes import fill
 from holdfast.server.machine.directories import DATABASE_FILE
-from measuring import Noise, agent_of, cpu_time, envoy_of, free_ports, holdfast_up, machine, memory, percentile, write
+from measuring import (
+    Noise,
+    describe_machine,
+    find_agent_process,
+    find_envoy_process,
+    find_free_ports,
+    holdfast_up,
+    percentile,
+    read_cpu_time,
+    read_memory,
+    write,
+)
 from time_to_trust import measure, start_target
 
 SIZES = (100, 1_000, 5_000, 10_000)
@@ -39,7 +50,7 @@ class Start:
     first: float
     last: float
     cpu: Mapping[str, float]  # by process
-    memory: Mapping[str, int]
+    read_memory: Mapping[str, int]
     idle: Mapping[str, float]  # share of one CPU
 
 
@@ -67,11 +78,11 @@ def _wait_until_served(port: int, number: int, began: float, into: dict[int, flo
             connection.close()
 
 
-def _processes(data: Path, publisher: int) -> dict[str, int]:
-    return {"publisher": publisher, "agent": agent_of(data), "Envoy": envoy_of(data)}
+def _find_processes(data: Path, publisher: int) -> dict[str, int]:
+    return {"publisher": publisher, "agent": find_agent_process(data), "Envoy": find_envoy_process(data)}
 
 
-def _of_each(processes: Mapping[str, int], ask: Callable[[int], float]) -> dict[str, float]:
+def _ask_each(processes: Mapping[str, int], ask: Callable[[int], float]) -> dict[str, float]:
     return {name: ask(pid) for name, pid in processes.items()}
 
 
@@ -81,7 +92,7 @@ def measure_start(size: int) -> Start:
         data = Path(directory) / "data"
         data.mkdir(mode=0o700)
         fill(data / DATABASE_FILE, size)
-        publisher_port, gateway, sandbox = free_ports(3)
+        publisher_port, gateway, sandbox = find_free_ports(3)
         numbers = {round(index * (size - 1) / (SAMPLES - 1)) for index in range(SAMPLES)}
         times, end, began = dict[int, float](), threading.Event(), time.monotonic()
         callers = [
@@ -96,16 +107,16 @@ def measure_start(size: int) -> Start:
                     caller.join(WITHIN)
                 if len(times) < len(numbers):
                     raise RuntimeError(f"Only {len(times)} of {len(numbers)} APIs were served within {WITHIN:.0f} s.")
-                processes = _processes(data, publisher)
+                processes = _find_processes(data, publisher)
                 cpu_seconds = {
-                    name: milliseconds / 1000 for name, milliseconds in _of_each(processes, cpu_time).items()
+                    name: milliseconds / 1000 for name, milliseconds in _ask_each(processes, read_cpu_time).items()
                 }
                 time.sleep(CALM)
-                before = _of_each(processes, cpu_time)
+                before = _ask_each(processes, read_cpu_time)
                 time.sleep(IDLE)
-                after = _of_each(processes, cpu_time)
+                after = _ask_each(processes, read_cpu_time)
                 idle = {name: (after[name] - before[name]) / 1000 / IDLE for name in processes}
-                sizes = {name: memory(pid) for name, pid in processes.items()}
+                sizes = {name: read_memory(pid) for name, pid in processes.items()}
                 return Start(ready, min(times.values()), max(times.values()), cpu_seconds, sizes, idle)
         finally:
             end.set()
@@ -124,7 +135,7 @@ def measure_scale(size: int, rounds: int) -> Scale:
     return Scale(measure_start(size), *asyncio.run(measure_changes(size, rounds)))
 
 
-def _row(name: str, cells: Sequence[str]) -> str:
+def _write_row(name: str, cells: Sequence[str]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
@@ -148,18 +159,18 @@ def report(scales: Mapping[int, Scale], noise: float, rounds: int) -> str:
             f"has no configuration. A change is an import or deletion of a certificate, {rounds} of each; its time is",
             "from sending the request until the gateway enforces it.",
             "",
-            _row("published APIs", [f"{size:,}" for size in scales]),
+            _write_row("published APIs", [f"{size:,}" for size in scales]),
             "|---|" + "---:|" * len(scales),
-            _row("import to enforced, p50 / p99", [quantiles(scale.imports) for scale in measurements]),
-            _row("deletion to enforced, p50 / p99", [quantiles(scale.deletions) for scale in measurements]),
-            _row("start until ready", [f"{start.ready:.1f} s" for start in starts]),
-            _row("start until the first API is served", [f"{start.first:.1f} s" for start in starts]),
-            _row("start until all APIs are served", [f"{start.last:.1f} s" for start in starts]),
-            _row(f"CPU time of the start: {names}", [_join(start.cpu, "{:.1f} s".format) for start in starts]),
-            _row(f"memory: {names}", [_join(start.memory, "{:.0f} MiB".format) for start in starts]),
-            _row(f"idle CPU: {names}", [_join(start.idle, "{:.1%}".format) for start in starts]),
+            _write_row("import to enforced, p50 / p99", [quantiles(scale.imports) for scale in measurements]),
+            _write_row("deletion to enforced, p50 / p99", [quantiles(scale.deletions) for scale in measurements]),
+            _write_row("start until ready", [f"{start.ready:.1f} s" for start in starts]),
+            _write_row("start until the first API is served", [f"{start.first:.1f} s" for start in starts]),
+            _write_row("start until all APIs are served", [f"{start.last:.1f} s" for start in starts]),
+            _write_row(f"CPU time of the start: {names}", [_join(start.cpu, "{:.1f} s".format) for start in starts]),
+            _write_row(f"memory: {names}", [_join(start.memory, "{:.0f} MiB".format) for start in starts]),
+            _write_row(f"idle CPU: {names}", [_join(start.idle, "{:.1%}".format) for start in starts]),
             "",
-            *machine(noise),
+            *describe_machine(noise),
         ]
     )
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import holdfast
 from holdfast.gateway.process.binary import find_envoy
-from measuring import Noise, envoy_of, free_ports, holdfast_up, machine, write
+from measuring import Noise, describe_machine, find_envoy_process, find_free_ports, holdfast_up, write
 from proxies import HOST, PATH, backend, find, on_processor, running
 from throughput import load, publish, wait_for, write_certificate
 
@@ -55,7 +55,7 @@ def _replace(file: Path, text: str, replacement: str) -> None:
     file.write_text(source.replace(text, replacement, 1))
 
 
-def variants(directory: Path, collector: str) -> Mapping[str, Mapping[str, str]]:
+def list_variants(directory: Path, collector: str) -> Mapping[str, Mapping[str, str]]:
     """Return the settings of each gateway."""
     traces = {"GATEWAY_TRACES": collector, "GATEWAY_TRACES_CA_FILE": str(directory / "backend.pem")}
     settings = {
@@ -98,11 +98,11 @@ def count(directory: Path, envoy: int, url: str, seconds: int) -> float:
         _control("--dump", envoy)
         _control("--instr=off", envoy)
     # What Envoy does without requests, such as merging its histograms, isn't a cost of requests.
-    without, with_requests = (_instructions(directory, dump) for dump in (1, 3))
+    without, with_requests = (_count_instructions(directory, dump) for dump in (1, 3))
     return (with_requests - without) / requests
 
 
-def _instructions(directory: Path, dump: int) -> int:
+def _count_instructions(directory: Path, dump: int) -> int:
     """Return how many instructions the worker took between a *dump* and the one before it."""
     # There is one file for each thread; only the worker has much to do.
     files = directory.glob(f"counts.{dump}-*")
@@ -120,12 +120,14 @@ def measure(seconds: int) -> dict[str, float]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
         write_certificate(directory)
-        (port,) = free_ports(1)
+        (port,) = find_free_ports(1)
         with on_processor(1):
             stack.enter_context(running(backend(directory, port), directory / "backend.out"))
         wait_for("The backend", f"https://{HOST}:{port}/x", directory / "backend.pem")
         sources = {counts: copy_sources(directory / f"sources-{counts}", counts=counts) for counts in (True, False)}
-        for number, (name, variables) in enumerate(variants(directory, f"https://{HOST}:{port}/v1/traces").items()):
+        for number, (name, variables) in enumerate(
+            list_variants(directory, f"https://{HOST}:{port}/v1/traces").items()
+        ):
             own = directory / str(number)
             own.mkdir()
             instructions_by_name[name] = measure_one(directory, own, port, sources[name != BARE], variables, seconds)
@@ -136,7 +138,7 @@ def measure_one(
     directory: Path, own: Path, port: int, sources: Path, variables: Mapping[str, str], seconds: int
 ) -> float:
     """Return the instructions for each request of a Holdfast with its files in the directory *own*."""
-    publisher, gateway, sandbox = free_ports(3)
+    publisher, gateway, sandbox = find_free_ports(3)
     password, data, url = secrets.token_urlsafe(), own / "data", f"http://{HOST}:{gateway}{PATH}/x"
     variables = {**variables, "HOLDFAST_ENVOY": str(write_envoy(own))}
     with ExitStack() as stack:
@@ -144,10 +146,10 @@ def measure_one(
             stack.enter_context(holdfast_up(data, password, publisher, gateway, sandbox, sources, **variables))
         publish(f"http://{HOST}:{publisher}", password, port, directory / "backend.pem")
         wait_for("The gateway", url, directory / "backend.pem")
-        return count(own, envoy_of(data), url, seconds)
+        return count(own, find_envoy_process(data), url, seconds)
 
 
-def table(instructions_by_name: Mapping[str, float]) -> list[str]:
+def write_table(instructions_by_name: Mapping[str, float]) -> list[str]:
     """Return the table."""
     lines = ["| gateway | instructions per request | relative |", "|---|---:|---:|"]
     for name, instructions in instructions_by_name.items():
@@ -175,9 +177,9 @@ def main() -> None:
             "the requests in the sample.",
             "*Relative* is to the default.",
             "",
-            *table(instructions_by_name),
+            *write_table(instructions_by_name),
             "",
-            *machine(noise.measure()),
+            *describe_machine(noise.measure()),
         ]
     )
     print(section)

@@ -26,7 +26,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from holdfast.apis.publisher_paths import PREFIX
-from measuring import Noise, cpu_time, envoy_of, free_ports, holdfast_up, issue, machine, write
+from measuring import (
+    Noise,
+    describe_machine,
+    find_envoy_process,
+    find_free_ports,
+    holdfast_up,
+    issue,
+    read_cpu_time,
+    write,
+)
 from proxies import HOST, PATH, PROXIES, Ports, backend, find, on_processor, running
 
 HOLDFAST, TUNED = "**Holdfast**", "tuned Envoy"
@@ -80,9 +89,9 @@ def load(url: str, connections: int, seconds: int) -> Load:
 
 def take_turn(contestant: Contestant, seconds: int) -> Round:
     """Measure one proxy."""
-    before = cpu_time(contestant.pid)
+    before = read_cpu_time(contestant.pid)
     many = load(contestant.url, CONNECTIONS, seconds)
-    cpu = cpu_time(contestant.pid) - before
+    cpu = read_cpu_time(contestant.pid) - before
     return Round(many.rate, many.slowest, cpu * 1000 / many.requests, load(contestant.url, 1, 1).median)
 
 
@@ -128,18 +137,18 @@ def start(stack: ExitStack, directory: Path, backend_port: int) -> dict[str, Con
     for name, (program, command) in PROXIES.items():
         if program and not find(program):
             continue
-        ports = Ports(free_ports(1)[0], backend_port)
+        ports = Ports(find_free_ports(1)[0], backend_port)
         with on_processor(0):
             line = command(directory, ports)
             own = {"GOMAXPROCS": "1", "XDG_DATA_HOME": str(directory)}
             pid = stack.enter_context(running(line, directory / f"{name}.out", own))
         contestants[name] = Contestant(f"http://{HOST}:{ports.proxy}{PATH}/x", pid)
-    publisher, gateway, sandbox = free_ports(3)
+    publisher, gateway, sandbox = find_free_ports(3)
     password, data = secrets.token_urlsafe(), directory / "data"
     with on_processor(0):  # Envoy uses as many threads as it may use processors
         stack.enter_context(holdfast_up(data, password, publisher, gateway, sandbox))
     publish(f"http://{HOST}:{publisher}", password, backend_port, directory / "backend.pem")
-    contestants[HOLDFAST] = Contestant(f"http://{HOST}:{gateway}{PATH}/x", envoy_of(data))
+    contestants[HOLDFAST] = Contestant(f"http://{HOST}:{gateway}{PATH}/x", find_envoy_process(data))
     return contestants
 
 
@@ -149,7 +158,7 @@ def measure(rounds: int, seconds: int) -> tuple[dict[str, list[Round]], list[flo
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
         write_certificate(directory)
-        (port,) = free_ports(1)
+        (port,) = find_free_ports(1)
         with on_processor(1):
             stack.enter_context(running(backend(directory, port), directory / "backend.out"))
         direct = f"https://{HOST}:{port}/x"
@@ -167,7 +176,7 @@ def measure(rounds: int, seconds: int) -> tuple[dict[str, list[Round]], list[flo
     return rounds_by_contestant, medians
 
 
-def table(rounds_by_contestant: Mapping[str, Sequence[Round]], direct: Sequence[float]) -> list[str]:
+def write_table(rounds_by_contestant: Mapping[str, Sequence[Round]], direct: Sequence[float]) -> list[str]:
     """Return the table: medians of all rounds."""
     lines = [
         f"| | requests/s | relative | CPU per request | relative | p99, {CONNECTIONS} connections | added latency |",
@@ -209,12 +218,12 @@ def report(
             "else: no request ids, statistics, limits, header rules or error messages. Added latency is the median",
             "with one connection, minus that of calling the backend directly over TLS.",
             "",
-            *table(rounds_by_contestant, direct),
+            *write_table(rounds_by_contestant, direct),
             "",
             f"The target for CPU per request, {AIM} of a tuned Envoy, is {met}: {ratio:.2f}.",
             *([f"Not installed, and left out: {', '.join(missing)}."] if missing else []),
             "",
-            *machine(noise),
+            *describe_machine(noise),
         ]
     )
 

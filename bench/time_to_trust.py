@@ -23,7 +23,7 @@ import httpx2
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.demo.backend import serve
-from measuring import Noise, free_ports, holdfast_up, machine, percentile, write
+from measuring import Noise, describe_machine, find_free_ports, holdfast_up, percentile, write
 
 ROUNDS = 200
 AIM = 50.0  # milliseconds until a change is enforced, p99
@@ -191,7 +191,7 @@ async def _serve_backend(directory: Path, port: int) -> None:
         await asyncio.Event().wait()
 
 
-def _backend(directory: Path, port: int) -> None:
+def _run_backend(directory: Path, port: int) -> None:
     asyncio.run(_serve_backend(directory, port))
 
 
@@ -200,8 +200,8 @@ def start_target(fill: Callable[[Path], None] | None = None) -> Iterator[Target]
     """Start Holdfast, with the data directory that *fill* prepares, and a backend, on free ports."""
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
-        publisher, gateway, sandbox, backend = free_ports(4)
-        process = multiprocessing.get_context("spawn").Process(target=_backend, args=(data / "backend", backend))
+        publisher, gateway, sandbox, backend = find_free_ports(4)
+        process = multiprocessing.get_context("spawn").Process(target=_run_backend, args=(data / "backend", backend))
         process.start()
         stack.callback(process.join)
         stack.callback(process.terminate)
@@ -232,7 +232,7 @@ def _wait_for(address: tuple[str, int]) -> None:
 # The result
 
 
-def table(times_by_change: Mapping[tuple[str, str], ChangeTimes]) -> list[str]:
+def write_table(times_by_change: Mapping[tuple[str, str], ChangeTimes]) -> list[str]:
     """Return the table: for each change, the time until the publisher's response, and until the gateway enforces it."""
     lines = ["| endpoint | change | time until | p50 | p99 | max |", "|---|---|---|---:|---:|---:|"]
     for (host, change), times in times_by_change.items():
@@ -261,12 +261,12 @@ def report(
             "During the measurement, a caller calls the gateway continuously on one open connection,",
             f"{PAUSE * 1000:.0f} ms after each response.",
             "",
-            *table(times_by_change),
+            *write_table(times_by_change),
             "",
             verdict,
             f"Of {calls:,} responses, {setbacks} fell back to the state before the change.",
             "",
-            *machine(noise),
+            *describe_machine(noise),
         ]
     )
 

@@ -31,8 +31,8 @@ from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.location import Location
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
-from lists import api, entry
-from measuring import Noise, free_ports, holdfast_up, issue, machine, percentile, write
+from lists import make_api, make_entry
+from measuring import Noise, describe_machine, find_free_ports, holdfast_up, issue, percentile, write
 
 ENDPOINTS = 5_000
 REQUESTS = 300  # before the round
@@ -85,11 +85,11 @@ def fill(location: Location, ports: list[int], der: bytes) -> None:
     now = datetime.now(UTC)
     store = Store(location)
     urls = [f"https://{HOST}:{port}" for port in ports]
-    entries = [entry(number, url, now) for number, url in enumerate(urls)]
+    entries = [make_entry(number, url, now) for number, url in enumerate(urls)]
     values = {"position": 0, "organization_id": "default", "der": der}
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
-        session.execute(insert(ApiRow), [api(number, url, now) for number, url in enumerate(urls)])
+        session.execute(insert(ApiRow), [make_api(number, url, now) for number, url in enumerate(urls)])
         session.execute(insert(EndpointCertificateRow), entries)
         session.execute(
             insert(TrustedCertificateRow), [values | {"endpoint_certificate_id": entry["id"]} for entry in entries]
@@ -97,7 +97,7 @@ def fill(location: Location, ports: list[int], der: bytes) -> None:
     store.close()
 
 
-def request(client: httpx2.Client, path: str) -> float:
+def measure_request(client: httpx2.Client, path: str) -> float:
     """Return the milliseconds until the response was complete."""
     began = time.perf_counter()
     answer = client.get(path)
@@ -140,7 +140,7 @@ def report(before: list[float], during: list[float], seconds: float, count: int,
         "something is new.",
         f"The target, a p50 of less than {AIM:.0f} times that before the round, is {verdict}: {ratio:.1f} times.",
     ]
-    return "\n".join([*lines, "", *machine(noise)])
+    return "\n".join([*lines, "", *describe_machine(noise)])
 
 
 def main() -> None:
@@ -158,17 +158,17 @@ def main() -> None:
         data, password = Path(directory) / "data", secrets.token_urlsafe()
         data.mkdir(mode=0o700)
         fill(data / DATABASE_FILE, listening, certificate.public_bytes(Encoding.DER))
-        ports = free_ports(3)
+        ports = find_free_ports(3)
         url = f"http://127.0.0.1:{ports[0]}"
         with httpx2.Client(base_url=url, trust_env=False, timeout=60, auth=("admin", password)) as client:
             with holdfast_up(data, password, *ports, HOLDFAST_WATCH_INTERVAL="0"):
-                request(client, PATH)
-                before = [request(client, PATH) for _ in range(REQUESTS)]
+                measure_request(client, PATH)
+                before = [measure_request(client, PATH) for _ in range(REQUESTS)]
             with holdfast_up(data, password, *ports):
                 began, during = time.monotonic(), []
                 while count := count_unchecked(client):
                     for _ in range(20):
-                        during.append(request(client, PATH))
+                        during.append(measure_request(client, PATH))
                         time.sleep(PAUSE)
                     print(f"{count} left", flush=True)
                 seconds = time.monotonic() - began
