@@ -50,7 +50,7 @@ class Start:
     first: float
     last: float
     cpu: Mapping[str, float]  # by process
-    read_memory: Mapping[str, int]
+    memory: Mapping[str, int]
     idle: Mapping[str, float]  # share of one CPU
 
 
