@@ -143,7 +143,7 @@ class ControlPlane:
 
     def enforcement(self, origin: str, organization: str = "default") -> Enforcement:
         """Return the enforcement of the trust of an origin."""
-        return self.enforcements.of(context_of(self.store, Principal(organization, "anna")), OriginTrust(origin))
+        return self.enforcements.find(context_of(self.store, Principal(organization, "anna")), OriginTrust(origin))
 
     async def until(self, origin: str, progress: Progress) -> Enforcement:
         """Wait until the enforcement of an origin's trust has reached *progress*."""
@@ -185,7 +185,7 @@ async def control_plane(
         store, groups, enforcements, GroupListeners(LISTENERS), drain, sealing=SEALING, now=utc_now
     )
     records = (
-        ConnectionRecords(store, among, groups, states, lambda: enforcements.revision, enforcements.latest)
+        ConnectionRecords(store, among, groups, states, lambda: enforcements.revision, enforcements.list_latest)
         if among
         else None
     )

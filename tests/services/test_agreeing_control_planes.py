@@ -48,7 +48,7 @@ class Plane:
         self.elsewhere = Elsewhere(name)
         self.enforcements = Enforcements(self.groups, utc_now, elsewhere=self.elsewhere)
         self.records = ConnectionRecords(
-            store, name, self.groups, GatewayStates(), lambda: self.enforcements.revision, self.enforcements.latest
+            store, name, self.groups, GatewayStates(), lambda: self.enforcements.revision, self.enforcements.list_latest
         )
         listeners = GroupListeners(LISTENERS)
         self.distributor = Distributor(store, self.groups, self.enforcements, listeners, sealing=SEALING, now=utc_now)
@@ -59,7 +59,7 @@ class Plane:
         await self.distributor.begin()
 
     def enforcement(self):
-        return self.enforcements.of(context_of(self.world.store, self.world.user), OriginTrust(self.world.origin))
+        return self.enforcements.find(context_of(self.world.store, self.world.user), OriginTrust(self.world.origin))
 
 
 @dataclass

@@ -164,7 +164,7 @@ def test_between_commit_and_rebuild_nothing_is_reported_as_enforced(store, anna,
     enforcements = Enforcements(groups, utc_now)
     ListeningGateway(groups.default, "edge").answer()
     import_another()
-    assert enforcements.of_origins(context_of(store, anna), [ORIGIN])[ORIGIN].progress is Progress.WAITING
+    assert enforcements.find_by_origin(context_of(store, anna), [ORIGIN])[ORIGIN].progress is Progress.WAITING
 
 
 def test_a_change_is_never_reported_as_enforced_before_the_gateway_has_it(store, anna, clock, import_another):

@@ -7,7 +7,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from holdfast.apis.enforcement import Enforcement, Progress
-from holdfast.services.publishing import enforcement
+from holdfast.services.publishing import pending_changes
 from services.control_plane import PATIENCE, advance, control_plane, play
 
 ORIGIN = "https://pizza.test"
@@ -42,9 +42,9 @@ def test_a_gateway_is_waited_for_until_its_initial_state_is_in_use(store, import
 def test_a_gateway_is_asked_once_what_it_is_warming_and_only_if_its_ack_is_overdue(store, monkeypatch, import_another):
     logs = LogCapture()  # the tests' configuration discards warnings
     monkeypatch.setattr(
-        enforcement, "log", structlog.wrap_logger(None, [logs], structlog.make_filtering_bound_logger(0))
+        pending_changes, "log", structlog.wrap_logger(None, [logs], structlog.make_filtering_bound_logger(0))
     )
-    monkeypatch.setattr(enforcement, "OVERDUE", 60.0)
+    monkeypatch.setattr(pending_changes, "OVERDUE", 60.0)
     looks = 0
 
     async def look():

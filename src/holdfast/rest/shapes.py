@@ -61,7 +61,7 @@ def download(request: Request, alias: str, certificates: Sequence[Certificate]) 
 
 def describe_enforcement(runtime: Runtime, context: Context, policy: Policy) -> responses.Enforced:
     """Return the member `enforcement` for *policy*."""
-    return {"enforcement": write_enforcement(runtime.enforcements.of(context, policy))}
+    return {"enforcement": write_enforcement(runtime.enforcements.find(context, policy))}
 
 
 def write_enforcement(enforcement: Enforcement) -> responses.Enforcement:

@@ -170,7 +170,7 @@ def build_parts(
         control.register,
     )
     records = ConnectionRecords(
-        store, presence.own.id, groups, control.states, lambda: enforcements.revision, enforcements.latest
+        store, presence.own.id, groups, control.states, lambda: enforcements.revision, enforcements.list_latest
     )
     spreading = Spreading(presence, control, groups, elsewhere)
     shared_failures = SharedFailures(store, failures, presence, utc_now)

@@ -121,7 +121,7 @@ def describe_deployments(
 
 
 def _describe(runtime: Runtime, context: Context, api: Api, deployment: Deployment, group: Group) -> RevisionDeployment:
-    enforcement = runtime.enforcements.of_deployment(
+    enforcement = runtime.enforcements.find_of_deployment(
         context, replace(api, revision=deployment.number), deployment.group
     )
     return {

@@ -88,7 +88,7 @@ def list_endpoint_health(
     for environment in ENVIRONMENTS:
         for member in current.api.members(environment):
             health[environment, str(member.endpoint.origin)] = member.endpoint, []
-    enforcement = {group: enforcements.of_deployment(context, api, group) for group, api in api_by_group.items()}
+    enforcement = {group: enforcements.find_of_deployment(context, api, group) for group, api in api_by_group.items()}
     for status in list_reporting(context, sources, api_by_group) if api_by_group else ():
         api, is_current = api_by_group[status.group], _has(enforcement[status.group], status.name)
         for environment in ENVIRONMENTS:

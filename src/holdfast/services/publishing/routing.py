@@ -23,13 +23,13 @@ def enforcement_of(context: Context, enforcements: Enforcements, path: str, vers
     """
     context.user.require(Permission.VIEW_APIS)
     path, version = check_context(path), check_version(version)
-    routes = enforcements.of_path(context, path_of(context.user.organization, path, version))
+    routes = enforcements.find_of_path(context, path_of(context.user.organization, path, version))
     with context.read() as session:
         candidates = apis.list_with_context(session, context.user.organization, path)
         live = [api for api in candidates if api.version == version and api.state.is_served]
         variants = revisions.list_deployed(session, context.user.organization, live)
     origins = {str(endpoint.origin) for api in variants for endpoint in api.endpoints}
-    parts = [routes, *enforcements.of_origins(context, origins).values()]
+    parts = [routes, *enforcements.find_by_origin(context, origins).values()]
     return next(
         (enforcement for progress in _WORST_FIRST for enforcement in parts if enforcement.progress is progress), routes
     )

@@ -2,11 +2,13 @@
 Which of the resources that enforce a policy one gateway has in force.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from holdfast.gateway.discovery.cache import Cache, Gateway, ResourceKey
+from holdfast.gateway.discovery.groups import Groups
+from holdfast.services.gateways.connections import Connections
 from holdfast.services.gateways.elsewhere import Connection
 
 
@@ -130,3 +132,20 @@ class RemoteTarget:
     @property
     def _is_current(self) -> bool:
         return self.connection.control_plane.revision >= self.revision
+
+
+def find_targets(
+    groups: Groups, by_group: Mapping[str, Collection[ResourceKey]], revision: int, connections: Connections
+) -> Iterator[Target]:
+    """
+    Yield the connected gateways of the groups in *by_group* with their resources there, own gateways first.
+
+    *revision* is the one that changed these resources last.
+    """
+    caches = [(group, groups.caches[group], keys) for group, keys in by_group.items() if group in groups.caches]
+    for _, cache, keys in caches:
+        for gateway in connections.among(cache.gateways):
+            yield LocalTarget(gateway, cache, keys)
+    for group, cache, keys in caches:
+        for connection in connections.elsewhere.get(group, ()):
+            yield RemoteTarget(connection, cache, keys, revision)

@@ -100,7 +100,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         certificates=certificates,
         owners=list_owners(context, "api", api.id),
         trust_rows=read_trust_rows(runtime, context, api),
-        enforcements=runtime.enforcements.of_origins(context, origins),
+        enforcements=runtime.enforcements.find_by_origin(context, origins),
         failures=read_failures(runtime, api),
         members=list_members(api),
         gateways=runtime.gateways,

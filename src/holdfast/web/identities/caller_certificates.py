@@ -41,7 +41,7 @@ def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
     count = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
         return Callers(count, "Anyone who can reach the gateway can call this API.", rows, None)
-    enforcement = runtime.enforcements.of(context, ApiCallers(api.id))
+    enforcement = runtime.enforcements.find(context, ApiCallers(api.id))
     return Callers(count, _describe_callers(count, asks=context.asks_callers), rows, enforcement)
 
 

@@ -54,7 +54,7 @@ def read_identity_rows(runtime: Runtime, context: Context, api: Api) -> list[Ide
     for endpoint in api.endpoints:
         if endpoint.origin.is_secure:
             urls.setdefault(str(endpoint.origin), endpoint.url)
-    enforcements = runtime.enforcements.of_origins(context, urls)
+    enforcements = runtime.enforcements.find_by_origin(context, urls)
     rows = []
     for origin, url in urls.items():
         entry = gateway_identities.get_gateway_identity(context, url)

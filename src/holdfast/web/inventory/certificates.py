@@ -105,14 +105,14 @@ def narrow(runtime: Runtime, context: Context, query: ListQuery) -> Filter:
     criteria = query.narrow(context.now)
     if criteria.origins is None:
         return criteria
-    pending = runtime.enforcements.pending_origins(context.user.organization)
+    pending = runtime.enforcements.list_pending_origins(context.user.organization)
     return replace(criteria, origins=sorted(pending)[:_MANY])
 
 
 def read_rows(runtime: Runtime, context: Context, certificates: list[ListedCertificate]) -> list[Row]:
     """Return the rows for these endpoint certificates."""
     origins = {certificate.entry.origin for certificate in certificates}
-    enforcements = runtime.enforcements.of_origins(context, origins)
+    enforcements = runtime.enforcements.find_by_origin(context, origins)
     rejected_origins = find_rejected_changes(context, origins)
     return [
         Row(

@@ -44,9 +44,9 @@ def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, 
     """Return the enforcement by origin and the failures by the endpoint's name, as texts. Raises NotFound."""
     api = apis.get_api(context, api_id)
     origins = {str(endpoint.origin) for endpoint in api.endpoints} | list_revision_origins(context, api).keys()
-    enforcements = runtime.enforcements.of_origins(context, origins)
+    enforcements = runtime.enforcements.find_by_origin(context, origins)
     if api.requires_certificate:
-        enforcements[api.id] = runtime.enforcements.of(context, ApiCallers(api.id))
+        enforcements[api.id] = runtime.enforcements.find(context, ApiCallers(api.id))
     return {
         "enforcement": {
             origin: {"progress": enforcement.progress, "text": enforcement.describe(is_undeployed=api.is_undeployed)}

@@ -270,7 +270,7 @@ def _find_places(runtime: Runtime, context: Context, api: Api, all_revisions: Se
         own = by_group.get(group.name)
         served_api = replace(api, revision=own.number if own else 0)
         is_served = group.name in api.groups
-        enforcement = runtime.enforcements.of_deployment(context, served_api, group.name) if is_served else None
+        enforcement = runtime.enforcements.find_of_deployment(context, served_api, group.name) if is_served else None
         revision = by_id.get(own.revision_id) if own else None
         places.append(Place(group, is_served, revision, own.at if own else None, enforcement))
     return places

@@ -52,7 +52,7 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
     further = list_revision_origins(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints} | further.keys()
     entries = sorted(endpoint_certificates.certificates_of(context, origins), key=_first_expiry)
-    enforcements = runtime.enforcements.of_origins(context, {entry.origin for entry in entries})
+    enforcements = runtime.enforcements.find_by_origin(context, {entry.origin for entry in entries})
     now = context.now
     return [
         CertificateRow(

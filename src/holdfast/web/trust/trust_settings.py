@@ -62,7 +62,7 @@ def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustR
     backends = [(env, member.endpoint, False) for env in ENVIRONMENTS for member in api.members(env)]
     tokens = [(env, endpoint, True) for env in ENVIRONMENTS if (endpoint := api.token_endpoint(env))]
     secure = [row for row in (*backends, *tokens) if row[1].origin.is_secure]
-    enforcements = runtime.enforcements.of_origins(context, {str(endpoint.origin) for _, endpoint, _ in secure})
+    enforcements = runtime.enforcements.find_by_origin(context, {str(endpoint.origin) for _, endpoint, _ in secure})
     for environment, endpoint, is_for_tokens in secure:
         origin = str(endpoint.origin)
         if origin in rows:
