@@ -18,7 +18,7 @@ from holdfast.apis.text import check_prose, check_visible
 from holdfast.apis.transfer.unpacking import unpack
 from holdfast.apis.trust.endpoint_certificate import check_alias
 from holdfast.apis.trust.trust_settings import check_exception
-from holdfast.services.access.users import sign_in_name
+from holdfast.services.access.users import make_sign_in_name
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NAMES = {
@@ -27,7 +27,7 @@ NAMES = {
     "context": check_context,
     "version": check_version,
     "tier": check_tier,
-    "user name": lambda text: sign_in_name("default", text),
+    "user name": lambda text: make_sign_in_name("default", text),
     "common name": lambda text: check_request(RequestDraft(text)),
     "reason": lambda text: check_exception(text + " because of this", "anna", NOW + timedelta(hours=1), NOW),
     "tag": lambda text: check_members({"tags": ["shop", text]}),

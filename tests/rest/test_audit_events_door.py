@@ -7,7 +7,7 @@ import json
 import pytest
 
 from holdfast.audit.chain import hash_event
-from holdfast.services.access.accounts import principal_of
+from holdfast.services.access.accounts import make_principal
 from holdfast.services.access.audit import write_down
 from holdfast.store.audit import Action
 from issuing import issue
@@ -40,7 +40,7 @@ def sign_out(shared_runtime, berta):
 
     def sign_out(subject):
         with shared_runtime.store.write() as session:
-            write_down(session, principal_of(berta), shared_runtime.now(), Action.SIGN_OUT, subject)
+            write_down(session, make_principal(berta), shared_runtime.now(), Action.SIGN_OUT, subject)
 
     return sign_out
 

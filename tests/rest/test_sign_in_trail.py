@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from acting import context_of
-from holdfast.services.access.accounts import principal_of
+from holdfast.services.access.accounts import make_principal
 from holdfast.services.access.failed_sign_ins import UNKNOWN_USER
 from holdfast.services.access.tokens import create_token
 from holdfast.store import journal
@@ -108,7 +108,7 @@ def test_each_way_to_fail_is_in_the_audit_log_of_the_user(anybody, berta, passwo
 
 def test_an_expired_token_is_recorded_with_its_user_and_an_unknown_one_without(shared_runtime, anybody, berta, events):
     before = shared_runtime.now() - timedelta(days=2)
-    who = principal_of(berta)
+    who = make_principal(berta)
     made = create_token(
         context_of(shared_runtime.store, who, before), "x", ["apim:api_view"], before + timedelta(days=1)
     )

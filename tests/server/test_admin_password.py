@@ -11,7 +11,7 @@ from holdfast.server.access.admin_password import PASSWORD_FILE, ensure_admin
 from holdfast.server.clock import utc_now
 from holdfast.server.settings import Settings
 from holdfast.services.access.accounts import ADMIN, Accounts
-from holdfast.services.access.permissions import Role, permissions_of
+from holdfast.services.access.permissions import Role, list_permissions
 from holdfast.services.access.principal import Principal
 from holdfast.services.access.users import set_password
 from holdfast.services.errors import SignInRefused
@@ -72,7 +72,7 @@ def opens(accounts, password):
 
 
 def change(store, accounts, _directory):
-    who = Principal(DEFAULT_ORGANIZATION, ADMIN, permissions_of([Role.ADMIN]))
+    who = Principal(DEFAULT_ORGANIZATION, ADMIN, list_permissions([Role.ADMIN]))
     set_password(context_of(store, who, utc_now()), accounts.passwords, ADMIN, CHANGED)
 
 

@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
-from holdfast.services.access.accounts import MAX_PASSWORD, SESSION_LASTS, VERIFIED_LASTS, session_principal
+from holdfast.services.access.accounts import MAX_PASSWORD, SESSION_LASTS, VERIFIED_LASTS, find_session_principal
 from holdfast.services.access.attempts import FREE
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import SignInRefused, TooManyAttempts
@@ -135,10 +135,10 @@ def test_a_verified_password_is_remembered_for_a_minute_only(accounts, store, be
 
 def test_a_session_stands_for_its_user_until_sign_out(accounts, store, berta, clock):
     token, second_token = accounts.start_session(berta, clock()), accounts.start_session(berta, clock())
-    assert session_principal(store, token, clock()) == Principal(berta.organization, berta.name)
+    assert find_session_principal(store, token, clock()) == Principal(berta.organization, berta.name)
     accounts.end_session(token, clock())
-    assert session_principal(store, token, clock()) is None
-    assert session_principal(store, second_token, clock()) is not None
+    assert find_session_principal(store, token, clock()) is None
+    assert find_session_principal(store, second_token, clock()) is not None
     accounts.end_session(token, clock())
     accounts.end_session("forged", clock())
     assert list_actions(store, berta) == ["sign in", "sign in", "sign out"]
@@ -147,13 +147,13 @@ def test_a_session_stands_for_its_user_until_sign_out(accounts, store, berta, cl
 def test_a_session_ends_by_time(accounts, store, berta, clock):
     token = accounts.start_session(berta, clock())
     clock.time += SESSION_LASTS
-    assert session_principal(store, token, clock()) is None
+    assert find_session_principal(store, token, clock()) is None
 
 
 def test_a_forged_token_is_rejected(accounts, store, berta, clock):
     token = accounts.start_session(berta, clock())
     for wrong in ("", "x", token[:-1], token + "x", token.swapcase(), "' OR 1=1 --", "\x00", "ü"):
-        assert session_principal(store, wrong, clock()) is None
+        assert find_session_principal(store, wrong, clock()) is None
 
 
 def test_only_the_hash_of_a_token_is_stored(accounts, berta, clock, shared_storage):
@@ -167,7 +167,7 @@ def test_a_new_password_ends_the_sessions_and_the_old_password(accounts, store, 
     token = accounts.start_session(berta, clock())
     assert accounts.ensure_user(berta.organization, berta.name, "another", clock(), reset=True) is False
     assert list_actions(store, berta)[-1] == "set password"
-    assert session_principal(store, token, clock()) is None
+    assert find_session_principal(store, token, clock()) is None
     fail_to_sign_in(accounts, berta.name, password, here, clock())
     assert accounts.authenticate(berta.name, "another", here, clock()).name == berta.name
 
@@ -178,13 +178,13 @@ def test_a_user_who_exists_keeps_password_and_sessions(accounts, store, berta, p
         assert accounts.ensure_user(berta.organization, berta.name, attempt, clock(), reset=reset) is False
     with store.read() as session:
         assert rows.get_user_by_name(session, berta.name) == berta
-    assert session_principal(store, token, clock()) is not None
+    assert find_session_principal(store, token, clock()) is not None
 
 
 def test_many_sign_ins_at_once_all_succeed(accounts, store, berta, password, here, clock):
     def sign_in(_):
         user = accounts.authenticate(berta.name, password, here, clock())
-        return session_principal(store, accounts.start_session(user, clock()), clock())
+        return find_session_principal(store, accounts.start_session(user, clock()), clock())
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(sign_in, range(24))) == {Principal(berta.organization, berta.name)}

@@ -10,7 +10,7 @@ from cheap_passwords import CHEAP
 from enrolling import SEALING
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access import oauth, own_account
-from holdfast.services.access.accounts import Accounts, principal_of, session_principal
+from holdfast.services.access.accounts import Accounts, find_session_principal, make_principal
 from holdfast.services.access.attempts import FREE
 from holdfast.services.access.oauth import GrantRefused, TokenRequest
 from holdfast.services.errors import SignInRefused, TooManyAttempts
@@ -51,7 +51,7 @@ def change(shared_runtime):
 
 @pytest.fixture
 def application(shared_runtime, berta, clock):
-    context = context_of(shared_runtime.store, principal_of(berta), clock())
+    context = context_of(shared_runtime.store, make_principal(berta), clock())
     return oauth.register_application(context, "script", [grant.value for grant in oauth.Grant])[0]
 
 
@@ -80,7 +80,7 @@ def test_no_session_begins_for_a_user_who_has_changed_since_they_were_verified(
 def test_a_session_ends_everywhere(shared_runtime, elsewhere, berta, change, clock, how):
     token = elsewhere.start_session(berta, clock())
     change(berta, how)
-    assert session_principal(shared_runtime.store, token, clock()) is None
+    assert find_session_principal(shared_runtime.store, token, clock()) is None
 
 
 @HOW
@@ -104,7 +104,7 @@ def test_a_change_of_password_does_not_undo_one_made_meanwhile(
     shared_runtime, here, berta, password, change, clock, monkeypatch
 ):
     monkeypatch.setattr(own_account, "check_password", lambda new, *_: change(berta, "password") or new)
-    context = context_of(shared_runtime.store, principal_of(berta), clock())
+    context = context_of(shared_runtime.store, make_principal(berta), clock())
     with pytest.raises(InvalidField, match="isn't your current password"):
         own_account.change_password(context, here, password, "words of an intruder", HERE)
     assert here.authenticate(berta.name, NEW, HERE, clock()).name == berta.name

@@ -12,7 +12,7 @@ from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
 from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.services.probing.advice import advise
 from holdfast.services.probing.faults import find_faults
-from holdfast.services.probing.offers import Offer, possible_offers
+from holdfast.services.probing.offers import Offer, list_offers
 from holdfast.services.probing.terms import Terms
 from issuing import DAY, Issued, issue
 from kinds import EXPIRED, HOST, ROOT
@@ -101,10 +101,10 @@ def test_only_importable_certificates_are_offered():
     old = issue(ca=True, common_name="old", **EXPIRED)
     chain = chain_of(issue(HOST, by=old).followed_by(old))
     faults = find_faults(Cause.UNKNOWN_ISSUER, chain, make_terms().trust, NOW)
-    assert [offer.role for offer, _ in possible_offers(faults, chain, make_terms(), NOW)] == [ChainRole.LEAF]
+    assert [offer.role for offer, _ in list_offers(faults, chain, make_terms(), NOW)] == [ChainRole.LEAF]
     chain = chain_of(issue(HOST, **EXPIRED))
     faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain, make_terms().trust, NOW)
-    assert not list(possible_offers(faults, chain, make_terms(), NOW))
+    assert not list(list_offers(faults, chain, make_terms(), NOW))
     first, second = (issue(HOST, identified=False) for _ in range(2))
     faults = find_faults(Cause.SELF_SIGNED_NOT_TRUSTED, chain_of(second), make_terms(first).trust, NOW)
-    assert not list(possible_offers(faults, chain_of(second), make_terms(first), NOW))
+    assert not list(list_offers(faults, chain_of(second), make_terms(first), NOW))

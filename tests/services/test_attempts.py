@@ -21,7 +21,7 @@ from holdfast.services.access.attempts import (
     LONGEST,
     MAX_KEYS,
     Attempts,
-    client_key,
+    make_client_key,
 )
 from holdfast.services.errors import TooManyAttempts
 from holdfast.services.retention import forget_old_rows
@@ -277,7 +277,7 @@ def test_two_control_planes_allow_few_more_guesses_than_one(store, steps):
     ],
 )
 def test_a_client_is_an_ipv4_address_or_an_ipv6_network(host, key):
-    assert client_key(host) == key
+    assert make_client_key(host) == key
 
 
 def test_an_attempt_that_began_before_another_is_not_too_early(attempts):

@@ -13,7 +13,7 @@ from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRE
 from holdfast.services.catalog import apis
 from holdfast.services.gateways import groups
 from holdfast.services.gateways.groups import GroupChange
-from holdfast.services.publishing.routing import enforcement_of
+from holdfast.services.publishing.routing import find_enforcement
 from holdfast.store.gateways.gateways import insert as insert_gateway
 from holdfast.store.gateways.groups import insert as insert_group
 from services.control_plane import TYPES, advance, control_plane, play
@@ -175,7 +175,7 @@ def test_waiting_for_routes_ends_when_the_gateways_of_each_group_follow(store, a
         async with control_plane(store) as plane:
 
             def routes():
-                return enforcement_of(context_of(store, anna, clock()), plane.enforcements, "/pizza", "1")
+                return find_enforcement(context_of(store, anna, clock()), plane.enforcements, "/pizza", "1")
 
             local, remote = plane.connect("local"), plane.connect("eu-1", "eu")
             for gateway in (local, remote):

@@ -12,7 +12,7 @@ from holdfast.certificates.errors import KeyMismatch
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.gateway.resources.tls import refuses_backend
 from holdfast.server.clock import utc_now
-from holdfast.services.access.accounts import session_principal
+from holdfast.services.access.accounts import find_session_principal
 from holdfast.services.access.permissions import ROLES, Permission, Role
 from holdfast.services.errors import (
     CertificateExpired,
@@ -115,8 +115,8 @@ def test_users_have_the_permissions_of_their_known_roles(runtime, store, clock, 
     with store.read() as session:
         few, admin = (accounts.get_user_by_name(session, name) for name in ("few", "all"))
     token = {user.name: runtime.accounts.start_session(user, clock()) for user in (few, admin)}
-    assert session_principal(runtime.store, token["few"], clock()).permissions == frozenset()
-    assert session_principal(runtime.store, token["all"], clock()).permissions == ROLES[Role.VIEWER]
+    assert find_session_principal(runtime.store, token["few"], clock()).permissions == frozenset()
+    assert find_session_principal(runtime.store, token["all"], clock()).permissions == ROLES[Role.VIEWER]
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ from holdfast.services.probing.probes import (
     WITHIN,
     Probes,
 )
-from holdfast.services.probing.terms import Change, Terms, terms_to_test
+from holdfast.services.probing.terms import Change, Terms, find_terms_to_test
 from holdfast.store.tables import TrustedCertificateRow
 from issuing import issue
 from services.control_plane import SEALING, ControlPlane, advance, control_plane, play
@@ -345,8 +345,8 @@ def test_a_gateway_that_cannot_be_asked_is_refused(tmp_path):
 def test_the_terms_name_the_clusters_of_apis_with_the_endpoint(store, anna, otto, publish):
     publish(anna, "Pasta", "https://pasta.test")
     for endpoint, count in ((PIZZA, 1), ("https://pasta.test", 1), ("https://nobody.test", 0)):
-        assert len(terms_to_test(context_of(store, anna, NOW), SEALING, endpoint).clusters) == count
-    assert not terms_to_test(context_of(store, otto, NOW), SEALING, PIZZA).clusters
+        assert len(find_terms_to_test(context_of(store, anna, NOW), SEALING, endpoint).clusters) == count
+    assert not find_terms_to_test(context_of(store, otto, NOW), SEALING, PIZZA).clusters
 
 
 @pytest.mark.parametrize("endpoint", ["https://first.test", "https://second.test", "https://login.test"])
@@ -364,7 +364,7 @@ def test_the_terms_name_the_clusters_of_all_members_and_of_token_endpoints(store
     async def story():
         async with control_plane(store) as plane:
             clusters = {name for kind, name in (await plane.published()) if kind == CLUSTER}
-            needed_clusters = terms_to_test(context, SEALING, endpoint).clusters
+            needed_clusters = find_terms_to_test(context, SEALING, endpoint).clusters
             assert needed_clusters
             assert needed_clusters <= clusters
 
@@ -384,7 +384,7 @@ def list_anchors(
     change = Change(data, None, instead_of, keep)
     return {
         anchor.fingerprint
-        for anchor in terms_to_test(context_of(store, who, NOW), SEALING, PIZZA, change).trust.anchors
+        for anchor in find_terms_to_test(context_of(store, who, NOW), SEALING, PIZZA, change).trust.anchors
     }
 
 
@@ -399,7 +399,7 @@ def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, im
     assert list_anchors(store, anna, new.pem, "one") == list_fingerprints(two, new)
     assert list_anchors(store, anna, None, "one") == list_fingerprints(two)
     assert list_anchors(store, anna, new.pem, "one", keep=True) == list_fingerprints(one, two, new)
-    trust = terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(new.pem + one.pem)).trust
+    trust = find_terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(new.pem + one.pem)).trust
     assert [anchor.fingerprint for anchor in trust.anchors] == sorted(list_fingerprints(one, two, new))
     assert trust.reference == reference_identifier("pizza.test")
 
@@ -428,6 +428,6 @@ def test_the_trust_of_other_organizations_is_neither_used_nor_revealed(store, an
 def test_invalid_tests_are_rejected(store, anna):
     for endpoint in ("http://pizza.test", "nonsense", ""):
         with pytest.raises(InvalidField):
-            terms_to_test(context_of(store, anna, NOW), SEALING, endpoint)
+            find_terms_to_test(context_of(store, anna, NOW), SEALING, endpoint)
     with pytest.raises(CertificateError):
-        terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(b"nonsense"))
+        find_terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(b"nonsense"))

@@ -4,15 +4,15 @@ import pytest
 
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access.permissions import EVERY_PERMISSION, ROLES, Permission, Role
-from holdfast.services.access.scopes import SCOPES, check_scopes, grant_scopes, permissions_of_scopes
+from holdfast.services.access.scopes import SCOPES, check_scopes, grant_scopes, list_scope_permissions
 
 
 def test_no_scope_allows_account_changes_and_every_other_permission_has_one():
-    assert EVERY_PERMISSION - permissions_of_scopes(SCOPES) == {Permission.MANAGE_OWN_ACCOUNT}
+    assert EVERY_PERMISSION - list_scope_permissions(SCOPES) == {Permission.MANAGE_OWN_ACCOUNT}
 
 
 def test_unknown_scopes_allow_nothing():
-    assert permissions_of_scopes(["apim:api_delete", "apim:of_tomorrow"]) == {Permission.DELETE_APIS}
+    assert list_scope_permissions(["apim:api_delete", "apim:of_tomorrow"]) == {Permission.DELETE_APIS}
 
 
 def test_scopes_without_effect_for_the_user_are_not_granted():
@@ -30,4 +30,4 @@ def test_a_scope_that_manages_includes_the_scopes_of_its_parts():
     assert SCOPES["apim:api_manage"] >= frozenset().union(*wso2.values())
     for part in ("ep_certificates", "client_certificates"):
         scopes = [f"apim:{part}_{action}" for action in ("view", "add", "update")]
-        assert SCOPES[f"apim:{part}_manage"] == permissions_of_scopes(scopes)
+        assert SCOPES[f"apim:{part}_manage"] == list_scope_permissions(scopes)

@@ -13,7 +13,7 @@ from structlog.testing import CapturingLogger
 
 from disk_space import largest_file
 from holdfast.services.access.context import Context
-from holdfast.services.access.permissions import EVERY_PERMISSION, permissions_of
+from holdfast.services.access.permissions import EVERY_PERMISSION, list_permissions
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.lifecycle import list_steps
 from holdfast.store import journal, opening
@@ -251,7 +251,7 @@ def test_users_of_a_database_without_roles_are_admins(tmp_path):
     with store.read() as session:
         user = accounts.get_user_by_name(session, "anna")
         assert user is not None
-        assert permissions_of(user.roles) == EVERY_PERMISSION
+        assert list_permissions(user.roles) == EVERY_PERMISSION
         assert accounts.get_session_user(session, "token", datetime(2030, 1, 1, tzinfo=UTC)) == user
     store.close()
 

@@ -7,7 +7,7 @@ from functools import partial
 from acting import context_of
 from holdfast.gateway.failures.access_log import FailedRequest
 from holdfast.gateway.failures.evidence import Evidence
-from holdfast.services.access.accounts import principal_of
+from holdfast.services.access.accounts import make_principal
 from holdfast.web.live_events import MAX_STREAMS, write_events
 from holdfast.web.publishing.live import collect_state
 from rest.calls import APIS, api_body, create_api
@@ -18,7 +18,7 @@ OTHER = "https://other.test"
 
 def test_the_number_of_live_pages_per_user_is_limited(client, berta, shared_runtime):
     url = f"/apis/{create_api(client)['id']}/enforcement"
-    shared_runtime.live_pages[principal_of(berta).account] = MAX_STREAMS
+    shared_runtime.live_pages[make_principal(berta).account] = MAX_STREAMS
     refused = client.get(f"{url}/live")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
     assert "You have 20 live pages open" in refused.text
@@ -28,7 +28,7 @@ def test_the_number_of_live_pages_per_user_is_limited(client, berta, shared_runt
 def test_the_last_failure_of_a_group_is_shown_at_its_first_endpoint_unless_that_has_failed_since(
     client, berta, shared_runtime
 ):
-    api, context = create_api(client), context_of(shared_runtime.store, principal_of(berta))
+    api, context = create_api(client), context_of(shared_runtime.store, make_principal(berta))
     url, members = f"{APIS}/{api['id']}", [{"url": each} for each in (FIRST, OTHER)]
     config = {"endpoint_type": "load_balance", "production_endpoints": members}
     assert client.put(url, json=client.get(url).json() | {"endpointConfig": config}).is_success
@@ -51,7 +51,7 @@ def test_the_last_failure_of_a_group_is_shown_at_its_first_endpoint_unless_that_
 
 def test_a_live_page_holds_no_transaction_between_changes(client, berta, shared_runtime):
     """A read transaction that stays open would never see changes, and would block checkpoints."""
-    api, user = create_api(client), principal_of(berta)
+    api, user = create_api(client), make_principal(berta)
 
     async def story():
         events = write_events(None, shared_runtime, user, partial(collect_state, shared_runtime, api["id"]))

@@ -7,7 +7,7 @@ from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.errors import InvalidFields, TransitionRefused
 from holdfast.services.catalog import apis, deletion, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
-from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.catalog.change_records import name_subject
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.store import journal
 from holdfast.store.audit import Action
@@ -141,7 +141,7 @@ def test_an_api_moves_through_its_lifecycle(store, anna, clock, pizza):
 )
 def test_the_history_leaves_out_events_that_do_not_name_two_states(store, anna, clock, pizza, detail, details):
     lifecycle.change_lifecycle(context_of(store, anna, clock()), pizza.id, "Publish")
-    subject = audit_subject(pizza)
+    subject = name_subject(pizza)
     with store.write() as session:
         journal.record(
             session,

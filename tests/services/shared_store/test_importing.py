@@ -85,7 +85,7 @@ def test_a_bundle_with_an_expired_certificate_is_stored_with_a_finding(store, an
     ).entry
     findings = examination.examine_entry(context_of(store, anna, clock()), entry)
     assert [(finding.code, finding.fingerprint) for finding in findings] == [("expired", read(old).fingerprint)]
-    assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.ACTIVE
+    assert endpoint_certificates.judge_entry(entry.certificates, clock()) is Status.ACTIVE
 
 
 @pytest.mark.usefixtures("api")
@@ -95,7 +95,7 @@ def test_a_certificate_that_is_not_yet_valid_is_stored_with_a_finding(store, ann
     assert [finding.code for finding in examination.examine_entry(context_of(store, anna, clock()), entry)] == [
         "not-yet-valid"
     ]
-    assert endpoint_certificates.entry_status(entry.certificates, clock()) is Status.NOT_YET_VALID
+    assert endpoint_certificates.judge_entry(entry.certificates, clock()) is Status.NOT_YET_VALID
 
 
 def test_the_status_of_several_certificates_is_that_of_the_best(clock):
@@ -106,7 +106,7 @@ def test_the_status_of_several_certificates_is_that_of_the_best(clock):
         ([old, expiring, active], Status.ACTIVE),
         ([old], Status.EXPIRED),
     ):
-        assert endpoint_certificates.entry_status(certificates, clock()) is status
+        assert endpoint_certificates.judge_entry(certificates, clock()) is status
 
 
 @pytest.mark.usefixtures("api")
@@ -176,12 +176,14 @@ def test_the_certificates_of_an_api_are_those_of_its_origins(store, anna, clock,
     )
     pasta = apis.create_api(context_of(store, anna, clock()), ApiDraft("Pasta", "/pasta", "1", "https://pasta.test"))
     endpoint_certificates.import_certificate(context_of(store, anna, clock()), "c", "https://pasta.test", issue().pem)
-    assert [entry.alias for entry in endpoint_certificates.certificates_of_api(context_of(store, anna), api)] == [
+    assert [entry.alias for entry in endpoint_certificates.list_certificates_of_api(context_of(store, anna), api)] == [
         "a",
         "b",
     ]
-    assert [entry.alias for entry in endpoint_certificates.certificates_of_api(context_of(store, anna), pasta)] == ["c"]
-    assert endpoint_certificates.apis_using(
+    assert [
+        entry.alias for entry in endpoint_certificates.list_certificates_of_api(context_of(store, anna), pasta)
+    ] == ["c"]
+    assert endpoint_certificates.list_apis_using(
         context_of(store, anna), endpoint_certificates.get_certificate(context_of(store, anna), "a")
     ) == [api]
 

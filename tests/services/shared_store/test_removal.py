@@ -59,7 +59,7 @@ def test_a_deleted_entry_is_listed_and_restored_unchanged(a, restore):
     (removal_record,), total = removal.list_removed(context_of(a.store, a.who, a.clock()))
     assert (total, removal_record.alias, removal_record.endpoint, removal_record.why) == (1, "a", URL, Removal.DELETED)
     assert (removal_record.removed_by, removal_record.removed_at) == ("anna", a.clock())
-    assert removal.restorable_until(removal_record) == a.clock() + KEEP_REMOVED
+    assert removal.find_restore_end(removal_record) == a.clock() + KEEP_REMOVED
     assert (removal_record.certificates, removal_record.previous) == (entry.certificates, entry.previous)
     entry_again = restore()
     assert entry_again == replace(entry, updated_at=a.clock())

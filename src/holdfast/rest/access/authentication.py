@@ -11,11 +11,11 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.network.forwarded import address_of
-from holdfast.services.access.accounts import SESSION_COOKIE, principal_of, session_principal
+from holdfast.services.access.accounts import SESSION_COOKIE, find_session_principal, make_principal
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.principal import Principal
-from holdfast.services.access.tokens import find_token_owner, token_principal
+from holdfast.services.access.tokens import find_token_owner, find_token_principal
 from holdfast.services.errors import CredentialsMissing, SignInRefused, TokenRefused
 from holdfast.services.runtime import Runtime
 from holdfast.store.access.accounts import User
@@ -43,7 +43,7 @@ async def authenticate(runtime: Runtime, store: Transactions, request: Request) 
     """Authenticate the user of a request, which may not have been routed yet. Raises like `context`."""
     address = address_of(request)
     if request.headers.get("authorization", "").partition(" ")[0].lower() == "basic":
-        return principal_of(await _check_password(runtime, store, request, address), address)
+        return make_principal(await _check_password(runtime, store, request, address), address)
     user = await run_in_threadpool(_check_token, runtime, store, request)
     return replace(user, address=address)
 
@@ -59,14 +59,14 @@ async def _check_password(runtime: Runtime, store: Transactions, request: Reques
 def _check_token(runtime: Runtime, store: Transactions, request: Request) -> Principal:
     scheme = request.headers.get("authorization", "").partition(" ")[0]
     if scheme.lower() == "bearer":
-        script = token_principal(store, read_bearer(request), runtime.now())
+        script = find_token_principal(store, read_bearer(request), runtime.now())
         if script is None:
             name = find_token_owner(store, read_bearer(request))
             runtime.accounts.failures.add(Way.TOKEN, address_of(request), name)
             raise TokenRefused
         return script
     token = request.cookies.get(SESSION_COOKIE)
-    user = session_principal(store, token, runtime.now()) if token and not scheme else None
+    user = find_session_principal(store, token, runtime.now()) if token and not scheme else None
     if user is None:
         raise CredentialsMissing
     return user

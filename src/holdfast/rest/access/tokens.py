@@ -14,7 +14,7 @@ from holdfast.rest.inputs import Time
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.access import tokens
-from holdfast.services.access.scopes import grantable_scopes
+from holdfast.services.access.scopes import list_grantable_scopes
 from holdfast.store.access.tokens import Token
 
 router = Router(prefix=f"{PREFIX}/tokens", tags=["Tokens"])
@@ -40,7 +40,7 @@ def list_tokens(context: RequestContext) -> Tokens:
     return {
         "count": len(personal),
         "list": [_describe(token) for token in personal],
-        "scopes": grantable_scopes(context.user.permissions),
+        "scopes": list_grantable_scopes(context.user.permissions),
     }
 
 

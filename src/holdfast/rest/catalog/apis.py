@@ -85,7 +85,7 @@ def list_apis(
     if expand:
         entries = [_answer(context, full_api) for full_api in apis.describe(context, page)]
     else:
-        types = apis.types_of(context, page)
+        types = apis.list_types(context, page)
         entries = [summarize_api(api, types.get(api.id)) for api in page]
     return {
         "count": len(page),

@@ -67,7 +67,7 @@ def get_lifecycle_state(context: RequestContext, api_id: str, unless: IfNoneMatc
 
     Returns the state and the actions that can follow.
     """
-    state = _write_state(lifecycle.state_of(context, api_id))
+    state = _write_state(lifecycle.get_state(context, api_id))
     unless.send_tag(make_text_tag(write_json(state)))
     return state
 
@@ -91,7 +91,7 @@ def delete_pending_tasks(context: RequestContext, api_id: str) -> Response:
 
     Does nothing: changes take effect at once, so none are ever pending.
     """
-    lifecycle.state_of(context, api_id)
+    lifecycle.get_state(context, api_id)
     return Response()
 
 

@@ -35,7 +35,7 @@ def search(
     Finds APIs by text in their name, context, version, state, provider or description.
     """
     page, total = apis.list_apis(context, read_search(query), offset, limit)
-    types = apis.types_of(context, page)
+    types = apis.list_types(context, page)
     return {
         "count": len(page),
         "list": [to_search_result(api, types.get(api.id)) for api in page],

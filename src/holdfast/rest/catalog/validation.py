@@ -18,7 +18,7 @@ from holdfast.services.catalog import api_names
 from holdfast.services.catalog.http1_fallback import find_connection
 from holdfast.services.errors import NotFound
 from holdfast.services.probing.outcomes import CheckOutcome
-from holdfast.services.probing.terms import terms_to_call
+from holdfast.services.probing.terms import find_terms_to_call
 
 router = Router(prefix=f"{PREFIX}/apis", tags=["Validation"])
 Question = Annotated[str, Query(description="A name, or `name:`, `context:` and `version:` with the whole value.")]
@@ -58,7 +58,7 @@ async def validate_endpoint(
     The gateway sends one HEAD request to the endpoint. Returns the status of the response, or why there is none.
     """
     try:
-        terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, endpoint)
+        terms = await run_in_threadpool(find_terms_to_call, context, runtime.sealing, endpoint)
         if api_id:
             await run_in_threadpool(api_names.resolve_id, context, api_id)
         connection = await run_in_threadpool(find_connection, context, endpoint)

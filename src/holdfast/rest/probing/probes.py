@@ -20,9 +20,9 @@ from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_unreadable, read_upload
 from holdfast.rest.trust.endpoint_certificates import Password
 from holdfast.services.probing.acceptance import Acceptance
-from holdfast.services.probing.offers import why_not_imported
+from holdfast.services.probing.offers import explain_not_imported
 from holdfast.services.probing.outcomes import ProbeOutcome
-from holdfast.services.probing.terms import Change, terms_to_test
+from holdfast.services.probing.terms import Change, find_terms_to_test
 
 router = Router(prefix=f"{PREFIX}/endpoints", tags=["Probes"])
 GatewayName = Annotated[
@@ -54,7 +54,7 @@ async def probe_endpoint(
     """
     data = None if certificate is None else await run_in_threadpool(read_upload, certificate)
     change = Change(data, password or None, alias or None, keep)
-    terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
+    terms = await run_in_threadpool(find_terms_to_test, context, runtime.sealing, endpoint, change)
     context.release()
     outcome = await runtime.probes.probe(context.user, endpoint, terms, gateway)
     return {
@@ -78,7 +78,7 @@ async def fetch_certificates(
     Returns the certificates that the backend presents, which aren't verified, and what it would mean to trust each.
     Compare a fingerprint with one you got through another channel before you import a certificate. Nothing is stored.
     """
-    terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint)
+    terms = await run_in_threadpool(find_terms_to_test, context, runtime.sealing, endpoint)
     context.release()
     presentation, place = await runtime.probes.fetch(context.user, endpoint, terms, gateway)
     chain = presentation.chain if isinstance(presentation, Presentation) else ()
@@ -87,7 +87,7 @@ async def fetch_certificates(
             "kind": choice.kind,
             "fingerprint": choice.certificate.fingerprint,
             "sentence": choice.sentence,
-            "importable": not (why_not := why_not_imported(choice.certificate, terms.trust.anchors, context.now)),
+            "importable": not (why_not := explain_not_imported(choice.certificate, terms.trust.anchors, context.now)),
             "reason": why_not,
         }
         for choice in list_choices(chain)

@@ -11,7 +11,7 @@ from holdfast.rest.errors import PREFIX
 from holdfast.rest.publishing.responses import RouteEnforcement
 from holdfast.rest.router import Router
 from holdfast.rest.shapes import write_enforcement
-from holdfast.services.publishing.routing import enforcement_of
+from holdfast.services.publishing.routing import find_enforcement
 
 router = Router(prefix=f"{PREFIX}/gateways", tags=["Gateways"])
 
@@ -29,5 +29,5 @@ def get_enforcement(
     Returns whether the gateways serve the API in its current state. For an API that was deleted or retired, returns
     whether they have stopped serving it.
     """
-    enforcement = enforcement_of(context, runtime.enforcements, path, version)
+    enforcement = find_enforcement(context, runtime.enforcements, path, version)
     return {"context": path, "version": version, "enforcement": write_enforcement(enforcement)}

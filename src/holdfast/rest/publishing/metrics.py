@@ -17,7 +17,7 @@ from holdfast.rest.router import Router
 from holdfast.services.access.context import Context
 from holdfast.services.notifications.channels import measure_channels
 from holdfast.services.runtime import Runtime
-from holdfast.services.traffic.reading import count_of_today
+from holdfast.services.traffic.reading import count_today
 from holdfast.services.trust import endpoint_certificates, trust_settings
 from holdfast.services.watch import watched_endpoints
 
@@ -177,7 +177,7 @@ class _Metrics(Collector):
             "Requests of an API since midnight (UTC) that were answered with a status of 500 or more.",
             labels=["api", "environment"],
         )
-        for count in count_of_today(self._context, MAX_APIS):
+        for count in count_today(self._context, MAX_APIS):
             requests.add_metric([count.api, count.environment], count.requests)
             failures.add_metric([count.api, count.environment], count.failures)
         yield requests

@@ -162,7 +162,7 @@ def get_usage(
 
     Returns the APIs with an endpoint at its origin, ordered by name; none if there is no such alias.
     """
-    all_apis = endpoint_certificates.apis_using_alias(context, alias)
+    all_apis = endpoint_certificates.list_apis_using_alias(context, alias)
     apis = all_apis[offset : offset + limit]
     path = f"{router.prefix}/{quote(alias, safe='')}/usage"
     return {
@@ -289,7 +289,7 @@ def _describe_import(runtime: Runtime, context: Context, result: Import) -> Impo
 
 
 def _summarize(context: Context, entry: EndpointCertificate) -> EndpointCertificateSummary:
-    state = endpoint_certificates.entry_status(entry.certificates, context.now)
+    state = endpoint_certificates.judge_entry(entry.certificates, context.now)
     return {
         "alias": entry.alias,
         "endpoint": entry.endpoint,

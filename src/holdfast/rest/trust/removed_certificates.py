@@ -98,7 +98,7 @@ def _describe(context: Context, removed_certificate: RemovedCertificate) -> resp
         "why": removed_certificate.why,
         "removedTime": removed_certificate.removed_at.isoformat(),
         "removedBy": removed_certificate.removed_by,
-        "restorableUntil": removal.restorable_until(removed_certificate).isoformat(),
+        "restorableUntil": removal.find_restore_end(removed_certificate).isoformat(),
         "certificates": [describe_certificate(certificate, now) for certificate in removed_certificate.certificates],
         "previous": [describe_certificate(certificate, now) for certificate in removed_certificate.previous],
     }

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from holdfast.services.access.attempts import Attempts, client_key
+from holdfast.services.access.attempts import Attempts, make_client_key
 from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.failed_sign_ins import FailedSignIns
 from holdfast.services.access.password_threads import PasswordThreads
 from holdfast.services.access.passwords import AT_ONCE, Passwords
 from holdfast.services.access.passwords import MAX_PASSWORD as MAX_PASSWORD
-from holdfast.services.access.permissions import Role, permissions_of
+from holdfast.services.access.permissions import Role, list_permissions
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import SignInRefused
 from holdfast.store.access import accounts
@@ -40,9 +40,9 @@ MAX_VERIFIED = 1_000
 MAX_AGENT = 200  # characters
 
 
-def principal_of(user: User, address: str = "") -> Principal:
+def make_principal(user: User, address: str = "") -> Principal:
     """Return the principal for *user*, with the permissions of their roles; *address* is empty if unknown."""
-    return Principal(user.organization, user.name, permissions_of(user.roles), address=address or None)
+    return Principal(user.organization, user.name, list_permissions(user.roles), address=address or None)
 
 
 def hash_token(token: str) -> str:
@@ -50,7 +50,7 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def session_principal(store: Transactions, token: str, now: datetime) -> Principal | None:
+def find_session_principal(store: Transactions, token: str, now: datetime) -> Principal | None:
     """Return the principal for a session's *token*; None if the session is unknown or has ended."""
     token_hash = hash_token(token)
     with store.read() as session:
@@ -62,7 +62,7 @@ def session_principal(store: Transactions, token: str, now: datetime) -> Princip
         # Only for the page *Account*: a request that reads must not fail because this can't be saved.
         with suppress(StoreFailure), store.write() as session:
             accounts.mark_seen(session, token_hash, now)
-    return principal_of(user)
+    return make_principal(user)
 
 
 def refuse_outdated(session: Session, user: User) -> None:
@@ -201,7 +201,7 @@ class Accounts:
                 session, hash_token(token), user, now, now + SESSION_LASTS, address, agent[:MAX_AGENT]
             )
             accounts.keep_newest_sessions(session, user, MAX_SESSIONS)
-            write_down(session, principal_of(user, address), now, Action.SIGN_IN, user.name)
+            write_down(session, make_principal(user, address), now, Action.SIGN_IN, user.name)
         return token
 
     def end_session(self, token: str, now: datetime, address: str = "") -> None:
@@ -210,7 +210,7 @@ class Accounts:
             user = accounts.get_session_user(session, hash_token(token), now)
             accounts.remove_session(session, hash_token(token))
             if user:
-                write_down(session, principal_of(user, address), now, Action.SIGN_OUT, user.name)
+                write_down(session, make_principal(user, address), now, Action.SIGN_OUT, user.name)
 
     def _remember(self, digest: bytes, now: datetime) -> None:
         # Scripts send the password with every request, and argon2id would make each one slow.
@@ -220,4 +220,4 @@ class Accounts:
 
 
 def _keys(name: str, client: str) -> tuple[str, str]:
-    return f"name {name}", f"client {client_key(client)}"
+    return f"name {name}", f"client {make_client_key(client)}"

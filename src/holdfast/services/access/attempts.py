@@ -26,7 +26,7 @@ CHEAP_PER_SECOND = 20  # failures of secrets that nobody can guess; further ones
 HOST_PREFIX = 64  # bits of an IPv6 address; sites get at least a /64 (RFC 6177)
 
 
-def client_key(host: str) -> str:
+def make_client_key(host: str) -> str:
     """
     Return the name under which *host* is counted: an IPv4 address, or the /64 of an IPv6 address.
 

@@ -5,7 +5,7 @@ Reading the audit log: lists, the history of an object, and everything in the or
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from holdfast.services.access.audit_objects import ObjectKind, api_id_of, kind_of
+from holdfast.services.access.audit_objects import ObjectKind, find_api_id, find_kind
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.store import audit_chain, audit_events
@@ -47,7 +47,7 @@ def stream_events(context: Context, event_filter: Filter) -> Iterator[list[Logge
     return _stream(context, event_filter)
 
 
-def history_of(context: Context, subjects: Sequence[str], actions: Sequence[str] = ()) -> list[LoggedEvent]:
+def list_history(context: Context, subjects: Sequence[str], actions: Sequence[str] = ()) -> list[LoggedEvent]:
     """
     Return the latest events about any of these subjects, the newest first; with *actions*, only these.
 
@@ -65,9 +65,9 @@ def history_of(context: Context, subjects: Sequence[str], actions: Sequence[str]
 
 def find_present(context: Context, events: Iterable[LoggedEvent]) -> set[tuple[ObjectKind, str]]:
     """Return those APIs, by ID, certificates and users, by name, that *events* are about and that still exist."""
-    api_ids = {api_id for entry in events if (api_id := api_id_of(entry.event))}
-    aliases = {entry.event.subject for entry in events if kind_of(entry.event.action) is ObjectKind.CERTIFICATES}
-    names = {entry.event.subject for entry in events if kind_of(entry.event.action) is ObjectKind.USERS}
+    api_ids = {api_id for entry in events if (api_id := find_api_id(entry.event))}
+    aliases = {entry.event.subject for entry in events if find_kind(entry.event.action) is ObjectKind.CERTIFICATES}
+    names = {entry.event.subject for entry in events if find_kind(entry.event.action) is ObjectKind.USERS}
     with context.read() as session:
         present = apis.list_names(session, context.user.organization, api_ids)
         certificates = {

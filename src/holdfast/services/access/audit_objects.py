@@ -14,7 +14,7 @@ from holdfast.store.audit import Action
 from holdfast.store.journal import AuditEvent
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00")  # as `to_json` writes it
-_API_ID = re.compile(r" \(([0-9a-f-]{36})\)$")  # at the end of the subject, see `audit_subject`
+_API_ID = re.compile(r" \(([0-9a-f-]{36})\)$")  # at the end of the subject, see `name_subject`
 
 
 class ObjectKind(StrEnum):
@@ -129,14 +129,14 @@ class Change:
     after: tuple[str, ...]
 
 
-def kind_of(action: str) -> ObjectKind | None:
+def find_kind(action: str) -> ObjectKind | None:
     """Return what an action is about; None for actions of other versions of Holdfast."""
     return _KINDS.get(action)
 
 
-def api_id_of(event: AuditEvent) -> str:
+def find_api_id(event: AuditEvent) -> str:
     """Return the ID of the API that an event is about; empty if it is about something else."""
-    may_be = kind_of(event.action) in {ObjectKind.APIS, ObjectKind.CALLERS} or event.action == Action.CHANGE_OWNERS
+    may_be = find_kind(event.action) in {ObjectKind.APIS, ObjectKind.CALLERS} or event.action == Action.CHANGE_OWNERS
     match = _API_ID.search(event.subject) if may_be else None
     return match[1] if match else ""
 

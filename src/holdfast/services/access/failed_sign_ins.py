@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
-from holdfast.services.access.attempts import client_key
+from holdfast.services.access.attempts import make_client_key
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import (
@@ -77,7 +77,7 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Failures that are counted together; *client* is as in `client_key`."""
+    """Failures that are counted together; *client* is as in `make_client_key`."""
 
     way: Way
     reason: str
@@ -151,7 +151,7 @@ class FailedSignIns:
     def _count(self, session: Session, attempt: _Attempt, count: int, now: datetime) -> None:
         user = accounts.get_user_by_name(session, attempt.name) if attempt.name else None
         organization = user.organization if user else DEFAULT_ORGANIZATION
-        client = client_key(attempt.address)
+        client = make_client_key(attempt.address)
         kind = _Kind(attempt.way, attempt.reason, client, organization, user.name if user else "")
         if kind not in self._windows and len(self._windows) >= MAX_WAITING:
             kind = _Kind(attempt.way, attempt.reason, "", DEFAULT_ORGANIZATION, "")

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from holdfast.services.access.accounts import hash_token
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
-from holdfast.services.access.permissions import Permission, permissions_of
+from holdfast.services.access.permissions import Permission, list_permissions
 from holdfast.services.access.principal import Principal
-from holdfast.services.access.tokens import CONFIRMED_FOR, new_secret
-from holdfast.services.access.users import account_of
+from holdfast.services.access.tokens import CONFIRMED_FOR, generate_secret
+from holdfast.services.access.users import get_own_user
 from holdfast.services.errors import NotFound
 from holdfast.store.access import tokens
 from holdfast.store.access.tokens import Kind, Token
@@ -29,15 +29,15 @@ def find_feed(context: Context) -> Token | None:
     """Return the current user's feed, without its secret; None if there is none."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
-        return tokens.get_newest_of_kind(session, account_of(session, context), Kind.CALENDAR, context.now)
+        return tokens.get_newest_of_kind(session, get_own_user(session, context), Kind.CALENDAR, context.now)
 
 
 def create_feed(context: Context) -> tuple[Token, str]:
     """Create a feed in place of the current one; return it with its secret, of which only a hash is stored."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
-    secret, feed_id = new_secret(Kind.CALENDAR), str(uuid.uuid4())
+    secret, feed_id = generate_secret(Kind.CALENDAR), str(uuid.uuid4())
     with context.write() as session:
-        user = account_of(session, context)
+        user = get_own_user(session, context)
         until = context.now + LASTS
         feed = Token(feed_id, user.organization, user.id, feed_id, Kind.CALENDAR, NAME, (), context.now, until)
         tokens.remove_tokens(session, user, (Kind.CALENDAR,))
@@ -50,7 +50,7 @@ def revoke_feed(context: Context) -> None:
     """Revoke the current user's feed. Raises NotFound if there is none."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
-        user = account_of(session, context)
+        user = get_own_user(session, context)
         feed = tokens.get_newest_of_kind(session, user, Kind.CALENDAR, context.now)
         if feed is None:
             raise NotFound("calendar feed", context.user.name)
@@ -72,4 +72,4 @@ def open_feed(store: Transactions, secret: str, now: datetime) -> tuple[Principa
     feed, user = bearer
     if user.identity and now - user.identity.confirmed_at > CONFIRMED_FOR:
         return None
-    return Principal(user.organization, user.name, permissions_of(user.roles) & _READS), feed
+    return Principal(user.organization, user.name, list_permissions(user.roles) & _READS), feed

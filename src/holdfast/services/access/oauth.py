@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.services.access.accounts import Accounts, hash_token, refuse_outdated
-from holdfast.services.access.attempts import client_key
+from holdfast.services.access.attempts import make_client_key
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
-from holdfast.services.access.permissions import Permission, permissions_of
+from holdfast.services.access.permissions import Permission, list_permissions
 from holdfast.services.access.scopes import grant_scopes
-from holdfast.services.access.tokens import MAX_NAME, find_token_owner, new_secret
-from holdfast.services.access.users import account_of
+from holdfast.services.access.tokens import MAX_NAME, find_token_owner, generate_secret
+from holdfast.services.access.users import get_own_user
 from holdfast.services.errors import SignInRefused, TokenRefused
 from holdfast.store.access import tokens
 from holdfast.store.access.accounts import User
@@ -89,7 +89,7 @@ def register_application(context: Context, name: str, grants: Collection[str]) -
         raise InvalidField("grantType", f"Use one or more of {', '.join(Grant)}, separated by spaces.")
     secret = secrets.token_urlsafe(32)
     with context.write() as session:
-        owner = account_of(session, context)
+        owner = get_own_user(session, context)
         application = Application(
             secrets.token_urlsafe(18), context.user.organization, owner, name, hash_token(secret), supported_grants
         )
@@ -106,7 +106,7 @@ def authenticate_application(
     """Return the application with this id and secret. Raises GrantRefused, TooManyAttempts."""
     with store.read() as session:
         application = tokens.get_application(session, application_id)
-    keys = (f"application {application_id}", f"client {client_key(address)}")
+    keys = (f"application {application_id}", f"client {make_client_key(address)}")
     right = hmac.compare_digest(application.secret_hash if application else _NOBODY, hash_token(secret))
     owner = application.owner.name if application else ""
     with accounts.failures.watch(Way.APPLICATION, address, owner):
@@ -183,7 +183,7 @@ def _issue(
     refresh_token: Token | None = None,
 ) -> TokenGrant:
     """Create the tokens of a grant; *refresh_token* is the refresh token in the request; it is revoked."""
-    scopes = tuple(grant_scopes(requested_scopes, permissions_of(user.roles)))
+    scopes = tuple(grant_scopes(requested_scopes, list_permissions(user.roles)))
     if not scopes:
         raise GrantRefused("invalid_scope", "None of these scopes allows this user anything.")
     grant_id = str(uuid.uuid4())
@@ -205,7 +205,7 @@ def _issue(
         access, id=str(uuid.uuid4()), kind=Kind.REFRESH, expires_at=now + REFRESH_LASTS, scopes=refresh_scopes
     )
     grant = {Kind.ACCESS: access} | ({Kind.REFRESH: refresh} if refreshable else {})
-    new_secrets = {kind: new_secret(kind) for kind in grant}
+    new_secrets = {kind: generate_secret(kind) for kind in grant}
     with store.write() as session:
         _refuse_outdated(session, application, user)
         if refresh_token and not tokens.remove_grant(session, refresh_token):

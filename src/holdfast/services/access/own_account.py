@@ -11,7 +11,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.passwords import check_password
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.users import account_of
+from holdfast.services.access.users import get_own_user
 from holdfast.services.errors import NotFound, SignInRefused
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import BrowserSession, User
@@ -24,7 +24,7 @@ NOT_CURRENT = "This isn't your current password."
 def get_account(context: Context) -> User:
     """Return the account of the current user. Raises NotFound if it was deleted in the meantime."""
     with context.read() as session:
-        return account_of(session, context)
+        return get_own_user(session, context)
 
 
 def change_password(context: Context, sign_ins: Accounts, current: str, new: str, address: str) -> User:
@@ -49,7 +49,7 @@ def change_password(context: Context, sign_ins: Accounts, current: str, new: str
         raise InvalidField("new", "This is your current password. Choose a different one.")
     password_hash = sign_ins.passwords.hash(check_password(new, context.user.name, "new"))
     with context.write() as session:
-        user = account_of(session, context)
+        user = get_own_user(session, context)
         if user.password_hash != verified.password_hash:  # another request has just changed it
             raise InvalidField("current", NOT_CURRENT)
         accounts.set_password_hash(session, user, password_hash)
@@ -62,14 +62,14 @@ def list_sessions(context: Context) -> list[BrowserSession]:
     """List the current user's sessions, newest first. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
-        return accounts.list_sessions(session, account_of(session, context), context.now)
+        return accounts.list_sessions(session, get_own_user(session, context), context.now)
 
 
 def revoke_other_sessions(context: Context, session_id: str) -> None:
     """End all of the current user's sessions except the one with the id *session_id*. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
-        if accounts.remove_other_sessions(session, account_of(session, context), session_id):
+        if accounts.remove_other_sessions(session, get_own_user(session, context), session_id):
             write_down(session, context.user, context.now, Action.REVOKE_SESSION, context.user.name)
 
 
@@ -77,6 +77,6 @@ def revoke_session(context: Context, session_id: str) -> None:
     """End one of the current user's sessions. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
-        if not accounts.remove_session_of(session, account_of(session, context), session_id):
+        if not accounts.remove_session_of(session, get_own_user(session, context), session_id):
             raise NotFound("session", session_id)
         write_down(session, context.user, context.now, Action.REVOKE_SESSION, context.user.name)

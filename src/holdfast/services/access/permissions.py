@@ -74,7 +74,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
 }
 
 
-def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
+def list_permissions(roles: Iterable[str]) -> frozenset[Permission]:
     """Return the permissions of these roles; unknown names, such as those of other versions of Holdfast, have none."""
     names = set(roles)
     return frozenset(permission for role in Role if role.value in names for permission in ROLES[role])

@@ -5,7 +5,7 @@ The user who runs a use case.
 from dataclasses import dataclass
 
 from holdfast.services.access.permissions import EVERY_PERMISSION, Permission
-from holdfast.services.access.scopes import scopes_permitting
+from holdfast.services.access.scopes import list_scopes_permitting
 from holdfast.services.errors import NotPermitted, ScopeMissing
 
 
@@ -34,4 +34,4 @@ class Principal:
             return
         if self.beyond_scopes.isdisjoint(either):
             raise NotPermitted(either[0])
-        raise ScopeMissing(either[0], scopes_permitting(self.beyond_scopes.intersection(either)))
+        raise ScopeMissing(either[0], list_scopes_permitting(self.beyond_scopes.intersection(either)))

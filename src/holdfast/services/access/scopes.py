@@ -91,26 +91,26 @@ SCOPES: dict[str, frozenset[Permission]] = {
 }
 
 
-def permissions_of_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
+def list_scope_permissions(scopes: Iterable[str]) -> frozenset[Permission]:
     """Return the permissions of these scopes; unknown names, such as those of other versions of Holdfast, have none."""
     return frozenset(permission for scope in scopes for permission in SCOPES.get(scope, ()))
 
 
-def scopes_permitting(either: Iterable[Permission]) -> list[str]:
+def list_scopes_permitting(either: Iterable[Permission]) -> list[str]:
     """List the scopes that each include at least one of these permissions."""
     alternatives = frozenset(either)
     return [scope for scope, permissions in SCOPES.items() if permissions & alternatives]
 
 
-def grantable_scopes(permissions: frozenset[Permission]) -> list[str]:
+def list_grantable_scopes(permissions: frozenset[Permission]) -> list[str]:
     """List the scopes that have an effect for a user with these permissions."""
-    return scopes_permitting(permissions)
+    return list_scopes_permitting(permissions)
 
 
 def grant_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
     """Return those of *scopes* that exist and have an effect for a user with these permissions."""
     names = set(scopes) or {DEFAULT_SCOPE}
-    return [scope for scope in grantable_scopes(permissions) if scope in names]
+    return [scope for scope in list_grantable_scopes(permissions) if scope in names]
 
 
 def check_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> list[str]:
@@ -118,7 +118,7 @@ def check_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> l
     names = set(scopes)
     if not names:
         raise InvalidField("scopes", "Choose at least one scope.")
-    can = grantable_scopes(permissions)
+    can = list_grantable_scopes(permissions)
     if wrong := sorted(names - set(can)):
         raise InvalidField("scopes", f"Your roles don't allow the scope {wrong[0]!r}. Choose from {', '.join(can)}.")
     return [scope for scope in can if scope in names]

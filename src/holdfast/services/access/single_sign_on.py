@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 
 from holdfast.openid.errors import IdentityRefused, ProviderUnusable
 from holdfast.services.access.accounts import ADMIN
-from holdfast.services.access.attempts import Attempts, client_key
+from holdfast.services.access.attempts import Attempts, make_client_key
 from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.permissions import Role
 from holdfast.services.access.principal import Principal
-from holdfast.services.access.users import MAX_USERS, sign_in_name
+from holdfast.services.access.users import MAX_USERS, make_sign_in_name
 from holdfast.services.errors import ProviderSignInRefused
 from holdfast.store.access import accounts, tokens
 from holdfast.store.access.accounts import ConfirmedIdentity, User
@@ -67,7 +67,7 @@ class ProviderResponse:
     issuer: str = ""
 
 
-def new_secret() -> str:
+def generate_secret() -> str:
     """Create the secret that ties a sign-in to the browser that began it."""
     return secrets.token_urlsafe(32)
 
@@ -102,7 +102,7 @@ def finish(
             the user has no role here.
         TooManyAttempts: Earlier sign-ins from this client failed.
     """
-    keys = (f"client {client_key(address)}",)
+    keys = (f"client {make_client_key(address)}",)
     with store.read() as session:
         attempts.refuse_early(session, keys, now)
     sign_in = _sign_in(secret, response.redirect_uri)
@@ -135,7 +135,7 @@ def admit(store: Store, sso: SingleSignOn, identity: "Identity", now: datetime, 
     Users are identified only by issuer and subject: people who can choose their name or email address at the provider
     must not become another user here. Raises ProviderSignInRefused.
     """
-    roles = roles_of(sso, identity.groups or frozenset())
+    roles = map_roles(sso, identity.groups or frozenset())
     with store.write() as session:
         before = accounts.get_user_by_subject(session, identity.issuer, identity.subject)
         new_identity = ConfirmedIdentity(identity.issuer, identity.subject, now)
@@ -156,7 +156,7 @@ def admit(store: Store, sso: SingleSignOn, identity: "Identity", now: datetime, 
     return user
 
 
-def roles_of(sso: SingleSignOn, groups: frozenset[str]) -> frozenset[str]:
+def map_roles(sso: SingleSignOn, groups: frozenset[str]) -> frozenset[str]:
     """Return the roles that members of *groups* have."""
     return frozenset(role.value for group, role in sso.roles if group == EVERYBODY or group in groups)
 
@@ -204,7 +204,7 @@ def _free_name(session: Session, organization: str, provider_name: str) -> str:
     plain = unicodedata.normalize("NFKD", provider_name.partition("@")[0]).encode("ascii", "ignore").decode()
     short = _NOT_OF_NAMES.sub("-", plain)[:MAX_NAME].strip("._-") or "user"
     for number in range(1, SAME_NAMES):
-        name = sign_in_name(organization, short if number == 1 else f"{short}-{number}")
+        name = make_sign_in_name(organization, short if number == 1 else f"{short}-{number}")
         # The operator of the machine resets the password of this name, so nobody else may have it.
         if name.casefold() != ADMIN and accounts.get_user_by_name(session, name) is None:
             return name

@@ -14,10 +14,10 @@ from holdfast.apis.text import check_visible
 from holdfast.services.access.accounts import hash_token
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
-from holdfast.services.access.permissions import Permission, permissions_of
+from holdfast.services.access.permissions import Permission, list_permissions
 from holdfast.services.access.principal import Principal
-from holdfast.services.access.scopes import check_scopes, permissions_of_scopes
-from holdfast.services.access.users import account_of
+from holdfast.services.access.scopes import check_scopes, list_scope_permissions
+from holdfast.services.access.users import get_own_user
 from holdfast.services.errors import AlreadyExists, Conflict, NoPersonalToken, NotFound
 from holdfast.store.access import tokens
 from holdfast.store.access.tokens import Kind, Token
@@ -35,12 +35,12 @@ CONFIRMED_FOR = timedelta(days=30)
 _PREFIXES = {Kind.PERSONAL: "hfp_", Kind.ACCESS: "hfa_", Kind.REFRESH: "hfr_", Kind.CALENDAR: "hfc_"}
 
 
-def new_secret(kind: Kind) -> str:
+def generate_secret(kind: Kind) -> str:
     """Create the secret of a token: a prefix for its kind, and 32 random bytes."""
     return _PREFIXES[kind] + secrets.token_urlsafe(32)
 
 
-def token_principal(store: Transactions, secret: str, now: datetime) -> Principal | None:
+def find_token_principal(store: Transactions, secret: str, now: datetime) -> Principal | None:
     """Return a token's principal, with the permissions that its scopes and its user's roles share; None if invalid."""
     with store.read() as session:
         bearer = tokens.get_token(session, hash_token(secret), now)
@@ -53,7 +53,7 @@ def token_principal(store: Transactions, secret: str, now: datetime) -> Principa
         # Only for the page *Tokens*: a request that reads must not fail because this can't be saved.
         with suppress(StoreFailure), store.write() as session:
             tokens.mark_used(session, token, now)
-    may, scope_permissions = permissions_of(user.roles), permissions_of_scopes(token.scopes)
+    may, scope_permissions = list_permissions(user.roles), list_scope_permissions(token.scopes)
     return Principal(user.organization, user.name, may & scope_permissions, beyond_scopes=may - scope_permissions)
 
 
@@ -82,9 +82,9 @@ def create_token(context: Context, name: str, scopes: list[str], expires_at: dat
     checked_scopes = check_scopes(scopes, context.user.permissions)
     if not context.now < expires_at <= context.now + LONGEST:
         raise InvalidField("expires", f"Choose a time in the future, at most {LONGEST.days} days from now.")
-    secret = new_secret(Kind.PERSONAL)
+    secret = generate_secret(Kind.PERSONAL)
     with context.write() as session:
-        user = account_of(session, context)
+        user = get_own_user(session, context)
         present = tokens.list_personal_tokens(session, user, context.now)
         if name in {token.name for token in present}:
             raise AlreadyExists("name", f"You already have a token named {name}. Revoke it, or choose another name.")
@@ -112,14 +112,14 @@ def list_tokens(context: Context) -> list[Token]:
     """List the current user's personal tokens, newest first. Raises NotPermitted."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.read() as session:
-        return tokens.list_personal_tokens(session, account_of(session, context), context.now)
+        return tokens.list_personal_tokens(session, get_own_user(session, context), context.now)
 
 
 def revoke_token(context: Context, token_id: str) -> None:
     """Revoke one of the current user's personal tokens. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_OWN_ACCOUNT)
     with context.write() as session:
-        own = tokens.list_personal_tokens(session, account_of(session, context), context.now)
+        own = tokens.list_personal_tokens(session, get_own_user(session, context), context.now)
         token = next((token for token in own if token.id == token_id), None)
         if token is None:
             raise NotFound("token", token_id)

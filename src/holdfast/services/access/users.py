@@ -33,12 +33,12 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _ORGANIZATION = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
-def account_of(session: Session, context: Context) -> User:
+def get_own_user(session: Session, context: Context) -> User:
     """Return the account of the user in *context*. Raises NotFound."""
     return _get_or_raise(session, context, context.user.name)
 
 
-def sign_in_name(organization: str, name: str) -> str:
+def make_sign_in_name(organization: str, name: str) -> str:
     """
     Return the name that a user signs in with: *name*, with @ORGANIZATION appended outside the default organization.
 
@@ -82,7 +82,7 @@ def create_user(context: Context, passwords: Passwords, name: str, password: str
     invalid: list[InvalidField] = []
     checked_roles: frozenset[str] = frozenset()
     try:
-        name = sign_in_name(context.user.organization, name)
+        name = make_sign_in_name(context.user.organization, name)
     except InvalidField as error:
         invalid.append(error)
     try:
@@ -196,7 +196,7 @@ def create_organization(context: Context, passwords: Passwords, organization: st
             "Use 1-32 lower-case letters, digits or hyphens, starting with a letter and not ending with a hyphen.",
         )
     try:
-        name = sign_in_name(organization, admin)
+        name = make_sign_in_name(organization, admin)
     except InvalidField as error:
         raise InvalidField("admin", str(error)) from error
     password_hash = passwords.hash(check_password(password, name))

@@ -29,9 +29,9 @@ from holdfast.services.catalog.endpoints import (
     NO_GROUPS,
     Connections,
     EndpointGroups,
+    apply_connection,
     check_groups,
     read_endpoints,
-    with_connection,
 )
 from holdfast.services.catalog.saving import add_api, save_full_api
 from holdfast.services.errors import NotFound
@@ -108,7 +108,7 @@ def describe(context: Context, page: Collection[Api]) -> list[FullApi]:
     return [FullApi(api, members.get(api.id, {})) for api in page]
 
 
-def types_of(context: Context, page: Collection[Api]) -> dict[str, str]:
+def list_types(context: Context, page: Collection[Api]) -> dict[str, str]:
     """Return the types of APIs by id; those without a type are left out."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
@@ -211,10 +211,10 @@ def change_api(
         api = replace(
             before.api,
             description=before.api.description if text is None else text,
-            production=with_connection(
+            production=apply_connection(
                 new_endpoints[0] if new_endpoints else before.api.production, before.api, connections, "production"
             ),
-            sandbox=with_connection(
+            sandbox=apply_connection(
                 new_endpoints[1] if new_endpoints else before.api.sandbox, before.api, connections, "sandbox"
             ),
             production_group=groups.get("production", before.api.production_group),
@@ -256,8 +256,8 @@ def check_draft(context: Context, draft: ApiDraft) -> FullApi:
         description=description or "",
         provider=context.user.name,
         state=State.CREATED,
-        production=with_connection(production, None, draft.connections, "production"),
-        sandbox=with_connection(sandbox, None, draft.connections, "sandbox"),
+        production=apply_connection(production, None, draft.connections, "production"),
+        sandbox=apply_connection(sandbox, None, draft.connections, "sandbox"),
         created_at=context.now,
         updated_at=context.now,
         production_group=draft.groups.get("production"),

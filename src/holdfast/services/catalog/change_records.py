@@ -34,11 +34,11 @@ def _groups_of_change(before: Api, after: Api) -> tuple[tuple[str, ...] | None, 
     )
 
 
-def audit_subject(api: Api) -> str:
+def name_subject(api: Api) -> str:
     """Return the subject of audit events about *api*, which stays the same as long as the API exists."""
     return f"{api.name} {api.version} ({api.id})"
 
 
 def record(session: Session, context: Context, action: Action, api: Api, details: Details) -> None:
     """Write an audit event about *api*, and wake the distributor, in the caller's transaction."""
-    write_down(session, context.user, context.now, action, audit_subject(api), details, change=("api", api.id))
+    write_down(session, context.user, context.now, action, name_subject(api), details, change=("api", api.id))

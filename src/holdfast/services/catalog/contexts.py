@@ -13,7 +13,7 @@ from holdfast.services.errors import AlreadyExists
 from holdfast.store.catalog import apis
 
 
-def with_free_context(session: Session, api: Api) -> Api:
+def choose_free_context(session: Session, api: Api) -> Api:
     """
     Return *api* with the context of its other versions, or with its own, numbered if another API uses it.
 

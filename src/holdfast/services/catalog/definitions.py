@@ -23,7 +23,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
-from holdfast.services.catalog.contexts import with_free_context
+from holdfast.services.catalog.contexts import choose_free_context
 from holdfast.services.catalog.prototypes import save_definition
 from holdfast.services.catalog.saving import add_api, save_full_api
 from holdfast.services.versions import Expected, check_expected, make_text_tag
@@ -119,7 +119,7 @@ def import_definition(
     text = write_json(definition.content)
     with context.write() as session:
         if not draft.context:
-            full_api = replace(full_api, api=with_free_context(session, full_api.api))
+            full_api = replace(full_api, api=choose_free_context(session, full_api.api))
         full_api = add_api(session, context, full_api, Action.IMPORT_DEFINITION)
         full_api = save_definition(session, full_api, text)
     return ImportedApi(full_api, unused_servers)

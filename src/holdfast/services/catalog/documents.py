@@ -25,7 +25,7 @@ from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_api
-from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.catalog.change_records import name_subject
 from holdfast.services.errors import Conflict, NotFound
 from holdfast.services.versions import Expected, check_expected, make_document_tag
 from holdfast.store.audit import Action, ChangedSetting, ChangedSettings
@@ -83,7 +83,7 @@ def save_thumbnail(session: Session, context: Context, api: Api, thumbnail: Thum
     apis.update(session, after)
     formats = [(image.media_type,) if image else () for image in (before, thumbnail)]
     details = ChangedSettings((ChangedSetting("thumbnail", *formats),))
-    write_down(session, context.user, context.now, Action.CHANGE_THUMBNAIL, audit_subject(api), details)
+    write_down(session, context.user, context.now, Action.CHANGE_THUMBNAIL, name_subject(api), details)
     return after
 
 
@@ -256,7 +256,7 @@ def _check(session: Session, document: Document, size: int) -> None:
 
 def _record(session: Session, context: Context, api: Api, before: Sequence[str], after: Sequence[str]) -> None:
     details = ChangedSettings((ChangedSetting("document", tuple(before), tuple(after)),))
-    write_down(session, context.user, context.now, Action.CHANGE_DOCUMENTS, audit_subject(api), details)
+    write_down(session, context.user, context.now, Action.CHANGE_DOCUMENTS, name_subject(api), details)
 
 
 def _encode(text: str) -> bytes:

@@ -31,7 +31,7 @@ def read_endpoints(
     return first, second
 
 
-def with_connection(
+def apply_connection(
     endpoint: Endpoint | None, before: Api | None, connections: Connections, environment: Environment
 ) -> Endpoint | None:
     """Return *endpoint* with the settings in *connections*, or else those that its environment had *before*."""

@@ -21,7 +21,7 @@ from holdfast.store.catalog import apis, http1_origins
 from holdfast.store.database import Store
 
 
-def with_fallback(api: Api, origins: Mapping[str, datetime]) -> Api:
+def apply_fallback(api: Api, origins: Mapping[str, datetime]) -> Api:
     """Return *api* with HTTP/1.1 for its endpoints at *origins* whose protocol is automatic."""
     # The members of a group share one cluster, and so its protocol.
     return replace(

@@ -9,7 +9,7 @@ from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_api
-from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.catalog.change_records import name_subject
 from holdfast.services.trust.admission import find_certificate
 from holdfast.services.trust.endpoints import refuse_foreign, secure_endpoint
 from holdfast.store import labels
@@ -58,7 +58,7 @@ def _find(session: Session, context: Context, kind: LabeledKind, name: str) -> t
     match kind:
         case LabeledKind.API:
             api = find_api(session, context, name)
-            return api.id, audit_subject(api)
+            return api.id, name_subject(api)
         case LabeledKind.CERTIFICATE:
             alias = find_certificate(session, context, name).alias
             return alias, alias

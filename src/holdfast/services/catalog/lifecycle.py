@@ -14,7 +14,7 @@ from holdfast.apis.catalog.lifecycle import State, is_repeated, transit
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_api, find_full_api
-from holdfast.services.catalog.change_records import audit_subject, record
+from holdfast.services.catalog.change_records import name_subject, record
 from holdfast.services.catalog.default_versions import settle_versions
 from holdfast.services.versions import Expected, check_expected, make_api_tag
 from holdfast.store import journal
@@ -33,7 +33,7 @@ class Step:
     at: datetime
 
 
-def state_of(context: Context, api_id: str) -> State:
+def get_state(context: Context, api_id: str) -> State:
     """Return the state of an API. Raises NotFound."""
     context.user.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS, Permission.CHANGE_APIS)
     with context.read() as session:
@@ -49,7 +49,7 @@ def list_steps(context: Context, api_id: str) -> list[Step]:
     context.user.require(Permission.VIEW_APIS, Permission.PUBLISH_APIS)
     with context.read() as session:
         api = find_api(session, context, api_id)
-        subject = audit_subject(api)
+        subject = name_subject(api)
         events = journal.list_audit_events_about(session, context.user.organization, subject, Action.CHANGE_LIFECYCLE)
     first_step = Step(None, State.CREATED, api.provider, api.created_at)
     return [first_step, *filter(None, map(_read_step, events))]

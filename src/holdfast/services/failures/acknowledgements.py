@@ -11,7 +11,7 @@ from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_api
-from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.catalog.change_records import name_subject
 from holdfast.services.errors import NotFound
 from holdfast.services.failures.failure import Failure
 from holdfast.services.failures.failures import Failures
@@ -42,7 +42,7 @@ def acknowledge(context: Context, failures: Failures, api_id: str, environment: 
         acknowledgement = Acknowledgement(context.user.name, at)
         failure_acknowledgements.save(session, context.user.organization, api_id, environment, acknowledgement)
         details = FailingEnvironment(environment)
-        write_down(session, context.user, context.now, Action.ACKNOWLEDGE_FAILURE, audit_subject(api), details)
+        write_down(session, context.user, context.now, Action.ACKNOWLEDGE_FAILURE, name_subject(api), details)
     return acknowledgement
 
 
@@ -53,7 +53,7 @@ def withdraw(context: Context, api_id: str, environment: Environment) -> None:
         api = find_api(session, context, api_id)
         failure_acknowledgements.remove(session, context.user.organization, api_id, environment)
         details = FailingEnvironment(environment)
-        write_down(session, context.user, context.now, Action.WITHDRAW_ACKNOWLEDGEMENT, audit_subject(api), details)
+        write_down(session, context.user, context.now, Action.WITHDRAW_ACKNOWLEDGEMENT, name_subject(api), details)
 
 
 def read_acknowledgements(session: Session, context: Context) -> Acknowledgements:

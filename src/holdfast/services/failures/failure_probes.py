@@ -22,7 +22,7 @@ from holdfast.services.failures.backend_probe import BackendProbe, record_probe
 from holdfast.services.failures.failed_calls import FailedCall
 from holdfast.services.failures.failures import Failures
 from holdfast.services.probing.probes import Probes
-from holdfast.services.probing.terms import terms_to_test
+from holdfast.services.probing.terms import find_terms_to_test
 from holdfast.store.catalog import apis, revisions
 from holdfast.store.database import Store
 from holdfast.store.gateways import gateways
@@ -138,7 +138,7 @@ class FailureProbes:
         url = await asyncio.to_thread(self._endpoint, call)
         if url is None:
             return None
-        terms = await asyncio.to_thread(terms_to_test, context, self._sealing, url)
+        terms = await asyncio.to_thread(find_terms_to_test, context, self._sealing, url)
         # From where it failed: the backend may present something else to other machines.
         outcome = await self._probes.probe(user, url, terms, call.gateway)
         if outcome.verdict.accepted and call.reported_cause in _MAY_REJECT_HTTP2:

@@ -23,7 +23,7 @@ from holdfast.apis.gateways.gateway import (
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.gateway_certificates import issue_gateway_certificate, pem_of
 from holdfast.services.access.accounts import hash_token
-from holdfast.services.access.attempts import Attempts, client_key
+from holdfast.services.access.attempts import Attempts, make_client_key
 from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import Conflict, JoinRefused, RenewalRefused, RenewedJustNow
@@ -64,7 +64,7 @@ def join(
         AuthorityLost: The key of the CA can't be decrypted.
     """
     token_hash = hash_token(token)
-    with attempts.attempt((f"join {client_key(address)}",), now, cheap=True) as succeed:
+    with attempts.attempt((f"join {make_client_key(address)}",), now, cheap=True) as succeed:
         with store.read() as session:
             join_token = join_tokens.get(session, DEFAULT_ORGANIZATION, token_hash)
         if join_token is None:
@@ -108,7 +108,7 @@ def join_with_key(
         Conflict: The name belongs to another group, or there are too many gateways.
         TooManyAttempts, UnusableRequest, AuthorityLost: As `join`.
     """
-    with attempts.attempt((f"join {client_key(address)}",), now, cheap=True) as succeed:
+    with attempts.attempt((f"join {make_client_key(address)}",), now, cheap=True) as succeed:
         group = find_group(keys, key)
         if group is None:
             raise JoinRefused

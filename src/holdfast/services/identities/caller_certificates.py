@@ -26,7 +26,7 @@ from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_full_api
-from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.catalog.change_records import name_subject
 from holdfast.services.catalog.saving import save_full_api
 from holdfast.services.errors import AlreadyExists, MutualTlsMissing, NotFound, TooManyCallers
 from holdfast.services.trust.admission import refuse_expired
@@ -261,5 +261,5 @@ def _require(session: Session, context: Context, api_id: str) -> None:
 
 
 def _record(session: Session, context: Context, action: Action, api: Api, details: CallerCertificateOf) -> None:
-    subject = audit_subject(api)
+    subject = name_subject(api)
     write_down(session, context.user, context.now, action, subject, details, change=("api", api.id))

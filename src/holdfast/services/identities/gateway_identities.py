@@ -187,7 +187,7 @@ def remove_gateway_identity(context: Context, endpoint: str) -> None:
         _record(session, context, Action.REMOVE_IDENTITY, before)
 
 
-def apis_presenting(context: Context, entry: GatewayIdentity) -> list[Api]:
+def list_presenting_apis(context: Context, entry: GatewayIdentity) -> list[Api]:
     """Return the APIs with an endpoint at the entry's origin."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:

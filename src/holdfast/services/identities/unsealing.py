@@ -37,7 +37,7 @@ def take_identities(
     }
 
 
-def identity_of(session: Session, sealing: Sealing, organization: str, origin: Origin) -> UnsealedIdentity | None:
+def get_identity(session: Session, sealing: Sealing, organization: str, origin: Origin) -> UnsealedIdentity | None:
     """Return the gateway identity for one origin. Raises CannotUnseal, UnusableSealingKey."""
     entries = gateway_identities.list_by_origin(session, organization, [str(origin)])
     return next((_open(sealing, entry) for entry in entries.values()), None)

@@ -9,7 +9,7 @@ from holdfast.certificates.validity import Status
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.inventory.completion import complete_facts
-from holdfast.services.trust.endpoint_certificates import entry_status
+from holdfast.services.trust.endpoint_certificates import judge_entry
 from holdfast.store.totals import find_total
 from holdfast.store.trust import inventory
 from holdfast.store.trust.inventory import Filter, InventoryEntry, Position, Sort, Users
@@ -60,7 +60,7 @@ def list_certificates(context: Context, certificate_filter: Filter, section: Sec
         origins = {entry.origin for entry in entries}
         users = inventory.list_users(session, context.user.organization, origins)
     rows = [
-        ListedCertificate(entry, entry_status(entry.current, context.now), users.get(entry.origin)) for entry in entries
+        ListedCertificate(entry, judge_entry(entry.current, context.now), users.get(entry.origin)) for entry in entries
     ]
     return rows[::-1] if backward else rows
 

@@ -11,7 +11,7 @@ from holdfast.apis.notifications.owners import CHANNEL, check_owners
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.catalog.change_records import name_subject
 from holdfast.services.errors import NotFound
 from holdfast.services.versions import Expected, check_expected, make_owners_tag
 from holdfast.store.audit import Action, OwnersOf
@@ -59,7 +59,7 @@ def _find(session: Session, context: Context, kind: str, name: str) -> tuple[str
         api = apis.get(session, organization, name)
         if api is None:
             raise NotFound("API", name)
-        return f"{kind}:{name}", audit_subject(api)
+        return f"{kind}:{name}", name_subject(api)
     if kind != "certificate" or endpoint_certificates.get(session, organization, name) is None:
         raise NotFound("endpoint certificate", name)
     return f"{kind}:{name}", name

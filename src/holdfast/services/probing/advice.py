@@ -138,13 +138,13 @@ def _by_renewal(faults: Sequence[Fault]) -> str:
 def _by_name(path: Path, terms: Terms) -> str:
     accepted_names = " or ".join(map(str, terms.trust.accepted_names[:SHOWN_NAMES]))
     ask = f"ask for a certificate with the subjectAltName {accepted_names}"
-    if names := usable_names(path.leaf)[:SHOWN_NAMES]:
+    if names := list_usable_names(path.leaf)[:SHOWN_NAMES]:
         which = "its name" if len(names) == 1 else "one of its names"
         return f"Accept {which} ({', '.join(names)}) in the trust settings, or {ask}."
     return f"Pin this certificate in the trust settings and skip the host-name check there, or {ask}."
 
 
-def usable_names(leaf: Certificate) -> list[str]:
+def list_usable_names(leaf: Certificate) -> list[str]:
     """List the names of *leaf* that gateways match if they are accepted in the trust settings."""
     names = []
     for name in leaf.dns_names + leaf.ip_addresses:

@@ -33,7 +33,7 @@ class Offer:
     instead: bool = False
 
 
-def possible_offers(
+def list_offers(
     faults: Sequence[Fault], chain: Sequence[Certificate], terms: Terms, now: datetime
 ) -> Iterator[tuple[Offer, TrustSet]]:
     """
@@ -47,12 +47,12 @@ def possible_offers(
     for instead in (False, True) if terms.aliases else (False,):
         anchors = () if instead else terms.trust.anchors
         for choice in list_choices(chain):
-            if not why_not_imported(choice.certificate, anchors, now):
+            if not explain_not_imported(choice.certificate, anchors, now):
                 trust = replace(terms.trust, anchors=deduplicate([*anchors, choice.certificate]))
                 yield Offer(choice.kind, choice.certificate, instead), trust
 
 
-def why_not_imported(certificate: Certificate, anchors: Sequence[Certificate], now: datetime) -> str:
+def explain_not_imported(certificate: Certificate, anchors: Sequence[Certificate], now: datetime) -> str:
     """Return why Holdfast would refuse to import *certificate* in addition to *anchors*; empty if it wouldn't."""
     if _is_over(certificate, now):
         return "It can't be imported, because it has expired. Renew it at the backend."

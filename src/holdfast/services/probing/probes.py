@@ -37,14 +37,14 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.errors import TooManyTests
 from holdfast.services.probing.acceptance import accept, needs_second_answer
 from holdfast.services.probing.advice import advise
-from holdfast.services.probing.offers import possible_offers
+from holdfast.services.probing.offers import list_offers
 from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
 from holdfast.services.probing.places import Place, Places, Serves, resolve_at
 from holdfast.services.probing.terms import Terms, read_https_endpoint
 from holdfast.services.probing.verdicts import (
     UNCLEAR,
     Verdict,
-    findings_about,
+    examine_presentation,
     is_mended,
     judge_certificates,
     judge_connection,
@@ -139,7 +139,7 @@ class Probes:
             verdict = await self._refine(place, end, verdict, presentation, target, terms, addresses)
             acceptance = await self._in_thread(partial(accept, verdict, without, presentation, terms))
             log.info("backend tested", organization=user.organization, user=user.name, origin=str(target.origin))
-            findings = findings_about(presentation, terms.trust, self._now())
+            findings = examine_presentation(presentation, terms.trust, self._now())
             return ProbeOutcome(target, presentation, verdict, findings, acceptance, place.gateway)
 
     async def fetch(
@@ -259,7 +259,7 @@ class Probes:
         if not verdict.faults or isinstance(presentation, Unseen):
             return verdict
         offer, is_answered = None, True
-        for possible, trust in possible_offers(verdict.faults, presentation.chain, terms, now):
+        for possible, trust in list_offers(verdict.faults, presentation.chain, terms, now):
             probe = build_probe(new_name(), target, trust, addresses, terms.identity, self._limits)
             answer = await self._probe_until(place, end, probe, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):

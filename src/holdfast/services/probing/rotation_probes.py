@@ -18,7 +18,7 @@ from holdfast.services.background import wake_on_write
 from holdfast.services.control_planes.lease import LeaseLost
 from holdfast.services.errors import Conflict, TooManyTests
 from holdfast.services.probing.probes import Probes
-from holdfast.services.probing.terms import terms_to_test
+from holdfast.services.probing.terms import find_terms_to_test
 from holdfast.services.trust.rotation import find_generation, observe
 from holdfast.store.database import Store, Transactions
 from holdfast.store.errors import StoreBusy
@@ -130,7 +130,7 @@ async def fetch_accepted_chain(
     """
     context = Context(store, Principal(organization, "holdfast"), now())
     try:
-        terms = await asyncio.to_thread(terms_to_test, context, sealing, endpoint)
+        terms = await asyncio.to_thread(find_terms_to_test, context, sealing, endpoint)
         outcome = await probes.probe(context.user, endpoint, terms)
     except (Conflict, InvalidField, TooManyTests) as error:
         log.info("backend cannot be checked", organization=organization, endpoint=endpoint, reason=str(error))

@@ -22,7 +22,7 @@ from holdfast.gateway.resources.token_requests import ENDPOINT_PREFIX, name_requ
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import Conflict, NotFound
-from holdfast.services.identities.unsealing import identity_of
+from holdfast.services.identities.unsealing import get_identity
 from holdfast.services.trust import admission
 from holdfast.services.trust.uploads import open_upload
 from holdfast.store.catalog import apis, revisions
@@ -76,7 +76,7 @@ class Change:
 UNCHANGED = Change()
 
 
-def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Change = UNCHANGED) -> Terms:
+def find_terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Change = UNCHANGED) -> Terms:
     """
     Return the terms for the origin of *endpoint* as they will be once *change* is saved.
 
@@ -101,7 +101,7 @@ def terms_to_test(context: Context, sealing: Sealing, endpoint: str, change: Cha
             for entry in entries:
                 entry.require_readable()
             settings_by_origin = trust_settings.list_by_origin(session, context.user.organization, [origin])
-            identity = identity_of(session, sealing, context.user.organization, target.origin)
+            identity = get_identity(session, sealing, context.user.organization, target.origin)
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
             message = f"The certificates or the gateway identity stored for {origin} can't be read. Import them again."
             raise Conflict("endpoint", message) from error
@@ -155,7 +155,7 @@ def _name_clusters(session: Session, context: Context, origin: str) -> frozenset
 def _find_replaced(
     session: Session, context: Context, entries: Sequence[EndpointCertificate], alias: str | None, origin: str
 ) -> EndpointCertificate | None:
-    """Return the entry of *alias* among the *entries* of *origin*. Raises as `terms_to_test`."""
+    """Return the entry of *alias* among the *entries* of *origin*. Raises as `find_terms_to_test`."""
     if not alias:
         return None
     for entry in entries:
@@ -178,7 +178,7 @@ def _build_entry(
     """Return the entry that would be stored."""
     if before:
         return before.replaced_by(certificates, context.now, keep=keep)
-    return admission.new_entry(context, "", target, certificates)
+    return admission.build_entry(context, "", target, certificates)
 
 
 def _list_stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
@@ -193,7 +193,7 @@ def _list_stored(others: Sequence[EndpointCertificate], after: EndpointCertifica
     )
 
 
-def terms_to_call(context: Context, sealing: Sealing, endpoint: str) -> Terms | None:
+def find_terms_to_call(context: Context, sealing: Sealing, endpoint: str) -> Terms | None:
     """
     Return the current terms for the origin of *endpoint*; None for an http endpoint.
 
@@ -204,7 +204,7 @@ def terms_to_call(context: Context, sealing: Sealing, endpoint: str) -> Terms | 
     context.user.require(Permission.TEST_ENDPOINTS)
     if not parse_endpoint(endpoint).origin.is_secure:
         return None
-    return terms_to_test(context, sealing, endpoint)
+    return find_terms_to_test(context, sealing, endpoint)
 
 
 def read_https_endpoint(url: str) -> Endpoint:

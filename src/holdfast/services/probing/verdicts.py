@@ -164,7 +164,7 @@ def is_mended(verdict: Verdict, faults: Sequence[Fault]) -> bool:
     return verdict.accepted or verdict.cause in remaining_causes
 
 
-def findings_about(presentation: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
+def examine_presentation(presentation: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
     """Return findings about what a backend presents, with the names that the trust settings accept."""
     if isinstance(presentation, Unseen):
         return ()

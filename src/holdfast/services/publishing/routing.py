@@ -12,7 +12,7 @@ from holdfast.store.catalog import apis, revisions
 _WORST_FIRST = (Progress.UNUSABLE, Progress.REFUSED, Progress.NO_GATEWAY, Progress.WAITING, Progress.NOT_SERVED)
 
 
-def enforcement_of(context: Context, enforcements: Enforcements, path: str, version: str) -> Enforcement:
+def find_enforcement(context: Context, enforcements: Enforcements, path: str, version: str) -> Enforcement:
     """
     Return the progress of an API's last change at the gateways: its routes, and the trust of its origins.
 

@@ -19,7 +19,7 @@ from holdfast.apis.trust.endpoint_certificate import UnreadableCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
-from holdfast.services.catalog.http1_fallback import with_fallback
+from holdfast.services.catalog.http1_fallback import apply_fallback
 from holdfast.services.credentials.unsealing import Credentials, take_credentials
 from holdfast.services.identities.unsealing import take_identities
 from holdfast.store import journal
@@ -146,7 +146,7 @@ def _with_fallback(session: Session, batch: Sequence[Api]) -> list[Api]:
     for api in batch:
         origins[api.organization] |= {str(endpoint.origin) for endpoint in api.endpoints}
     older = {org: http1_origins.list_among(session, org, names) for org, names in origins.items()}
-    return [with_fallback(api, older[api.organization]) for api in batch]
+    return [apply_fallback(api, older[api.organization]) for api in batch]
 
 
 def _read_callers(session: Session, batch: Iterable[Api]) -> dict[ApiKey, frozenset[AcceptedCaller]]:

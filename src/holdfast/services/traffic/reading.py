@@ -103,7 +103,7 @@ def show_traffic(
     return _read(context, None, range_name, environment, gateway)
 
 
-def count_of_today(context: Context, most: int) -> list[ApiCount]:
+def count_today(context: Context, most: int) -> list[ApiCount]:
     """Return the requests of each API and environment since midnight (UTC), of the *most* with the most requests."""
     context.user.require(Permission.VIEW_APIS)
     organization = context.user.organization

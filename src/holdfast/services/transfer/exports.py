@@ -17,7 +17,7 @@ from holdfast.services.catalog import definitions, documents
 from holdfast.services.catalog.apis import get_full_api
 from holdfast.services.identities import caller_certificates
 from holdfast.services.revisions.deployments import read_revision
-from holdfast.services.trust.endpoint_certificates import certificates_of_api
+from holdfast.services.trust.endpoint_certificates import list_certificates_of_api
 
 _GO_WITH_IT = {Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES, Permission.VIEW_CALLER_CERTIFICATES}
 
@@ -64,7 +64,7 @@ def export_api(
     else:
         full_api, stored_definition, deployments = read_revision(context, api_id, number)
         definition = stored_definition or write_json(make_default_definition(full_api, servers))
-    entries = certificates_of_api(context, full_api.api)
+    entries = list_certificates_of_api(context, full_api.api)
     for entry in entries:
         entry.require_readable()
     callers, _ = caller_certificates.list_certificates(context, api_id)

@@ -26,7 +26,7 @@ from holdfast.store.audit import Action, CertificatesOf
 from holdfast.store.trust import endpoint_certificates
 
 
-def new_entry(
+def build_entry(
     context: Context, alias: str, target: Endpoint, certificates: tuple[Certificate, ...]
 ) -> EndpointCertificate:
     """Build the endpoint certificate that trusts *certificates* for the origin of *target*, without saving it."""

@@ -83,7 +83,7 @@ def add_certificate(
     refuse_insecure(target)
     refuse_too_many_unused(session, context, target)
     admission.refuse_taken_alias(session, context, alias, "Choose another one, or replace its certificate.")
-    entry = admission.new_entry(context, alias, target, upload.certificates)
+    entry = admission.build_entry(context, alias, target, upload.certificates)
     admission.refuse_indistinguishable(session, entry)
     endpoint_certificates.insert(session, entry)
     admission.record_change(session, context, Action.IMPORT_CERTIFICATE, entry)
@@ -181,34 +181,34 @@ def list_certificates(
         )
 
 
-def certificates_of_api(context: Context, api: Api) -> list[EndpointCertificate]:
+def list_certificates_of_api(context: Context, api: Api) -> list[EndpointCertificate]:
     """Return the endpoint certificates for the origins of the API's working copy, ordered by alias."""
-    return certificates_of(context, {str(endpoint.origin) for endpoint in api.endpoints})
+    return list_certificates_of_origins(context, {str(endpoint.origin) for endpoint in api.endpoints})
 
 
-def certificates_of(context: Context, origins: Collection[str]) -> list[EndpointCertificate]:
+def list_certificates_of_origins(context: Context, origins: Collection[str]) -> list[EndpointCertificate]:
     """Return the endpoint certificates for *origins*, ordered by alias."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         return endpoint_certificates.list_of_origins(session, context.user.organization, origins)
 
 
-def apis_using_alias(context: Context, alias: str) -> list[Api]:
+def list_apis_using_alias(context: Context, alias: str) -> list[Api]:
     """Return the APIs with an endpoint at the origin of *alias*; none if there is no such alias, as in WSO2."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         entry = endpoint_certificates.get(session, context.user.organization, alias)
-    return apis_using(context, entry) if entry else []
+    return list_apis_using(context, entry) if entry else []
 
 
-def apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
+def list_apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
     """Return the APIs with an endpoint at the entry's origin."""
     context.user.require(Permission.VIEW_ENDPOINT_CERTIFICATES)
     with context.read() as session:
         return apis.list_using_origins(session, context.user.organization, {entry.origin})
 
 
-def entry_status(certificates: Sequence[Valid], now: datetime) -> Status:
+def judge_entry(certificates: Sequence[Valid], now: datetime) -> Status:
     """
     Return the status of several certificates: the best one, because each is a trust anchor on its own.
 

@@ -35,7 +35,7 @@ def list_removed(context: Context, offset: int = 0, limit: int | None = None) ->
         return removed_certificates.find(session, context.user.organization, context.now, offset, limit)
 
 
-def restorable_until(removed_entry: RemovedCertificate) -> datetime:
+def find_restore_end(removed_entry: RemovedCertificate) -> datetime:
     """Return when *removed_entry* will be deleted for good."""
     return removed_entry.removed_at + removed_certificates.KEEP_REMOVED
 

@@ -13,7 +13,7 @@ from holdfast.gateway.failures.causes import Cause
 from holdfast.network.presentation import Unseen
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
-from holdfast.services.probing.terms import Terms, terms_to_test
+from holdfast.services.probing.terms import Terms, find_terms_to_test
 from holdfast.services.watch.coverage import hash_trust, predict, settle
 from holdfast.services.watch.observation import Observation, hash_chain, see_chain, see_nothing
 from holdfast.services.watch.watch_probes import WatchProbe, WatchProbes
@@ -44,7 +44,7 @@ class _Memory:
 def read_subject(store: Transactions, sealing: Sealing, place: Place, now: datetime) -> Subject | None:
     """Return what is needed to check the backend at *place*; None if no API uses it now. Raises Conflict."""
     organization, origin = place
-    terms = terms_to_test(Context(store, Principal(organization, "holdfast"), now), sealing, origin)
+    terms = find_terms_to_test(Context(store, Principal(organization, "holdfast"), now), sealing, origin)
     with store.read() as session:
         endpoint = watched_endpoints.list_by_origin(session, organization, [origin]).get(origin)
     if endpoint is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast.services.watch.observation import Observation
-from holdfast.services.watch.schedule import LONGEST_RETRY, last_slot
+from holdfast.services.watch.schedule import LONGEST_RETRY, find_last_slot
 from holdfast.store import journal
 from holdfast.store.database import Notes
 from holdfast.store.topics import Topic
@@ -63,7 +63,7 @@ def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: da
         # A later time was set while the clock was wrong.
         if not is_known or (retry_at and not now < retry_at <= now + LONGEST_RETRY):
             first.append(Due(place, None))
-        elif retry_at is None and (slot := last_slot(place, interval, now)) > checked_until:
+        elif retry_at is None and (slot := find_last_slot(place, interval, now)) > checked_until:
             regular.append((slot, place))
     return first + [Due(place, slot) for slot, place in sorted(regular)]
 

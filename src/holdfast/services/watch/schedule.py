@@ -14,7 +14,7 @@ LONGEST_RETRY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def last_slot(place: Place, interval: timedelta, now: datetime) -> datetime:
+def find_last_slot(place: Place, interval: timedelta, now: datetime) -> datetime:
     """
     Return the last time, not after *now*, at which the backend at *place* is due.
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.services.access import audit_log
-from holdfast.services.access.audit_objects import ACTIONS, ObjectKind, api_id_of
+from holdfast.services.access.audit_objects import ACTIONS, ObjectKind, find_api_id
 from holdfast.store.audit_events import Filter, LoggedEvent, Place
 from holdfast.web.access.session import RequestContext
 from holdfast.web.paging import Page
@@ -151,7 +151,7 @@ def _list_chips(choice: Choice, events: list[LoggedEvent]) -> list[Chip]:
 
 
 def _name_subject(subject: str, events: list[LoggedEvent]) -> str:
-    api_id = next((api_id_of(entry.event) for entry in events if entry.event.subject == subject), "")
+    api_id = next((find_api_id(entry.event) for entry in events if entry.event.subject == subject), "")
     return subject.removesuffix(f" ({api_id})")
 
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.network.forwarded import address_of
-from holdfast.services.access.accounts import SESSION_COOKIE, session_principal
+from holdfast.services.access.accounts import SESSION_COOKIE, find_session_principal
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.runtime import Runtime
@@ -43,7 +43,7 @@ async def context(request: Request) -> AsyncIterator[Context]:
 def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> Principal:
     """Return the signed-in user; works before routing, too. Raises NotSignedIn."""
     token = request.cookies.get(SESSION_COOKIE)
-    user = session_principal(store, token, runtime.now()) if token else None
+    user = find_session_principal(store, token, runtime.now()) if token else None
     if user is None:
         raise NotSignedIn
     return replace(user, address=address_of(request))

@@ -27,7 +27,7 @@ router = APIRouter()
 def begin(request: Request, runtime: CurrentRuntime, next: str = "/") -> Response:  # noqa: A002 - the name in the address
     """Redirect to the provider, with a cookie that proves on return that this browser began the sign-in."""
     sso = _get_provider(runtime)
-    secret = single_sign_on.new_secret()
+    secret = single_sign_on.generate_secret()
     try:
         url = single_sign_on.begin(sso, secret, _build_redirect_uri(request), runtime.now())
     except ProviderSignInRefused as error:

@@ -12,7 +12,7 @@ from holdfast.refusals import Refusal
 from holdfast.services.access import own_account, tokens
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.access.scopes import DEFAULT_SCOPE, grantable_scopes
+from holdfast.services.access.scopes import DEFAULT_SCOPE, list_grantable_scopes
 from holdfast.web import notices
 from holdfast.web.access.session import RequestContext
 from holdfast.web.rendering import render
@@ -69,7 +69,7 @@ def _show_page(
         account=own_account.get_account(context),
         confirmed_days=tokens.CONFIRMED_FOR.days,
         tokens=tokens.list_tokens(context),
-        scopes=grantable_scopes(context.user.permissions),
+        scopes=list_grantable_scopes(context.user.permissions),
         form=form,
         days=_DAYS,
         errors=errors or {},

@@ -13,7 +13,7 @@ from holdfast.apis.catalog.obedience import list_unobeyed
 from holdfast.services.access import audit_log
 from holdfast.services.attention.api_overviews import list_overviews
 from holdfast.services.catalog import apis, deletion, documents
-from holdfast.services.catalog.change_records import audit_subject
+from holdfast.services.catalog.change_records import name_subject
 from holdfast.services.notifications.owners import list_owners
 from holdfast.services.trust import endpoint_certificates, unused_trust
 from holdfast.store.catalog.api_overviews import Show, Sort
@@ -87,7 +87,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
     """Show the overview of an API."""
     full_api = apis.get_full_api(context, api_id)
     api = full_api.api
-    certificates = endpoint_certificates.certificates_of_api(context, api)
+    certificates = endpoint_certificates.list_certificates_of_api(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     deployments = find_deployments(runtime, context, api)
     urls = next((deployment.urls for deployment in deployments if deployment.urls), ())
@@ -111,8 +111,8 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         deployments=deployments,
         ignored_members=list_unobeyed(full_api.members),
         choose=permission_to_choose(context, api),
-        history=audit_log.history_of(context, [audit_subject(api)])[:_LATEST],
-        history_link=f"/audit?{urlencode({'subject': audit_subject(api)})}",
+        history=audit_log.list_history(context, [name_subject(api)])[:_LATEST],
+        history_link=f"/audit?{urlencode({'subject': name_subject(api)})}",
     )
 
 

@@ -258,7 +258,7 @@ def _show_dialog(
         raise NotFound("certificate signing request", endpoint)
     if part == "remove" and entry is None:
         raise NotFound("gateway identity", endpoint)
-    users = gateway_identities.apis_presenting(context, entry) if part == "remove" and entry else []
+    users = gateway_identities.list_presenting_apis(context, entry) if part == "remove" and entry else []
     return dialog.show(
         request,
         context,

@@ -37,12 +37,12 @@ def show(request: Request, runtime: CurrentRuntime, context: RequestContext, ali
         section="certificates",
         entry=entry,
         row=row,
-        apis=endpoint_certificates.apis_using(context, entry),
+        apis=endpoint_certificates.list_apis_using(context, entry),
         owners=owners.list_owners(context, "certificate", alias),
         findings=examination.examine_entry(context, entry),
         in_use=rotation.recall_generation(entry, context.now),
         drawing=draw_chain(entry.certificates),
-        history=audit_log.history_of(context, [alias], ACTIONS[ObjectKind.CERTIFICATES]),
+        history=audit_log.list_history(context, [alias], ACTIONS[ObjectKind.CERTIFICATES]),
         history_link=f"/audit?{urlencode({'kind': ObjectKind.CERTIFICATES, 'subject': alias})}",
     )
 

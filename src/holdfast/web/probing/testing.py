@@ -20,9 +20,9 @@ from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.http1_fallback import find_connection
 from holdfast.services.errors import NotFound
-from holdfast.services.probing.offers import why_not_imported
+from holdfast.services.probing.offers import explain_not_imported
 from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
-from holdfast.services.probing.terms import UNCHANGED, Change, terms_to_call, terms_to_test
+from holdfast.services.probing.terms import UNCHANGED, Change, find_terms_to_call, find_terms_to_test
 from holdfast.services.runtime import Runtime
 from holdfast.store.errors import write_public_text
 from holdfast.web import dialog
@@ -62,7 +62,7 @@ async def check_endpoint(
     *gateway* is the name of a connected gateway; empty: any.
     """
     try:
-        terms = await run_in_threadpool(terms_to_call, context, runtime.sealing, url)
+        terms = await run_in_threadpool(find_terms_to_call, context, runtime.sealing, url)
         settings = await run_in_threadpool(find_connection, context, url, connection)
         context.release()
         return HeadAnswer(await runtime.probes.check(context.user, url, terms, settings, gateway))
@@ -143,7 +143,7 @@ async def fetch(
     try:
         require_origin_of(api, endpoint, typed_endpoints.apply_to(api))
         change = Change(instead_of=replaced or None)
-        terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
+        terms = await run_in_threadpool(find_terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
         presentation, _ = await runtime.probes.fetch(context.user, endpoint, terms, gateway)
     except _REASONS as refusal:
@@ -157,7 +157,7 @@ async def fetch(
     refusals = {
         choice.certificate.fingerprint: why_not
         for choice in choices
-        if (why_not := why_not_imported(choice.certificate, terms.trust.anchors, now))
+        if (why_not := explain_not_imported(choice.certificate, terms.trust.anchors, now))
     }
     if not choices and not error:
         error = "The backend presented no readable certificate."
@@ -224,7 +224,7 @@ async def _test(
 ) -> Outcome:
     try:
         require_origin_of(api, endpoint, unsaved_api)
-        terms = await run_in_threadpool(terms_to_test, context, runtime.sealing, endpoint, change)
+        terms = await run_in_threadpool(find_terms_to_test, context, runtime.sealing, endpoint, change)
         context.release()
         return Outcome(await runtime.probes.probe(context.user, endpoint, terms, gateway), terms.with_upload)
     except _REASONS as error:

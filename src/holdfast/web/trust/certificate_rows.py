@@ -51,13 +51,13 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
     """Read the certificates for the endpoints of *api* and its deployed revisions, the first to expire first."""
     further = list_revision_origins(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints} | further.keys()
-    entries = sorted(endpoint_certificates.certificates_of(context, origins), key=_first_expiry)
+    entries = sorted(endpoint_certificates.list_certificates_of_origins(context, origins), key=_first_expiry)
     enforcements = runtime.enforcements.find_by_origin(context, {entry.origin for entry in entries})
     now = context.now
     return [
         CertificateRow(
             entry,
-            endpoint_certificates.entry_status(entry.certificates, now),
+            endpoint_certificates.judge_entry(entry.certificates, now),
             enforcements[entry.origin],
             rotation.recall_generation(entry, now),
             rotation.should_retire(entry, now, runtime.retire_after),
@@ -78,7 +78,7 @@ def read_removed_rows(context: Context, api: Api) -> list[RemovedRow]:
     origins = {str(endpoint.origin) for endpoint in api.endpoints}
     certificates, _ = removal.list_removed(context)
     return [
-        RemovedRow(certificate, removal.restorable_until(certificate))
+        RemovedRow(certificate, removal.find_restore_end(certificate))
         for certificate in certificates
         if certificate.origin in origins
     ]

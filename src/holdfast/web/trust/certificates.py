@@ -194,7 +194,7 @@ def show_details(request: Request, context: RequestContext, api_id: str, alias: 
 def ask_to_delete(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
     """Ask for confirmation to delete, and list the APIs that use the certificate."""
     api, entry = get_certificate_of(context, api_id, alias)
-    users = endpoint_certificates.apis_using(context, entry)
+    users = endpoint_certificates.list_apis_using(context, entry)
     return dialog.show(
         request, context, "certificates/_delete.html", title=f"Delete {alias}", api=api, entry=entry, users=users
     )

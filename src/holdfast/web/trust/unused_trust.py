@@ -15,7 +15,7 @@ from holdfast.apis.trust.trust_settings import build_trust_set
 from holdfast.certificates.effect import effect
 from holdfast.services.errors import NotFound
 from holdfast.services.trust import unused_trust
-from holdfast.services.trust.endpoint_certificates import entry_status
+from holdfast.services.trust.endpoint_certificates import judge_entry
 from holdfast.services.trust.unused_trust import UnusedTrust
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import RequestContext
@@ -32,7 +32,7 @@ def show(request: Request, context: RequestContext) -> Response:
         "unused/list.html",
         context=context,
         trusts=unused_trust.find_unused(context),
-        entry_status=entry_status,
+        entry_status=judge_entry,
         effect_of=partial(_describe_effect, now=context.now),
     )
 

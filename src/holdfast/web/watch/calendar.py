@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
 from holdfast.network.forwarded import address_of
-from holdfast.services.access.attempts import client_key
+from holdfast.services.access.attempts import make_client_key
 from holdfast.services.access.feeds import FEEDS, create_feed, open_feed, revoke_feed
 from holdfast.services.access.principal import Principal
 from holdfast.services.watch.calendar import build_calendar
@@ -40,7 +40,7 @@ class FeedLimits:
     def take(self, address: str, secret: str) -> float:
         """Count a read; return 0, or the seconds to wait."""
         feed = hashlib.sha256(secret.encode()).hexdigest()
-        return self._addresses.take(client_key(address)) or self._feeds.take(feed)
+        return self._addresses.take(make_client_key(address)) or self._feeds.take(feed)
 
 
 @router.get(FEEDS + "{secret}.ics")
