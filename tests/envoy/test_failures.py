@@ -373,7 +373,7 @@ async def failure_at_edge(
         await process.start()
         try:
             async with asyncio.timeout(60), httpx2.AsyncClient(trust_env=False) as client:
-                while not failures.of(api):
+                while not failures.find_by_endpoint(api):
                     with contextlib.suppress(httpx2.TransportError):
                         if (await client.get(f"http://{HOST}:{port}{api.path}")).status_code == 404:
                             cache.apply(resources)
@@ -381,7 +381,7 @@ async def failure_at_edge(
         finally:
             await process.stop()
             await server.stop(0)
-    return failures.of(api)["production", ""]
+    return failures.find_by_endpoint(api)["production", ""]
 
 
 def test_callers_cannot_choose_the_id_that_a_failure_is_found_by(holdfast: Holdfast):

@@ -35,7 +35,7 @@ async def until_probe(failures, api, gateway):
     """Wait until the failure at *gateway* has a test, and return it."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            (latest,) = failures.of_api(api).values()
+            (latest,) = failures.list_of_api(api).values()
             probes = {failure.latest.gateway: failure.latest.probe for failure in latest}
             if probes[gateway]:
                 return probes

@@ -15,12 +15,12 @@ def test_only_the_gateway_on_this_machine_counts():
     listeners = Listeners(cache, "local", [listener])
     remote, _ = cache.connect("eu-1")
     remote.rejected[LISTENER, "production"] = REJECTION
-    assert [state.problem for state in listeners.states()] == ["No gateway is connected."]
+    assert [state.problem for state in listeners.list_states()] == ["No gateway is connected."]
     assert listeners.holds("gateway")
     local, _ = cache.connect("local")
     assert not listeners.holds("gateway")
     local.rejected[LISTENER, "production"] = REJECTION
-    assert [state.is_retried for state in listeners.states()] == [True]
+    assert [state.is_retried for state in listeners.list_states()] == [True]
     del local.rejected[LISTENER, "production"]
     local.acknowledged[LISTENER, "production"] = "1"
     assert listeners.holds("gateway")

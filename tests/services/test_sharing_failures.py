@@ -67,7 +67,7 @@ class Sharer:
 
     @property
     def known_failures(self):
-        return self.failures.of_organization("default")
+        return self.failures.list_of_organization("default")
 
     @property
     def ids(self):

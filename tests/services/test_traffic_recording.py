@@ -148,10 +148,10 @@ def _read_points(context, api):
 
 def test_old_traffic_is_deleted_by_resolution(store, recording, report, context, api):
     recording.record(EDGE, report())
-    forget_old_traffic(store, NOW + timedelta(days=2), lifetimes=LIFETIMES.by_resolution())
+    forget_old_traffic(store, NOW + timedelta(days=2), lifetimes=LIFETIMES.list_by_resolution())
     assert read_total(context, api, "1h").requests == 0
     assert read_total(context, api, "7d").requests == 3
-    forget_old_traffic(store, NOW + timedelta(days=401), lifetimes=LIFETIMES.by_resolution())
+    forget_old_traffic(store, NOW + timedelta(days=401), lifetimes=LIFETIMES.list_by_resolution())
     assert read_total(context, api, "7d").requests == 0
 
 

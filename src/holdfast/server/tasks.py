@@ -70,7 +70,7 @@ def keep_books(background: Background, runtime: Runtime, audit_days: int, traffi
     chain_regularly = partial(repeat, chain_events, utc_now, CHAIN_EVERY)
     background.start("chain of audit events", partial(runtime.presence.lease.run, chain_regularly))
     forget_traffic = partial(
-        forget_by_the_earlier_clock, partial(forget_old_traffic, lifetimes=traffic.by_resolution())
+        forget_by_the_earlier_clock, partial(forget_old_traffic, lifetimes=traffic.list_by_resolution())
     )
     forget_traffic_regularly = partial(repeat, forget_traffic, utc_now, FORGET_EVERY)
     background.start("old traffic", partial(runtime.presence.lease.run, forget_traffic_regularly))

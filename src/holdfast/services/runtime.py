@@ -92,7 +92,7 @@ class Runtime:
         listeners = (name for cache in list(self.groups.caches.values()) for name in list(cache.resources(LISTENER)))
         return bool(self.tls_gateways) or any(name.endswith("/tls") for name in listeners)
 
-    def urls_of(self, group: Group) -> dict[str, str]:
+    def list_urls(self, group: Group) -> dict[str, str]:
         """Return the URLs for callers of a group, by listener; settings have those of the default group."""
         urls: dict[str, str] = {}
         for listener in LISTENERS if group.name == DEFAULT_GROUP else ():
@@ -101,7 +101,7 @@ class Runtime:
                 urls[listener.member] = url
         return urls | dict(group.urls)
 
-    def gateways_of(self, group: str) -> list[str]:
+    def list_gateways(self, group: str) -> list[str]:
         """Return the names of the connected gateways of a group, in order."""
         cache = self.groups.caches.get(group)
         here = {gateway.id for gateway in cache.gateways} if cache else set()
@@ -128,4 +128,4 @@ class Runtime:
     @property
     def listeners(self) -> list[ListenerState]:
         """The state of each listener of the gateways."""
-        return self.listening.states() if self.listening else []
+        return self.listening.list_states() if self.listening else []

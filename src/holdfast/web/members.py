@@ -26,6 +26,8 @@ def read_failures(runtime: Runtime, api: Api) -> dict[str, Failure]:
     """
     names = {(environment, str(endpoint.origin)): name for name, (environment, endpoint) in list_members(api).items()}
     failures: dict[str, Failure] = {}
-    for (environment, origin), failure in sorted(runtime.failures.of(api).items(), key=lambda pair: pair[1].last):
+    for (environment, origin), failure in sorted(
+        runtime.failures.find_by_endpoint(api).items(), key=lambda pair: pair[1].last
+    ):
         failures[names.get((environment, origin), environment)] = failure
     return failures

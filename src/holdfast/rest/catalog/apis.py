@@ -172,7 +172,7 @@ def get_failures(runtime: CurrentRuntime, context: RequestContext, api_id: str) 
     api = apis.get_api(context, api_id)
     failures = [
         describe_failure(failure, name_endpoint(failure.latest, api))
-        for of_environment in runtime.failures.of_api(api).values()
+        for of_environment in runtime.failures.list_of_api(api).values()
         for failure in of_environment
     ]
     return {"count": len(failures), "list": failures}

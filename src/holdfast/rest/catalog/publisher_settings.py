@@ -48,7 +48,7 @@ def list_gateway_environments(runtime: CurrentRuntime, context: RequestContext) 
 
 
 def _describe(runtime: Runtime, group: Group) -> responses.Environment:
-    urls = runtime.urls_of(group)
+    urls = runtime.list_urls(group)
     plain, secure = urls.get("production", ""), urls.get("productionTls", "")
     return {
         "id": group.name,

@@ -131,10 +131,10 @@ def _describe(runtime: Runtime, use: GroupUse) -> GatewayGroup:
         "name": group.name,
         "displayName": group.title,
         "description": group.description,
-        "urls": cast("GroupUrls", runtime.urls_of(group)),
+        "urls": cast("GroupUrls", runtime.list_urls(group)),
         "listen": cast("GroupListeners", listen),
         "apis": use.apis,
-        "connectedGateways": len(runtime.gateways_of(group.name)),
+        "connectedGateways": len(runtime.list_gateways(group.name)),
         "createdTime": group.created_at.isoformat(),
         "updatedTime": group.updated_at.isoformat(),
     }

@@ -20,7 +20,7 @@ from holdfast.rest.router import Router
 from holdfast.rest.shapes import describe_unreadable, read_upload
 from holdfast.rest.trust.endpoint_certificates import Password
 from holdfast.services.probing.acceptance import Acceptance
-from holdfast.services.probing.offers import explain_not_imported
+from holdfast.services.probing.offers import explain_refusal
 from holdfast.services.probing.outcomes import ProbeOutcome
 from holdfast.services.probing.terms import Change, find_terms_to_test
 
@@ -87,7 +87,7 @@ async def fetch_certificates(
             "kind": choice.kind,
             "fingerprint": choice.certificate.fingerprint,
             "sentence": choice.sentence,
-            "importable": not (why_not := explain_not_imported(choice.certificate, terms.trust.anchors, context.now)),
+            "importable": not (why_not := explain_refusal(choice.certificate, terms.trust.anchors, context.now)),
             "reason": why_not,
         }
         for choice in list_choices(chain)

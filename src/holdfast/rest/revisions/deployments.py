@@ -128,10 +128,10 @@ def _describe(runtime: Runtime, context: Context, api: Api, deployment: Deployme
         "revisionUuid": deployment.revision_id,
         "name": deployment.group,
         "status": "APPROVED",
-        "vhost": next((parse_url(url).host for url in runtime.urls_of(group).values()), ""),
+        "vhost": next((parse_url(url).host for url in runtime.list_urls(group).values()), ""),
         "displayOnDevportal": deployment.display_on_devportal,
         "deployedTime": deployment.at.isoformat(),
-        "liveGatewayCount": len(runtime.gateways_of(deployment.group)),
+        "liveGatewayCount": len(runtime.list_gateways(deployment.group)),
         "deployedGatewayCount": enforcement.enforced_on,
         "failedGatewayCount": len(enforcement.waiting_for) if enforcement.progress is Progress.REFUSED else 0,
     }

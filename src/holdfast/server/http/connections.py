@@ -14,7 +14,7 @@ import structlog
 from holdfast.network.addresses import Network
 from holdfast.network.forwarded import is_trusted
 from holdfast.server.machine.limits import ConnectionLimits
-from holdfast.services.access.attempts import client_key
+from holdfast.services.access.attempts import make_client_key
 from holdfast.work.shares import Shares
 
 log = structlog.get_logger()
@@ -155,7 +155,7 @@ class Acceptor:
                 self._stop_listening()
                 self._retry = self._loop.call_later(PAUSE_WITHOUT_FILES, self._listen)
                 return
-            holder = client_key(host)
+            holder = make_client_key(host)
             if not self._shares.take(holder, unbounded=is_trusted(host, self._trusted_proxies)):
                 accepted.close()
                 continue

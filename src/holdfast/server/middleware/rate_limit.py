@@ -15,7 +15,7 @@ from holdfast.rest.errors import Problem
 from holdfast.server.middleware.doors import Refuse
 from holdfast.server.middleware.host_cookie import PREFIX
 from holdfast.services.access.accounts import SESSION_COOKIE
-from holdfast.services.access.attempts import client_key
+from holdfast.services.access.attempts import make_client_key
 from holdfast.work.buckets import Buckets
 
 TOO_MANY = Problem(429, "too-many-requests", "Too Many Requests")
@@ -55,7 +55,7 @@ class RateLimit:
 
 def address_of(scope: Scope) -> str:
     """Return the client's address, or its network for IPv6."""
-    return client_key(scope["client"][0]) if scope.get("client") else "unknown"
+    return make_client_key(scope["client"][0]) if scope.get("client") else "unknown"
 
 
 def identify_client(scope: Scope) -> str:

@@ -60,7 +60,7 @@ def list_overviews(
     context.user.require(Permission.VIEW_APIS)
     organization = context.user.organization
     complete_facts(context.store, organization)
-    causes = failures.causes_of(organization)
+    causes = failures.list_causes(organization)
     with context.read() as session:
         exceptions = trust_settings.list_with_exception(session, organization, context.now)
         exception_origins = {settings.origin for settings in exceptions}

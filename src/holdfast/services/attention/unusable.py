@@ -12,7 +12,7 @@ from holdfast.store.catalog import apis
 
 def examine_unusable(context: Context, enforcements: Enforcements) -> Iterator[Item]:
     """Yield an item about the origins of APIs whose certificates or gateway identity can't be read."""
-    problems = enforcements.problems.of_organization(context.user.organization)
+    problems = enforcements.problems.list_of_organization(context.user.organization)
     if not problems:
         return
     with context.read() as session:

@@ -34,7 +34,7 @@ def acknowledge(context: Context, failures: Failures, api_id: str, environment: 
     context.user.require(Permission.CHANGE_APIS, Permission.PUBLISH_APIS)
     with context.write() as session:
         api = find_api(session, context, api_id)
-        failing = failures.of_api(api).get(environment)
+        failing = failures.list_of_api(api).get(environment)
         if not failing:
             raise NotFound("failure", f"{api.name} {api.version}, {environment}")
         # The clock of a gateway can be ahead.

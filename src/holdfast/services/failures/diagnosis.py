@@ -101,7 +101,7 @@ def find_failing(context: Context, failures: Failures) -> list[FailingBackend]:
 
 
 def _name(context: Context, failures: Failures, limit: int | None = None) -> list[FailingBackend]:
-    last_failures = failures.of_organization(context.user.organization)[:limit]
+    last_failures = failures.list_of_organization(context.user.organization)[:limit]
     if not last_failures:
         return []
     with context.read() as session:
@@ -128,11 +128,11 @@ def find_request(
 ) -> DiagnosedRequest:
     """Return one of the last failed requests, which *others* may know. Raises NotFound, ControlPlaneSilent."""
     context.user.require(Permission.VIEW_APIS)
-    call = failures.request(context.user.organization, request_id)
+    call = failures.find_request(context.user.organization, request_id)
     if call is None and others:
         context.release()
         elsewhere = others.find(context.user.organization, request_id)
-        call = failures.with_probe(elsewhere) if elsewhere else None
+        call = failures.add_probe(elsewhere) if elsewhere else None
     if call is None:
         raise NotFound("failed request", request_id)
     with context.read() as session:

@@ -165,7 +165,7 @@ class Failures:
 
     def _keep(self, cluster: str, call: FailedCall) -> None:
         key = cluster, call.place
-        before = self.failure(key)
+        before = self.get(key)
         # An attempt is reported on its own, too, so that the request must not count twice.
         number = int(not call.member or call.is_attempt or not is_attempt_reported(call.evidence))
         if before and before.latest.reported_cause is call.reported_cause:
@@ -217,7 +217,7 @@ class Failures:
                 self._forgotten.pop(next(iter(self._forgotten)))
         self._notice_change(organization, api_id)
 
-    def failure(self, key: Key) -> Failure | None:
+    def get(self, key: Key) -> Failure | None:
         """Return the failure of a backend at a gateway, without a test."""
         places = self._failures.get(key[0])
         return places.get(key[1]) if places else None
@@ -230,51 +230,51 @@ class Failures:
         """Take what has changed at other control planes, and forget the failures with the keys *ends*."""
         with self._lock:
             for key in ends:
-                if self.failure(key):
+                if self.get(key):
                     self._pop(key)
             for key, failure in failures.items():
-                before = self.failure(key)
+                before = self.get(key)
                 if before is None or (before.last, before.count) <= (failure.last, failure.count):
                     self._put(key, failure)
             for key, probe in probes.items():
-                if self.failure(key):
+                if self.get(key):
                     self._put_probe(key, probe)
         for organization, api_id, _ in filter(None, map(read_cluster_name, {cluster for cluster, _ in ends})):
             self._notice_change(organization, api_id)
         self._tell()
 
-    def of(self, api: Api) -> dict[tuple[Environment, str], Failure]:
+    def find_by_endpoint(self, api: Api) -> dict[tuple[Environment, str], Failure]:
         """
         Return the last failure of each endpoint of *api* that has one, over all gateways.
 
         Keys are the environment and the origin of the member, which is empty if there is no group.
         """
-        failures = [(environment, failure) for environment, group in self.of_api(api).items() for failure in group]
+        failures = [(environment, failure) for environment, group in self.list_of_api(api).items() for failure in group]
         failures.sort(key=lambda pair: pair[1].last)
         return {(environment, failure.latest.member): failure for environment, failure in failures}
 
-    def of_api(self, api: Api) -> dict[Environment, list[Failure]]:
+    def list_of_api(self, api: Api) -> dict[Environment, list[Failure]]:
         """Return the last failures of each backend of *api* that has any, one for each gateway and member."""
         names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
         with self._lock:
             by_environment = {environment: self._of_cluster(name) for environment, name in names.items()}
         return {environment: failures for environment, failures in by_environment.items() if failures}
 
-    def of_organization(self, organization: str) -> list[Failure]:
+    def list_of_organization(self, organization: str) -> list[Failure]:
         """Return all last failures of an organization, those that began last first."""
         with self._lock:
             all_failures = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
         own = [failure for failure in all_failures if failure.latest.organization == organization]
         return sorted(own, key=lambda failure: failure.since, reverse=True)
 
-    def causes_of(self, organization: str) -> dict[str, Cause]:
+    def list_causes(self, organization: str) -> dict[str, Cause]:
         """Return the cause of the last failure of each API of an organization that has one, by its id."""
         with self._lock:
             all_failures = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
         own = (failure for failure in all_failures if failure.latest.organization == organization)
         return {failure.latest.api_id: failure.cause for failure in sorted(own, key=lambda failure: failure.last)}
 
-    def request(self, organization: str, request_id: str) -> FailedCall | None:
+    def find_request(self, organization: str, request_id: str) -> FailedCall | None:
         """Return one of the last failed requests of an organization, or one that reached no API."""
         with self._lock:
             call = self._requests.find(organization, request_id)
@@ -282,9 +282,9 @@ class Failures:
                 rejection = self._rejections.find(organization, request_id)
                 rejection = rejection or self._rejections_without_api.find(NOBODY, request_id)
                 call = rejection or self._attempts.find(organization, request_id)
-        return self.with_probe(call) if call else None
+        return self.add_probe(call) if call else None
 
-    def with_probe(self, call: FailedCall) -> FailedCall:
+    def add_probe(self, call: FailedCall) -> FailedCall:
         """Return *call* with the last test of its backend from its gateway."""
         return replace(call, probe=self._probes.get((_cluster(call), call.place)))
 

@@ -72,7 +72,7 @@ class OtherRequests:
     async def _answer(self, asker: str, question: bytes) -> AsyncGenerator[bytes, None]:
         del asker
         organization, request_id = json.loads(question)
-        call = self._failures.request(organization, request_id)
+        call = self._failures.find_request(organization, request_id)
         yield _CALL.dump_json((replace(call, probe=None),)) if call else _UNKNOWN
 
 

@@ -146,7 +146,7 @@ class SharedFailures:
         while self._changes and len(changes) < AT_ONCE:
             key, is_end = self._changes.popitem(last=False)
             cluster, gateway, part = key
-            of_part = self._failures.failure if part == Part.FAILURE else self._failures.probe
+            of_part = self._failures.get if part == Part.FAILURE else self._failures.probe
             content = of_part((cluster, gateway))
             if not ((is_end or content is None) and self._writers.get(key) in {None, *live}):
                 changes[key] = content

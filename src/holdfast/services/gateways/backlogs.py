@@ -48,7 +48,7 @@ class Backlogs:
                 self._by_group[name] = _Group(cache, cache.watch())
             _look(self._by_group[name])
 
-    def of(self, group: str, gateway: Gateway) -> frozenset[ResourceKey] | None:
+    def find_missing(self, group: str, gateway: Gateway) -> frozenset[ResourceKey] | None:
         """Return what *gateway* is missing, including what it rejects; None: anything may be missing."""
         missing = self._by_group[group].backlogs[id(gateway)].missing
         return None if missing is None else frozenset(missing)

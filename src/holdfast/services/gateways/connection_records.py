@@ -67,7 +67,7 @@ class Record:
             clock_offset=state.clock_offset,
         )
 
-    def recorded(self, now: datetime) -> "Record":
+    def mark_recorded(self, now: datetime) -> "Record":
         """Return this record with the time when its connection was first recorded, *now* by default."""
         return replace(self, gateway=replace(self.gateway, recorded_at=self.gateway.recorded_at or now))
 
@@ -165,7 +165,7 @@ class ConnectionRecords:
         for record in changes.values():
             if record.stream and not record.stream.recorded_at:
                 record.stream.recorded_at = now
-        self._written = {name: record.recorded(now) for name, record in records.items() if name not in gone}
+        self._written = {name: record.mark_recorded(now) for name, record in records.items() if name not in gone}
         self._overview = overview
         return True
 
@@ -209,7 +209,7 @@ class ConnectionRecords:
     def _describe_streams(self, name: str, streams: Sequence[tuple[str, Gateway]]) -> tuple[ConnectedGateway, Gateway]:
         """Describe a gateway by its streams, the newest last; what one of them is missing counts as missing."""
         group, newest = streams[-1]
-        backlogs = [self._backlogs.of(*stream) for stream in streams]
+        backlogs = [self._backlogs.find_missing(*stream) for stream in streams]
         missing: frozenset[ResourceKey] | None = frozenset()
         for backlog in backlogs:
             missing = None if missing is None or backlog is None else missing | backlog

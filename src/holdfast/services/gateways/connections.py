@@ -28,7 +28,7 @@ class Connections:
             if not any(gateway is other for other in self.older_streams):
                 yield gateway
 
-    def names(self, groups: Groups) -> set[str]:
+    def list_names(self, groups: Groups) -> set[str]:
         """Return the names of all connected gateways."""
         names = {gateway.id for gateway in groups.gateways}
         return names.union(connection.gateway.name for group in self.elsewhere.values() for connection in group)

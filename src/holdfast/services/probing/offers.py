@@ -47,12 +47,12 @@ def list_offers(
     for instead in (False, True) if terms.aliases else (False,):
         anchors = () if instead else terms.trust.anchors
         for choice in list_choices(chain):
-            if not explain_not_imported(choice.certificate, anchors, now):
+            if not explain_refusal(choice.certificate, anchors, now):
                 trust = replace(terms.trust, anchors=deduplicate([*anchors, choice.certificate]))
                 yield Offer(choice.kind, choice.certificate, instead), trust
 
 
-def explain_not_imported(certificate: Certificate, anchors: Sequence[Certificate], now: datetime) -> str:
+def explain_refusal(certificate: Certificate, anchors: Sequence[Certificate], now: datetime) -> str:
     """Return why Holdfast would refuse to import *certificate* in addition to *anchors*; empty if it wouldn't."""
     if _is_over(certificate, now):
         return "It can't be imported, because it has expired. Renew it at the backend."

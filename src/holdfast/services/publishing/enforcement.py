@@ -153,20 +153,20 @@ class Enforcements:
         """Return the names of the gateways of *groups* that have joined and aren't connected."""
         if not situation.groups_by_gateway:
             return ()
-        present = situation.connections.names(self._groups)
+        present = situation.connections.list_names(self._groups)
         return tuple(
             name for name, group in situation.groups_by_gateway.items() if group in groups and name not in present
         )
 
     def _find(self, key: PolicyKey, situation: _Situation) -> Enforcement:
-        if (problem := self.problems.of_policy(*key)) and not situation.behind:
+        if (problem := self.problems.find(*key)) and not situation.behind:
             return Enforcement(Progress.UNUSABLE, reason=problem)
-        if not self._resources.by_group(key):
-            number = len(situation.connections.names(self._groups))
+        if not self._resources.find_by_group(key):
+            number = len(situation.connections.list_names(self._groups))
             progress = Progress.WAITING if number else Progress.NO_GATEWAY
             return Enforcement(progress, number) if situation.behind else Enforcement(Progress.NOT_SERVED)
         targets, change = list(self._changes.find_targets(key, situation.connections)), self._changes.get(key)
-        absent = self._find_absent(situation, self._resources.by_group(key))
+        absent = self._find_absent(situation, self._resources.find_by_group(key))
         tally = tally_gateways(targets, lambda target: target.has_all)
         if early := describe_early(targets, tally, absent):
             return early

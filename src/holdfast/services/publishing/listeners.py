@@ -62,7 +62,7 @@ class Listeners:
         self._listeners = {listener_name(listener.environment, tls=listener.tls): listener for listener in listeners}
         self._refused: dict[str, str] = {}
 
-    def states(self) -> list[ListenerState]:
+    def list_states(self) -> list[ListenerState]:
         """
         Return for each listener whether the gateway listens there.
 
@@ -77,7 +77,7 @@ class Listeners:
 
     def holds(self, option: str) -> bool:
         """Return whether the gateway listens on the addresses of *option*, or isn't connected."""
-        return not self._gateways or not any(state.problem for state in self.states() if state.option == option)
+        return not self._gateways or not any(state.problem for state in self.list_states() if state.option == option)
 
     async def follow(self) -> None:
         """Log where a gateway can't listen, until cancelled."""
@@ -99,13 +99,13 @@ class Listeners:
         """
         observer = self._cache.observe()
         try:
-            while any(state.problem for state in self.states()):
+            while any(state.problem for state in self.list_states()):
                 observer.clear()
                 try:
                     async with asyncio.timeout(READY_WITHIN):
                         await observer.wait()
                 except TimeoutError:
-                    if not any(state.is_retried for state in self.states()):
+                    if not any(state.is_retried for state in self.list_states()):
                         text = f"The gateway didn't start within {READY_WITHIN:.0f} seconds. See {envoy_log}."
                         raise CannotStart(text) from None
         finally:
@@ -129,11 +129,11 @@ class Listeners:
         return [gateway for gateway in self._cache.gateways if gateway.id == self._gateway]
 
     def _log_changes(self) -> None:
-        problems = {state.option: state.problem for state in self.states() if state.is_refused}
+        problems = {state.option: state.problem for state in self.list_states() if state.is_refused}
         for option, problem in problems.items():
             if self._refused.get(option) != problem:
                 log.error("gateway can't listen", listener=option, why=problem)
-        for option in self._refused.keys() & {state.option for state in self.states() if not state.problem}:
+        for option in self._refused.keys() & {state.option for state in self.list_states() if not state.problem}:
             log.warning("gateway listens again", listener=option)
             del self._refused[option]
         self._refused |= problems

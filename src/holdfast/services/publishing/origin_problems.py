@@ -21,10 +21,10 @@ class OriginProblems:
             problems |= {(organization, str(origin)): why for origin, why in unusable.items()}
         self._problems = problems
 
-    def of_organization(self, organization: str) -> dict[str, str]:
+    def list_of_organization(self, organization: str) -> dict[str, str]:
         """Return why gateways refuse the backends of origins, by origin."""
         return {origin: why for (owner, origin), why in self._problems.items() if owner == organization}
 
-    def of_policy(self, organization: str, policy: Policy) -> str:
+    def find(self, organization: str, policy: Policy) -> str:
         """Return why gateways refuse the backends that *policy* is about; empty if they don't."""
         return self._problems.get((organization, policy.origin), "") if isinstance(policy, OriginTrust) else ""

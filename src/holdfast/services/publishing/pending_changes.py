@@ -98,16 +98,16 @@ class PendingChanges:
         keys = [key for key in candidates if self._is_everywhere(key, connections)]
         for key in keys:
             del self._pending[key]
-            for api in self._resources.apis(key) - self._new:
+            for api in self._resources.list_apis(key) - self._new:
                 self._forget_failures(*api, self._now())
         if keys:
-            self._new &= {api for key in self._pending for api in self._resources.apis(key)}
+            self._new &= {api for key in self._pending for api in self._resources.list_apis(key)}
             self._groups.tell_observers()
 
     def list_latest(self) -> Sequence[Any]:
         """Return when the gateways of this control plane had the latest changes, as JSON values."""
         self.settle()
-        return self._latest.values()
+        return self._latest.list_values()
 
     def list_origins(self, organization: str) -> set[str]:
         """Return the origins of an organization whose last change is pending."""
@@ -126,12 +126,12 @@ class PendingChanges:
         """Yield the connected gateways of the groups in which a policy is used, each with the resources it needs."""
         change = self._changes.get(key)
         revision = change.sequence if change else self._published.first or 0
-        return find_targets(self._groups, self._resources.by_group(key), revision, connections)
+        return find_targets(self._groups, self._resources.find_by_group(key), revision, connections)
 
     def _is_everywhere(self, key: PolicyKey, connections: Connections) -> bool:
         """Return whether the pending change of a policy is enforced, and record when it was."""
         now, change = self._now(), self._pending[key]
-        if not self._resources.by_group(key):
+        if not self._resources.find_by_group(key):
             return True
         targets = list(self.find_targets(key, connections))
         here = [target for target in targets if isinstance(target, LocalTarget)]

@@ -48,7 +48,7 @@ class LatestTimes:
         if change.here_at:
             self._times.append((*_name(key), change.sequence, change.here_at.timestamp()))
 
-    def values(self) -> Sequence[Any]:
+    def list_values(self) -> Sequence[Any]:
         """Return the JSON values, newest last."""
         return list(map(list, self._times))
 

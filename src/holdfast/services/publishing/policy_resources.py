@@ -30,7 +30,7 @@ class PolicyResources:
         before: Mapping[ApiKey, Sequence[ApiResources]],
         after: Mapping[ApiKey, Sequence[ApiResources]],
     ) -> None:
-        """Replace the resources of *apis*."""
+        """Replace the resources of *list_apis*."""
         parts: dict[PolicyKey, _Parts] = {}
         for api in apis:
             old, new = before.get(api, ()), after.get(api, ())
@@ -47,11 +47,11 @@ class PolicyResources:
                 self._parts.pop(key, None)
                 self._by_group.pop(key, None)
 
-    def apis(self, key: PolicyKey) -> Set[ApiKey]:
+    def list_apis(self, key: PolicyKey) -> Set[ApiKey]:
         """Return the APIs with a policy."""
         return self._parts.get(key, {}).keys()
 
-    def by_group(self, key: PolicyKey) -> _ByGroup:
+    def find_by_group(self, key: PolicyKey) -> _ByGroup:
         """Return the resources that enforce a policy in each group where it is used; empty if it isn't used."""
         parts = self._parts.get(key)
         if parts is None:

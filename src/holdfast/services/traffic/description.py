@@ -110,7 +110,7 @@ def _write_rows(traffic: Traffic) -> Iterator[list[object]]:
         if (own := point.measures) is None:
             yield [point.at.isoformat(), *[""] * 13, "missing"]
             continue
-        percentiles = (_percentile(own, share) for share in (0.5, 0.95, 0.99))
+        percentiles = (estimate_percentile(own, share) for share in (0.5, 0.95, 0.99))
         yield [
             point.at.isoformat(),
             own.requests,
@@ -149,7 +149,11 @@ def _describe(own: Measures) -> Requests:
         "failed": own.failures,
         "aborted": own.of_class(0),
         "statuses": {str(status): count for status, count in sorted(own.statuses.items()) if status},
-        "latency": {"p50": _percentile(own, 0.5), "p95": _percentile(own, 0.95), "p99": _percentile(own, 0.99)},
+        "latency": {
+            "p50": estimate_percentile(own, 0.5),
+            "p95": estimate_percentile(own, 0.95),
+            "p99": estimate_percentile(own, 0.99),
+        },
         "bytesReceived": own.estimate(own.received),
         "bytesSent": own.estimate(own.sent),
         "tlsVersions": {version: count for version, count in sorted(own.tls_versions.items()) if version},
@@ -157,6 +161,6 @@ def _describe(own: Measures) -> Requests:
     }
 
 
-def _percentile(own: Measures, share: float) -> float | None:
+def estimate_percentile(own: Measures, share: float) -> float | None:
     value = find_percentile(own.latencies, share)
     return None if value is None else round(value, 1)

@@ -36,7 +36,7 @@ class Lifetimes:
     hours: timedelta
     days: timedelta
 
-    def by_resolution(self) -> dict[int, timedelta]:
+    def list_by_resolution(self) -> dict[int, timedelta]:
         """Return how long the rows of each resolution are stored."""
         return {MINUTE: self.minutes, HOUR: self.hours, DAY: self.days}
 
@@ -99,7 +99,7 @@ class TrafficRecording:
             }
             if len(own) < len(measures):
                 log.info("traffic of APIs that aren't deployed isn't counted", gateway=peer.name)
-            lifetimes = self._lifetimes.by_resolution()
+            lifetimes = self._lifetimes.list_by_resolution()
             resolutions = [resolution for resolution, lifetime in lifetimes.items() if part.minute > now - lifetime]
             parts.add_measures(session, peer.name, part.minute, own | _sum_up(own), resolutions)
             parts.add_coverage(

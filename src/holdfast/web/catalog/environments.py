@@ -39,7 +39,7 @@ class Deployment:
 def find_deployments(runtime: Runtime, context: Context, api: Api) -> list[Deployment]:
     """Return where *api* is deployed, ordered by name."""
     groups = [group for group in list_groups(context) if group.name in api.groups]
-    return [Deployment(group, _urls(runtime.urls_of(group), api)) for group in groups]
+    return [Deployment(group, _urls(runtime.list_urls(group), api)) for group in groups]
 
 
 def _urls(of_group: dict[str, str], api: Api) -> list[tuple[Environment, str]]:

@@ -58,7 +58,7 @@ def list_gateways(request: Request, runtime: CurrentRuntime, context: RequestCon
         has_others=runtime.store.is_shared,
         groups=[] if wants_part(request) else list_rows(context, all_gateways),
         control_planes=[] if wants_part(request) else _list_control_planes(runtime, context),
-        urls_of=runtime.urls_of,
+        urls_of=runtime.list_urls,
         listeners=LISTENER_TITLES,
         total=len(all_gateways),
         page=page,

@@ -20,7 +20,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.http1_fallback import find_connection
 from holdfast.services.errors import NotFound
-from holdfast.services.probing.offers import explain_not_imported
+from holdfast.services.probing.offers import explain_refusal
 from holdfast.services.probing.outcomes import CheckOutcome, ProbeOutcome
 from holdfast.services.probing.terms import UNCHANGED, Change, find_terms_to_call, find_terms_to_test
 from holdfast.services.runtime import Runtime
@@ -157,7 +157,7 @@ async def fetch(
     refusals = {
         choice.certificate.fingerprint: why_not
         for choice in choices
-        if (why_not := explain_not_imported(choice.certificate, terms.trust.anchors, now))
+        if (why_not := explain_refusal(choice.certificate, terms.trust.anchors, now))
     }
     if not choices and not error:
         error = "The backend presented no readable certificate."

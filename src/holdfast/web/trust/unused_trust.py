@@ -32,7 +32,7 @@ def show(request: Request, context: RequestContext) -> Response:
         "unused/list.html",
         context=context,
         trusts=unused_trust.find_unused(context),
-        entry_status=judge_entry,
+        judge_entry=judge_entry,
         effect_of=partial(_describe_effect, now=context.now),
     )
 

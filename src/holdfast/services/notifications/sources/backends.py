@@ -28,7 +28,7 @@ def find_failing_backends(
 ) -> Iterator[Condition]:
     """Yield a condition for each failing backend of an organization, over all gateways."""
     by_backend: defaultdict[Backend, list[Failure]] = defaultdict(list)
-    for failure in failures.of_organization(organization):
+    for failure in failures.list_of_organization(organization):
         if failure.latest.environment and failure.last > now - FRESH:
             by_backend[failure.latest.api_id, failure.latest.environment, failure.latest.member].append(failure)
     failing = {
