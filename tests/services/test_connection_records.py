@@ -102,7 +102,7 @@ def test_a_gateway_that_misses_many_resources_still_enforces_what_has_not_change
             await a.until(ORIGIN, Progress.ENFORCED)
             b.cache.apply(Resource(CLUSTER, f"c{number}", "1", b"") for number in range(MAX_MISSING + 1))
             b.groups.tell_observers()
-            await a.until_true(lambda: a.elsewhere.known.connections["far"].gateway.missing is None)
+            await a.until_true(lambda: a.elsewhere.others.connections["far"].gateway.missing is None)
             progress = a.enforcement(ORIGIN).progress
             import_another()
             await a.until(ORIGIN, Progress.WAITING)

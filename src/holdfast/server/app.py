@@ -233,7 +233,7 @@ def _readiness(
 
 def _has_gateway(runtime: Runtime) -> bool:
     """Return whether a gateway is connected to this or another control plane."""
-    return bool(runtime.groups.gateways or runtime.elsewhere.known.connections)
+    return bool(runtime.groups.gateways or runtime.elsewhere.others.connections)
 
 
 def _list_degraded_parts(

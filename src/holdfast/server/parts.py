@@ -232,7 +232,7 @@ def _find_elsewhere(elsewhere: Elsewhere) -> dict[str, GatewayElsewhere]:
         name: GatewayElsewhere(
             Peer(name, connection.gateway.group, is_local_gateway(name)), connection.control_plane.id
         )
-        for name, connection in elsewhere.known.connections.items()
+        for name, connection in elsewhere.others.connections.items()
     }
 
 

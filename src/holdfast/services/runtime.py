@@ -105,7 +105,7 @@ class Runtime:
         """Return the names of the connected gateways of a group, in order."""
         cache = self.groups.caches.get(group)
         here = {gateway.id for gateway in cache.gateways} if cache else set()
-        connections = find_connections(self.groups, self.elsewhere.known)
+        connections = find_connections(self.groups, self.elsewhere.others)
         return sorted(here.union(connection.gateway.name for connection in connections.elsewhere.get(group, ())))
 
     @property

@@ -85,7 +85,7 @@ class Accounts:
         self.attempts = Attempts(store, sealing)
         self.failures = FailedSignIns()
         self._key = secrets.token_bytes(32)
-        self._verified: dict[bytes, datetime] = {}
+        self._verified_at: dict[bytes, datetime] = {}
         self.threads = PasswordThreads()
         # As many as are hashed at once. Attempts that wait for their turn aren't counted as failed in the meantime.
         self._turn = threading.BoundedSemaphore(AT_ONCE)
@@ -177,7 +177,7 @@ class Accounts:
         return None
 
     def _find_candidate(self, store: Transactions, name: str, password: str) -> tuple[User | None, str, bytes]:
-        """Return the user who may have this password, the hash to compare it with, and the key in `_verified`."""
+        """Return the user who may have this password, the hash to compare it with, and the key in `_verified_at`."""
         with store.read() as session:
             user = accounts.get_user_by_name(session, name)
         user = None if user and (user.disabled or user.identity) else user
@@ -185,7 +185,7 @@ class Accounts:
         return user, password_hash, hmac.digest(self._key, f"{password_hash}\0{password}".encode(), hashlib.sha256)
 
     def _is_verified(self, digest: bytes, now: datetime) -> bool:
-        return now < self._verified.get(digest, now)
+        return now < self._verified_at.get(digest, now)
 
     def start_session(self, user: User, now: datetime, address: str = "", agent: str = "") -> str:
         """
@@ -214,9 +214,9 @@ class Accounts:
 
     def _remember(self, digest: bytes, now: datetime) -> None:
         # Scripts send the password with every request, and argon2id would make each one slow.
-        if len(self._verified) >= MAX_VERIFIED:
-            self._verified.clear()
-        self._verified[digest] = now + VERIFIED_LASTS
+        if len(self._verified_at) >= MAX_VERIFIED:
+            self._verified_at.clear()
+        self._verified_at[digest] = now + VERIFIED_LASTS
 
 
 def _keys(name: str, client: str) -> tuple[str, str]:

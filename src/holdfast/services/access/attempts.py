@@ -58,7 +58,7 @@ class Attempts:
         """*sealing* makes digests of keys: people type passwords into the user name field."""
         self._store = store
         self._sealing = sealing
-        self._unstored: dict[str, FailureCount] = {}
+        self._unstored_failures: dict[str, FailureCount] = {}
         self._lock = threading.RLock()
         self._second: datetime | None = None  # when the current second of CHEAP_PER_SECOND began
         self._cheap = 0
@@ -148,7 +148,7 @@ class Attempts:
     def _forget(self, keys: Collection[str], stored_keys: Collection[str]) -> None:
         with self._lock:
             for key in keys:
-                self._unstored.pop(key, None)
+                self._unstored_failures.pop(key, None)
         if stored_keys:
             with suppress(StoreFailure), self._store.note(Topic.SIGN_INS) as session:
                 failed_attempts.remove(session, keys)
@@ -165,25 +165,25 @@ class Attempts:
     def _find_unstored(self, keys: Iterable[str], now: datetime) -> Mapping[str, FailureCount]:
         """Return the failures of *keys* that aren't stored."""
         with self._lock:
-            counts = {key: failures for key in keys if (failures := self._unstored.get(key))}
+            counts = {key: failures for key in keys if (failures := self._unstored_failures.get(key))}
         return {key: failures for key, failures in counts.items() if abs(now - failures.last) <= FORGOTTEN_AFTER}
 
     def _remember(self, keys: Sequence[str], now: datetime) -> Mapping[str, FailureCount]:
         """Count an attempt that isn't stored, and return those before."""
         with self._lock:
             before = self._find_unstored(keys, now)
-            self._unstored |= _add(before, dict.fromkeys(keys, FailureCount(1, now)))
-            while len(self._unstored) > MAX_KEYS:
-                self._unstored.pop(next(iter(self._unstored)))
+            self._unstored_failures |= _add(before, dict.fromkeys(keys, FailureCount(1, now)))
+            while len(self._unstored_failures) > MAX_KEYS:
+                self._unstored_failures.pop(next(iter(self._unstored_failures)))
         return before
 
     def _release(self, keys: Iterable[str]) -> None:
         """Stop counting an attempt in memory."""
         with self._lock:
             for key in keys:
-                failures = self._unstored.pop(key, None)
+                failures = self._unstored_failures.pop(key, None)
                 if failures and failures.count > 1:
-                    self._unstored[key] = FailureCount(failures.count - 1, failures.last)
+                    self._unstored_failures[key] = FailureCount(failures.count - 1, failures.last)
 
 
 def _add(some: Mapping[str, FailureCount], others: Mapping[str, FailureCount]) -> dict[str, FailureCount]:

@@ -79,11 +79,11 @@ def find_present(context: Context, events: Iterable[LoggedEvent]) -> set[tuple[O
     return {(kind, name) for kind, names in by_kind.items() for name in names}
 
 
-def _stream(context: Context, wanted: Filter) -> Iterator[list[LoggedEvent]]:
+def _stream(context: Context, event_filter: Filter) -> Iterator[list[LoggedEvent]]:
     last: int | None = None
     while True:
         with context.read() as session:
-            events = audit_events.find_following(session, context.user.organization, wanted, last, _AT_ONCE)
+            events = audit_events.find_following(session, context.user.organization, event_filter, last, _AT_ONCE)
         context.release()
         if events:
             yield events

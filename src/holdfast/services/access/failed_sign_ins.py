@@ -100,7 +100,7 @@ class FailedSignIns:
         self._lock = threading.Lock()
         self._attempts: Counter[_Attempt] = Counter()
         self._windows: dict[_Kind, _Window] = {}
-        self._written: deque[datetime] = deque(maxlen=MAX_EVENTS)
+        self._write_times: deque[datetime] = deque(maxlen=MAX_EVENTS)
 
     @contextmanager
     def watch(self, way: Way, address: str, name: str = "") -> Iterator[None]:
@@ -160,10 +160,10 @@ class FailedSignIns:
         window.count += count
 
     def _may_write(self, now: datetime, control_planes: int) -> bool:
-        recent = sum(1 for at in self._written if now - at < PAUSE)
+        recent = sum(1 for at in self._write_times if now - at < PAUSE)
         if recent >= max(MAX_EVENTS // control_planes, 1):
             return False
-        self._written.append(now)
+        self._write_times.append(now)
         return True
 
     def _record(self, store: Store, due: dict[_Kind, _Window], now: datetime) -> None:

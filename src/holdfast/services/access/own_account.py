@@ -42,7 +42,7 @@ def change_password(context: Context, sign_ins: Accounts, current: str, new: str
     context.release()  # verifying and hashing take a while
     try:
         with sign_ins.failures.watch(Way.PASSWORD_CHANGE, address, context.user.name):
-            verified = sign_ins.authenticate(context.user.name, current, address, context.now)
+            authenticated_user = sign_ins.authenticate(context.user.name, current, address, context.now)
     except SignInRefused as error:
         raise InvalidField("current", NOT_CURRENT) from error
     if new == current:
@@ -50,7 +50,7 @@ def change_password(context: Context, sign_ins: Accounts, current: str, new: str
     password_hash = sign_ins.passwords.hash(check_password(new, context.user.name, "new"))
     with context.write() as session:
         user = get_own_user(session, context)
-        if user.password_hash != verified.password_hash:  # another request has just changed it
+        if user.password_hash != authenticated_user.password_hash:  # another request has just changed it
             raise InvalidField("current", NOT_CURRENT)
         accounts.set_password_hash(session, user, password_hash)
         tokens.remove_tokens(session, user, (Kind.ACCESS, Kind.REFRESH))

@@ -31,6 +31,6 @@ def settle_mocks(session: Session, full_api: FullApi) -> Api:
         mocks = read_mocks(json.loads(text) if text else make_default_definition(full_api, []))
     if mocks == api.mocks:
         return api
-    settled = replace(api, mocks=mocks)
-    apis.update(session, settled)
-    return settled
+    api = replace(api, mocks=mocks)
+    apis.update(session, api)
+    return api

@@ -87,7 +87,7 @@ class Lease:
         self._lasts = lasts
         self._tenure: Tenure | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._changed = asyncio.Event()
+        self._change = asyncio.Event()
         self._wake: asyncio.Event | None = None
         self._thread = ThreadPoolExecutor(1, "lease")  # its own, because the shared ones may wait for the database
 
@@ -153,7 +153,7 @@ class Lease:
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            await self._changed.wait()
+            await self._change.wait()
 
     def _take(self) -> Tenure | None:
         with self._store.note(Topic.LEASES) as session:
@@ -175,5 +175,5 @@ class Lease:
         if tenure != self._tenure:
             log.info("lease taken" if tenure else "lease lost", name=TASKS)
             self._tenure = tenure
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._change.set()
+            self._change = asyncio.Event()

@@ -103,10 +103,10 @@ class Mailbox:
         self._now = now
         self._sealer = Sealer(sealing, peers.own.id, now)
         self._handlers: dict[str, Handler] = {}
-        self._asked: dict[UUID, Conversation] = {}
+        self._conversations: dict[UUID, Conversation] = {}
         self._answering: dict[UUID, tuple[str, asyncio.Task[None]]] = {}  # with the asker
-        self._unsent: list[Outgoing] = []
-        self._read: set[Key] = set()  # messages to delete
+        self._outbox: list[Outgoing] = []
+        self._old_keys: set[Key] = set()  # messages to delete
         self._wake = wake_on_write(store, Topic.MESSAGES)
         self._next_sweep = 0.0
         # Its own thread, because the shared ones may all be waiting for the database.
@@ -143,18 +143,18 @@ class Mailbox:
         """Ask *question*, and provide the answers of *recipient* until the block ends. Raises NoReply."""
         if recipient not in self.others:
             raise NoReply("The other control plane isn't running.")
-        if len(question) > MAX_BODY or len(self._asked) >= MAX_ASKED:
+        if len(question) > MAX_BODY or len(self._conversations) >= MAX_ASKED:
             raise NoReply("There are too many questions to other control planes, or this one is too long.")
         conversation = Conversation(recipient, kind)
-        self._asked[conversation.id] = conversation
+        self._conversations[conversation.id] = conversation
         self._send(Message(self._peers.own.id, recipient, kind, Verb.ASK, conversation.id, question), conversation)
         try:
             yield conversation
         finally:
-            del self._asked[conversation.id]
+            del self._conversations[conversation.id]
             if not conversation.is_over:
                 end = Message(self._peers.own.id, recipient, kind, Verb.END, conversation.id)
-                self._unsent.append((end, conversation))
+                self._outbox.append((end, conversation))
                 # Often, another question follows at once, and one transaction is enough for both.
                 asyncio.get_running_loop().call_later(LINGER, self._wake.set)
 
@@ -164,10 +164,10 @@ class Mailbox:
         try:
             while True:
                 self._wake.clear()
-                if self.others or self._unsent or self._read:
-                    outgoing, self._unsent = self._unsent, []
+                if self.others or self._outbox or self._old_keys:
+                    outgoing, self._outbox = self._outbox, []
                     sweeps = loop.time() >= self._next_sweep
-                    tidies = is_quiet or len(self._read) >= _MANY
+                    tidies = is_quiet or len(self._old_keys) >= _MANY
                     exchange = partial(self._exchange, outgoing, tidies=tidies, sweeps=sweeps)
                     incoming = await run_to_end(self._thread, exchange)
                     for message in incoming:
@@ -177,8 +177,8 @@ class Mailbox:
                     self._next_sweep = loop.time() + _SWEEP if sweeps else self._next_sweep
                 is_quiet = await self._wait()
         finally:
-            self._unsent.clear()
-            for conversation in self._asked.values():
+            self._outbox.clear()
+            for conversation in self._conversations.values():
                 conversation.take(NoReply("This control plane couldn't use its database."))
             for _, task in self._answering.values():
                 task.cancel()
@@ -186,7 +186,7 @@ class Mailbox:
     async def _wait(self) -> bool:
         """Wait until there is something to do; return whether that is only to delete messages."""
         try:
-            async with asyncio.timeout(TIDY if self._read else _SWEEP if self.others else None):
+            async with asyncio.timeout(TIDY if self._old_keys else _SWEEP if self.others else None):
                 await self._wake.wait()
         except TimeoutError:
             return True
@@ -194,7 +194,7 @@ class Mailbox:
 
     def _exchange(self, outgoing: Sequence[Outgoing], *, tidies: bool, sweeps: bool) -> list[SealedMessage]:
         """Write the *outgoing* messages, delete what was read, and return what has arrived since."""
-        own, old_keys = self._peers.own.id, frozenset(self._read)
+        own, old_keys = self._peers.own.id, frozenset(self._old_keys)
         if not (outgoing or sweeps or (tidies and old_keys)):
             with self._store.read() as session:
                 return messages.find_unread(session, own, old_keys)
@@ -205,7 +205,7 @@ class Mailbox:
                 messages.remove_old(session, own, [own, *self.others], now - RETENTION, now + MAX_AGE)
             messages.add(session, self._seal(session, outgoing))
             incoming = messages.find_unread(session, own, ())
-        self._read -= old_keys
+        self._old_keys -= old_keys
         return incoming
 
     def _seal(self, session: Session, outgoing: Sequence[Outgoing]) -> list[SealedMessage]:
@@ -221,13 +221,13 @@ class Mailbox:
         return list(rows.values())
 
     def _take(self, row: SealedMessage) -> None:
-        self._read.add(row.key)
+        self._old_keys.add(row.key)
         try:
             message = self._sealer.open(row)
         except BadMessage as error:
             log.warning("message of a control plane is ignored", sender=row.sender, reason=str(error))
             return
-        question = self._asked.get(message.conversation)
+        question = self._conversations.get(message.conversation)
         match message.verb:
             case Verb.ASK:
                 self._begin_to_answer(message)
@@ -271,13 +271,13 @@ class Mailbox:
         self._send(replace(question, sender=self._peers.own.id, recipient=question.sender, verb=verb, body=body), None)
 
     def _send(self, message: Message, conversation: Conversation | None) -> None:
-        self._unsent.append((message, conversation))
+        self._outbox.append((message, conversation))
         self._wake.set()
 
     def _check_peers(self) -> None:
         """End what waits for control planes that are no longer live, and stop answering them."""
         others = set(self.others)
-        for conversation in self._asked.values():
+        for conversation in self._conversations.values():
             if conversation.recipient not in others and not conversation.is_over:
                 conversation.take(NoReply("The other control plane has stopped."))
         for asker, task in self._answering.values():

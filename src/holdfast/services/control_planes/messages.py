@@ -60,7 +60,7 @@ class Sealer:
         self._own = own
         self._now = now
         self._number = 0
-        self._seen: OrderedDict[str, int] = OrderedDict()  # the last number by sender
+        self._last_numbers: OrderedDict[str, int] = OrderedDict()  # the last number by sender
 
     def seal(self, message: Message) -> SealedMessage:
         """Seal *message* under the next number. Raises UnusableSealingKey."""
@@ -73,7 +73,7 @@ class Sealer:
 
     def open(self, row: SealedMessage) -> Message:
         """Open a message, once. Raises BadMessage."""
-        if row.recipient != self._own or row.number <= self._seen.get(row.sender, 0):
+        if row.recipient != self._own or row.number <= self._last_numbers.get(row.sender, 0):
             raise BadMessage("it was sent to another control plane, or it is repeated")
         address = _address(row.sender, row.number, row.recipient, row.kind, row.sent_at)
         try:
@@ -83,10 +83,10 @@ class Sealer:
             raise BadMessage("it isn't sealed with one of this control plane's sealing keys") from error
         if abs(self._now() - row.sent_at) > MAX_AGE:
             raise BadMessage("it is old, or the clocks of the two machines differ by more than 5 minutes")
-        self._seen[row.sender] = row.number
-        self._seen.move_to_end(row.sender)
-        if len(self._seen) > _MAX_SENDERS:
-            self._seen.popitem(last=False)
+        self._last_numbers[row.sender] = row.number
+        self._last_numbers.move_to_end(row.sender)
+        if len(self._last_numbers) > _MAX_SENDERS:
+            self._last_numbers.popitem(last=False)
         return Message(row.sender, row.recipient, row.kind, verb, conversation, content[_HEAD:])
 
 

@@ -67,7 +67,7 @@ class Presence:
         self._shared = shared
         self._refresh = refresh
         self._others: tuple[ControlPlane, ...] = ()
-        self._confirmed = time.monotonic()  # when the database last had a heartbeat
+        self._last_heartbeat = time.monotonic()  # when the database last had a heartbeat
         self._listeners: list[Callable[[], object]] = []
         self._wake: asyncio.Event | None = None
         self._silent: set[str] = set()  # the ids of others that ended without a clean stop
@@ -88,7 +88,7 @@ class Presence:
     @property
     def is_cut_off(self) -> bool:
         """Whether the others no longer consider this control plane live, because it can't reach the database."""
-        return self._shared and time.monotonic() - self._confirmed > LIVE_FOR.total_seconds()
+        return self._shared and time.monotonic() - self._last_heartbeat > LIVE_FOR.total_seconds()
 
     @property
     def deviating(self) -> tuple[str, ...]:
@@ -195,7 +195,7 @@ class Presence:
         return ()
 
     def _take(self, others: Sequence[ControlPlane]) -> None:
-        self._confirmed = time.monotonic()
+        self._last_heartbeat = time.monotonic()
         before = {other.id: _drop_heartbeat(other) for other in self._others}
         after = {other.id: _drop_heartbeat(other) for other in others}
         self._others = tuple(others)

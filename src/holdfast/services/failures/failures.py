@@ -170,7 +170,7 @@ class Failures:
         number = int(not call.member or call.is_attempt or not is_attempt_reported(call.evidence))
         if before and before.latest.reported_cause is call.reported_cause:
             # Gateways report requests in the order in which they end.
-            latest = max(call, before.latest, key=lambda failed: failed.at)
+            latest = max(call, before.latest, key=lambda candidate: candidate.at)
             self._put(key, Failure(latest, before.since, before.count + number))
         else:
             self._put(key, Failure(call, call.at, number))

@@ -61,7 +61,7 @@ class SharedFailures:
         self._now = now
         self._changes: OrderedDict[PartKey, bool] = OrderedDict()  # what isn't written yet; whether it may have ended
         self._writers: dict[PartKey, str] = {}  # of the rows in the database: the ids of the control planes
-        self._known: dict[str, int] = {}  # the highest number that was read, by control plane
+        self._last_numbers: dict[str, int] = {}  # the highest number that was read, by control plane
         self._number = 0
         self._has_begun = False
         self._next_write = 0.0
@@ -175,8 +175,8 @@ class SharedFailures:
         parts: list[SharedPart] = []
         with self._store.read() as session:
             while True:
-                page = rows.find_unread(session, self._known | {own: _HIGHEST})
-                self._known |= {part.control_plane: part.number for part in page}
+                page = rows.find_unread(session, self._last_numbers | {own: _HIGHEST})
+                self._last_numbers |= {part.control_plane: part.number for part in page}
                 parts += page
                 if len(page) < rows.AT_ONCE:
                     return parts

@@ -98,10 +98,10 @@ class ConnectionRecords:
         self._groups = groups
         self._states = states
         self._revision = revision
-        self._enforced = latest_times
+        self._latest_times = latest_times
         self._backlogs = Backlogs(groups)
         self._version = 0
-        self._written: dict[str, Record] | None = None  # None: nothing, or it is unknown
+        self._stored_records: dict[str, Record] | None = None  # None: nothing, or it is unknown
         self._overview: _Overview = (0, ())
 
     async def begin(self) -> None:
@@ -112,7 +112,7 @@ class ConnectionRecords:
         """Write changes as they happen, until cancelled."""
         observer = self._groups.observe()
         loop = asyncio.get_running_loop()
-        self._written = None
+        self._stored_records = None
         try:
             next_reports = 0.0
             while True:
@@ -141,12 +141,12 @@ class ConnectionRecords:
         overview = self._read_overview()  # first, because it records what the gateways have applied
         self._backlogs.follow()
         records = self._describe()
-        before = self._written or {}
+        before = self._stored_records or {}
         differs = Record.is_newer if with_reports else Record.is_news
         changes = {name: record for name, record in records.items() if differs(record, before.get(name))}
         gone = sorted(before.keys() - records.keys())
         has_gateways = any(record.stream for record in records.values())
-        if not (changes or gone or self._written is None or (has_gateways and overview != self._overview)):
+        if not (changes or gone or self._stored_records is None or (has_gateways and overview != self._overview)):
             return
         # What isn't written stays as it was, so that its difference is noticed later.
         if not await self._write(overview, {**before, **changes}, changes, gone):
@@ -158,14 +158,14 @@ class ConnectionRecords:
         """Write one version; return whether the one before was still there."""
         self._version += 1
         rows = [record.value for record in changes.values()]
-        begins, self._written = self._written is None, None
+        begins, self._stored_records = self._stored_records is None, None
         now = await asyncio.to_thread(self._store_rows, *overview, rows, gone, begins=begins)
         if now is None:
             return False
         for record in changes.values():
             if record.stream and not record.stream.recorded_at:
                 record.stream.recorded_at = now
-        self._written = {name: record.mark_recorded(now) for name, record in records.items() if name not in gone}
+        self._stored_records = {name: record.mark_recorded(now) for name, record in records.items() if name not in gone}
         self._overview = overview
         return True
 
@@ -190,7 +190,7 @@ class ConnectionRecords:
             return now
 
     def _read_overview(self) -> _Overview:
-        latest_times = self._enforced()
+        latest_times = self._latest_times()
         return self._revision(), latest_times
 
     def _describe(self) -> dict[str, Record]:

@@ -75,7 +75,7 @@ class Elsewhere:
         self._own = own
         self._lock = threading.Lock()
         self._planes: dict[str, OtherControlPlane] = {}
-        self._known = NOBODY
+        self._others = NOBODY
 
     @property
     def is_shared(self) -> bool:
@@ -83,9 +83,9 @@ class Elsewhere:
         return self._own is not None
 
     @property
-    def known(self) -> Others:
+    def others(self) -> Others:
         """The state that was last read."""
-        return self._known
+        return self._others
 
     def read(self, session: Session) -> Others:
         """Return what the database says now."""
@@ -124,10 +124,10 @@ class Elsewhere:
             }
             current = tuple(self._planes.values())
             if [(plane.id, plane.version) for plane in current] != [
-                (plane.id, plane.version) for plane in self._known.control_planes
+                (plane.id, plane.version) for plane in self._others.control_planes
             ]:
-                self._known = _combine(current)
-            return self._known
+                self._others = _combine(current)
+            return self._others
 
     async def follow(self, store: Store, tell: Callable[[], object]) -> None:
         """Read what other control planes write, and call *tell* after each change, until cancelled."""

@@ -101,7 +101,7 @@ class Spreading:
             self._control.move(gateway, least)
 
     def _count(self, control_plane: ControlPlane) -> int:
-        connections = self._elsewhere.known.connections.items()
+        connections = self._elsewhere.others.connections.items()
         return sum(
             connection.control_plane.id == control_plane.id and not is_local_gateway(name)
             for name, connection in connections

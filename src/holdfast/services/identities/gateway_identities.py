@@ -152,12 +152,12 @@ def import_answer(context: Context, sealing: Sealing, endpoint: str, data: bytes
         if before.pending is None:
             raise NotFound(_REQUEST_KIND, str(target.origin))
         key = open_key(sealing.open(before.pending.sealed_key, context.user.organization, before.id))
-        chain, ignored = build_chain(key.spki_fingerprint, upload)
+        chain, ignored_parts = build_chain(key.spki_fingerprint, upload)
         _refuse_expired(chain[0], context.now)
         after = replace(before, chain=chain, sealed_key=before.pending.sealed_key, pending=None, updated_at=context.now)
         gateway_identities.save(session, after)
         _record(session, context, Action.IMPORT_ANSWER, after, before)
-        return IdentityImport(after, ignored)
+        return IdentityImport(after, ignored_parts)
 
 
 def discard_request(context: Context, endpoint: str) -> None:

@@ -43,12 +43,12 @@ class Clerk:
     """
 
     def __init__(
-        self, store: Store, sealing: Sealing, sender: Sender, observed: Observed, now: Callable[[], datetime]
+        self, store: Store, sealing: Sealing, sender: Sender, sources: Observed, now: Callable[[], datetime]
     ) -> None:
         self._store = store
         self._sealing = sealing
         self._sender = sender
-        self._evaluation = Evaluation(observed)
+        self._evaluation = Evaluation(sources)
         self._now = now
         self._sending: dict[str, asyncio.Task[None]] = {}  # by channel
         self._turns = asyncio.Semaphore(AT_ONCE)

@@ -47,7 +47,7 @@ class RotationProbes:
         self._store: Transactions = store
         self._probe = probe
         self._now = now
-        self._every = interval
+        self._interval = interval
         self._places = asyncio.Semaphore(AT_ONCE)
         self._wake = wake_on_write(store)
         self._next = 0.0  # time of the next round, on the loop's clock
@@ -71,7 +71,7 @@ class RotationProbes:
             async with asyncio.timeout(max(self._next - asyncio.get_running_loop().time(), 0)):
                 await self._wake.wait()
         except TimeoutError:
-            self._next = asyncio.get_running_loop().time() + self._every
+            self._next = asyncio.get_running_loop().time() + self._interval
             return False
         await asyncio.sleep(APPLY_TIME)
         self._wake.clear()

@@ -59,9 +59,9 @@ class Distributor:
         self._listeners = listeners
         self._drain = drain
         self._limits = limits
-        self._built: dict[ApiKey, Sequence[ApiResources]] = {}
-        self._served: dict[str, ServedGroup] = {}
-        self._known: dict[str, Group] = {}
+        self._resources: dict[ApiKey, Sequence[ApiResources]] = {}
+        self._served_groups: dict[str, ServedGroup] = {}
+        self._groups_by_name: dict[str, Group] = {}
         self._last: Change | None = None
         self._reading = asyncio.Lock()
         self._calls = self._answered = 0  # of `catch_up`
@@ -76,9 +76,9 @@ class Distributor:
     def present(self, credential: Credential) -> None:
         """Let gateways present *credential* to callers, on new connections."""
         self._listeners.present(credential)
-        for name, served in self._served.items():
-            served.listen(self._listeners.build(self._known[name]))
-            served.apply({})
+        for name, group in self._served_groups.items():
+            group.listen(self._listeners.build(self._groups_by_name[name]))
+            group.apply({})
 
     async def follow(self) -> None:
         """Publish changes as they happen, until cancelled."""
@@ -94,7 +94,7 @@ class Distributor:
         async with self._reading:
             if call > self._answered:  # otherwise, one of those who waited longer has read for all
                 calls = self._calls
-                self.take(await asyncio.to_thread(self._read, self._last, list(self._built)))
+                self.take(await asyncio.to_thread(self._read, self._last, list(self._resources)))
                 self._answered = calls
 
     def _read(self, last: Change | None, api_keys: Sequence[ApiKey]) -> Snapshot:
@@ -120,21 +120,21 @@ class Distributor:
     def take(self, snapshot: Snapshot) -> None:
         """Build the APIs of *snapshot*, and send all resulting changes to the gateways in one step."""
         group_names = dict.fromkeys(self._take_groups(snapshot.groups))
-        old = {key: self._built[key] for key in snapshot.apis if key in self._built}
+        old = {key: self._resources[key] for key in snapshot.apis if key in self._resources}
         for key, variants in snapshot.apis.items():
             before = old.get(key, ())
-            self._built.pop(key, None)
+            self._resources.pop(key, None)
             after = [own for api in variants if (own := _build(api, snapshot, self._limits)) and own.has_routes]
             if after:
-                self._built[key] = after
+                self._resources[key] = after
             groups = frozenset[str]().union(*(api.groups for api in (*before, *after)))
-            for group in sorted(groups & self._served.keys()):
-                self._served[group].replace(key, _within(before, group), _within(after, group))
+            for group in sorted(groups & self._served_groups.keys()):
+                self._served_groups[group].replace(key, _within(before, group), _within(after, group))
                 group_names[group] = None
         self._last = snapshot.last
-        self._enforcements.take_resources(snapshot, old, self._built)
+        self._enforcements.take_resources(snapshot, old, self._resources)
         scopes: BuiltScopes = {}
-        resources = sum(self._served[group].apply(scopes) for group in group_names)
+        resources = sum(self._served_groups[group].apply(scopes) for group in group_names)
         self._groups.tell_observers()
         if group_names or snapshot.apis:
             log.info("published", apis=len(snapshot.apis), resources=resources, sequence=self._enforcements.revision)
@@ -157,23 +157,23 @@ class Distributor:
 
     def _clusters(self, name: str) -> list[Resource]:
         owner = read_cluster_name(name)
-        api_resources = self._built.get(owner[:2], ()) if owner else ()
+        api_resources = self._resources.get(owner[:2], ()) if owner else ()
         clusters = (cluster for resources in api_resources for cluster in resources.clusters)
         return [cluster for cluster in clusters if f"{cluster.name}/".startswith(f"{name}/")]
 
     def _take_groups(self, groups: Sequence[Group]) -> list[str]:
         """Follow which groups there are; return those whose listeners changed."""
-        for gone in self._served.keys() - {group.name for group in groups}:
-            del self._served[gone], self._known[gone]
+        for gone in self._served_groups.keys() - {group.name for group in groups}:
+            del self._served_groups[gone], self._groups_by_name[gone]
             self._groups.remove(gone)
         names = []
         for group in groups:
-            before = self._known.get(group.name)
-            self._known[group.name] = group
+            before = self._groups_by_name.get(group.name)
+            self._groups_by_name[group.name] = group
             if before is None:
-                self._served[group.name] = ServedGroup(self._groups, group.name, self._drain)
+                self._served_groups[group.name] = ServedGroup(self._groups, group.name, self._drain)
             if before is None or before.listen != group.listen:
-                self._served[group.name].listen(self._listeners.build(group))
+                self._served_groups[group.name].listen(self._listeners.build(group))
                 names.append(group.name)
         return names
 

@@ -56,9 +56,11 @@ class Enforcements:
         """
         self._groups = groups
         self._elsewhere = elsewhere or Elsewhere()
-        self._published = PublishedChanges()
+        self._published_changes = PublishedChanges()
         self._resources = PolicyResources()
-        self._changes = PendingChanges(groups, self._elsewhere, self._published, self._resources, now, forget_failures)
+        self._changes = PendingChanges(
+            groups, self._elsewhere, self._published_changes, self._resources, now, forget_failures
+        )
         self._unverified: set[PolicyKey] = set()
         self.problems = OriginProblems()
 
@@ -76,11 +78,11 @@ class Enforcements:
         self._resources.replace(snapshot.apis, before, after)
         for organization, sets in snapshot.trust.items():
             policies = {(organization, OriginTrust(str(origin))): trust for origin, trust in sets.items()}
-            unverified = {key for key, trust in policies.items() if trust.unverified_until is not None}
-            self._unverified = (self._unverified - policies.keys()) | unverified
+            unverified_keys = {key for key, trust in policies.items() if trust.unverified_until is not None}
+            self._unverified = (self._unverified - policies.keys()) | unverified_keys
         self.problems.take(snapshot)
         self._changes.add(snapshot, before, after)
-        self._published.take(snapshot)
+        self._published_changes.take(snapshot)
 
     def settle(self) -> None:
         """Record what the gateways have in force now."""
@@ -93,7 +95,7 @@ class Enforcements:
     @property
     def revision(self) -> int:
         """The revision of the configuration that was last sent to the gateways."""
-        return self._published.sequence
+        return self._published_changes.sequence
 
     def list_pending_origins(self, organization: str) -> set[str]:
         """Return the origins of an organization whose last change isn't in force at every connected gateway."""
@@ -146,7 +148,7 @@ class Enforcements:
         with context.read() as session:
             others = self._elsewhere.read(session)
             last, groups_by_gateway = journal.get_latest_change(session), dict(gateways.list_joined(session))
-        behind = not self._published.have(last)
+        behind = not self._published_changes.have(last)
         return _Situation(behind, groups_by_gateway, find_connections(self._groups, others))
 
     def _find_absent(self, situation: _Situation, groups: Collection[str]) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ class Listeners:
         self._cache = cache
         self._gateway = gateway
         self._listeners = {listener_name(listener.environment, tls=listener.tls): listener for listener in listeners}
-        self._refused: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
 
     def list_states(self) -> list[ListenerState]:
         """
@@ -131,9 +131,9 @@ class Listeners:
     def _log_changes(self) -> None:
         problems = {state.option: state.problem for state in self.list_states() if state.is_refused}
         for option, problem in problems.items():
-            if self._refused.get(option) != problem:
+            if self._problems.get(option) != problem:
                 log.error("gateway can't listen", listener=option, why=problem)
-        for option in self._refused.keys() & {state.option for state in self.list_states() if not state.problem}:
+        for option in self._problems.keys() & {state.option for state in self.list_states() if not state.problem}:
             log.warning("gateway listens again", listener=option)
-            del self._refused[option]
-        self._refused |= problems
+            del self._problems[option]
+        self._problems |= problems

@@ -35,15 +35,17 @@ class PendingChanges:
         self,
         groups: Groups,
         elsewhere: Elsewhere,
-        published: PublishedChanges,
+        published_changes: PublishedChanges,
         resources: PolicyResources,
         now: Callable[[], datetime],
         forget_failures: Callable[[str, str, datetime], None],
     ) -> None:
-        """*published* and *resources* are what the gateways are sent; for *forget_failures*, see `Enforcements`."""
+        """
+        *published_changes* and *resources* are what the gateways are sent; for *forget_failures*, see `Enforcements`.
+        """
         self._groups = groups
         self._elsewhere = elsewhere
-        self._published = published
+        self._published_changes = published_changes
         self._resources = resources
         self._now = now
         self._forget_failures = forget_failures
@@ -78,7 +80,7 @@ class PendingChanges:
     ) -> None:
         """Add the changes of *snapshot*, which the distributor is about to send."""
         for api in snapshot.apis:
-            if api in after and api not in before and self._published.first is not None:
+            if api in after and api not in before and self._published_changes.first is not None:
                 self._new.add(api)
                 self._forget_failures(*api, self._now())
             else:
@@ -91,8 +93,8 @@ class PendingChanges:
 
     def settle(self) -> None:
         """Record what the gateways have in force now."""
-        record_revision(self._groups.gateways, self._published.sequence, self._now())
-        connections = find_connections(self._groups, self._elsewhere.known)
+        record_revision(self._groups.gateways, self._published_changes.sequence, self._now())
+        connections = find_connections(self._groups, self._elsewhere.others)
         streams = {id(gateway) for gateway in self._groups.gateways}
         candidates = [key for key, change in self._pending.items() if not change.is_blocked(streams)]
         keys = [key for key in candidates if self._is_everywhere(key, connections)]
@@ -125,7 +127,7 @@ class PendingChanges:
     def find_targets(self, key: PolicyKey, connections: Connections) -> Iterator[Target]:
         """Yield the connected gateways of the groups in which a policy is used, each with the resources it needs."""
         change = self._changes.get(key)
-        revision = change.sequence if change else self._published.first or 0
+        revision = change.sequence if change else self._published_changes.first or 0
         return find_targets(self._groups, self._resources.find_by_group(key), revision, connections)
 
     def _is_everywhere(self, key: PolicyKey, connections: Connections) -> bool:

@@ -27,13 +27,13 @@ def compare_revisions(context: Context, api_id: str) -> dict[str, list[str]]:
 
 
 def _compare(one: RevisionContent, other: RevisionContent) -> list[str]:
-    settings = {_name(key): None for key in _changed(one.settings, other.settings)}
-    members = _changed(keep_current(one.members, {}), other.members)
+    settings = {_name(key): None for key in _list_changes(one.settings, other.settings)}
+    members = _list_changes(keep_current(one.members, {}), other.members)
     definition = [_DEFINITION] if one.definition != other.definition else []
     return list(dict.fromkeys([*settings, *map(_split, members), *definition]))
 
 
-def _changed(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def _list_changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 

@@ -143,8 +143,8 @@ def _read(context: Context, api: Api | None, range_name: str, environment: str |
     points = _draw(chosen, start, end, rows, coverage)
     shares = _divide(rows, api, api_by_gateway)
     total = sum((share.measures for share in shares), NOTHING)
-    lost = sum(entry.lost for entry in coverage)
-    return Traffic(chosen, start, end, points, total, shares, causes, lost)
+    lost_count = sum(entry.lost for entry in coverage)
+    return Traffic(chosen, start, end, points, total, shares, causes, lost_count)
 
 
 def _draw(

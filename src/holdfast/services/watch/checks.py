@@ -88,8 +88,8 @@ def _recall(store: Transactions, endpoint: WatchedEndpoint, chain: Sequence[Cert
     if endpoint.presented is None or endpoint.presented.chain == identity:
         return _Memory(None, None)
     with store.read() as session:
-        known = presented_chains.get(session, endpoint, identity)
-        return _Memory(known, presented_chains.get(session, endpoint, endpoint.presented.chain))
+        earlier = presented_chains.get(session, endpoint, identity)
+        return _Memory(earlier, presented_chains.get(session, endpoint, endpoint.presented.chain))
 
 
 def _keep_coverage(subject: Subject, chain: Sequence[Certificate], now: datetime) -> Coverage | None:

@@ -81,10 +81,10 @@ def see_chain(
     own = chain[0]
     since = earlier.first_at if earlier else now
     # Backends write what they like into certificates.
-    presented = Presented(identity, display(own.title), display(own.issuer_title), own.not_after, since)
+    presentation = Presented(identity, display(own.title), display(own.issuer_title), own.not_after, since)
     changes = endpoint.changes if earlier else _date(endpoint.changes, kinds, now)
     record = PresentedChain(identity, since, now, kinds, tuple(chain))
-    return Observation(replace(endpoint, presented=presented, changes=changes), record)
+    return Observation(replace(endpoint, presented=presentation, changes=changes), record)
 
 
 def _date(changes: Changes, kinds: Sequence[ChangeKind], now: datetime) -> Changes:
