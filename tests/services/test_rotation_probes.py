@@ -199,9 +199,11 @@ def test_a_failed_round_is_followed_by_another(store, anna, clock, rotate, monke
         backends = Backends()
         looking = RotationProbes(store, backends.look, clock, interval=0.001)
         failures = [OSError("disk")]
-        due = rotation_probes._due  # noqa: SLF001 - tests can't make the database fail for a moment
+        due = rotation_probes._find_due  # noqa: SLF001 - tests can't make the database fail for a moment
         monkeypatch.setattr(
-            rotation_probes, "_due", lambda store, **which: due(store, **which) if not failures else _fail(failures)
+            rotation_probes,
+            "_find_due",
+            lambda store, **which: due(store, **which) if not failures else _fail(failures),
         )
         async with Background() as background:
             background.start("observation", partial(looking.follow, store))

@@ -42,7 +42,7 @@ def forget_old_rows(store: Transactions, now: datetime, *, audit_days: int = 0) 
         for rows in find_old_rows(now):
             if count := _delete_all(store, rows):
                 log.info("old rows deleted", table=rows.table, count=count)
-        for organization in _organizations(store):
+        for organization in _list_organizations(store):
             if audit_days and (count := _forget_events(store, organization, now, timedelta(days=audit_days))):
                 log.info("old rows deleted", table="audit_event", organization=organization, count=count)
             _log_newest(store, organization)
@@ -66,7 +66,7 @@ def _chain_batch(store: Transactions, organization: str) -> int:
         return audit_chain.chain_waiting_events(session, organization)
 
 
-def _organizations(store: Transactions) -> list[str]:
+def _list_organizations(store: Transactions) -> list[str]:
     with store.read() as session:
         return accounts.list_organizations(session)
 

@@ -155,7 +155,7 @@ class Accounts:
                 exist takes just as long.
             TooManyAttempts: Earlier or concurrent attempts failed, so the client has to wait.
         """
-        keys = _keys(name, client)
+        keys = _make_keys(name, client)
         with self._turn:
             user, password_hash, digest = self._find_candidate(self._store, name, password)
             if user and self._is_verified(digest, now):
@@ -173,7 +173,7 @@ class Accounts:
         if user and self._is_verified(digest, now):
             return user
         with store.read() as session:
-            self.attempts.refuse_early(session, _keys(name, client), now)
+            self.attempts.refuse_early(session, _make_keys(name, client), now)
         return None
 
     def _find_candidate(self, store: Transactions, name: str, password: str) -> tuple[User | None, str, bytes]:
@@ -219,5 +219,5 @@ class Accounts:
         self._verified_at[digest] = now + VERIFIED_LASTS
 
 
-def _keys(name: str, client: str) -> tuple[str, str]:
+def _make_keys(name: str, client: str) -> tuple[str, str]:
     return f"name {name}", f"client {make_client_key(client)}"

@@ -65,7 +65,7 @@ class Attempts:
 
     def refuse_early(self, session: Session, keys: Collection[str], now: datetime) -> None:
         """Raise TooManyAttempts if it is too early for one of *keys*."""
-        digests = self._digests(keys)
+        digests = self._hash_keys(keys)
         _refuse_early(failed_attempts.list_by_key(session, digests, now), self._find_unstored(digests, now), now)
 
     @contextmanager
@@ -76,7 +76,7 @@ class Attempts:
         That function forgets all failures of *keys*. An attempt is *cheap* if nothing slow, such as hashing a password,
         limits the number of attempts. Raises TooManyAttempts, and counts nothing, if it is too early.
         """
-        digests = self._digests(keys)
+        digests = self._hash_keys(keys)
         failures, claims = self._begin(digests, now, cheap=cheap)
         outcomes: list[bool] = []
         try:
@@ -96,7 +96,7 @@ class Attempts:
         if not right:
             with self.attempt(keys, now, cheap=True):
                 return
-        digests = self._digests(keys)
+        digests = self._hash_keys(keys)
         with self._store.read() as session:
             failures = failed_attempts.list_by_key(session, digests, now)
         _refuse_early(failures, self._find_unstored(digests, now), now)
@@ -104,11 +104,11 @@ class Attempts:
 
     def count_failure(self, keys: Sequence[str], now: datetime) -> None:
         """Count a cheap failure for each of *keys*."""
-        digests = self._digests(keys)
+        digests = self._hash_keys(keys)
         self._remember(digests, now)
         self._store_failures(digests, now, cheap=True)
 
-    def _digests(self, keys: Iterable[str]) -> list[str]:
+    def _hash_keys(self, keys: Iterable[str]) -> list[str]:
         return [self._sealing.digest(key) for key in keys]
 
     def _begin(
@@ -195,12 +195,14 @@ def _refuse_early(
     stored_failures: Mapping[str, FailureCount], others: Mapping[str, FailureCount], now: datetime
 ) -> None:
     # Concurrent attempts may arrive out of order, so an attempt within the free ones is never too early.
-    waits = [_next_at(failures) - now for failures in _add(stored_failures, others).values() if failures.count > FREE]
+    waits = [
+        _find_next_time(failures) - now for failures in _add(stored_failures, others).values() if failures.count > FREE
+    ]
     if waits and (longest := max(waits)) > timedelta():
         raise TooManyAttempts(ceil(longest.total_seconds()))
 
 
-def _next_at(failures: FailureCount) -> datetime:
+def _find_next_time(failures: FailureCount) -> datetime:
     """Return when the next attempt is allowed, once the free ones are used up."""
     doublings = min(failures.count - FREE - 1, 10)  # bounded: a script that never stops would overflow a timedelta
     return failures.last + min(timedelta(seconds=2**doublings), LONGEST)

@@ -56,7 +56,7 @@ def describe_details(details: Details) -> str:
         case audit.NoDetails():
             return ""
         case audit.CertificatesOf():
-            return _certificates(details)
+            return _describe_certificates(details)
         case audit.Unused():
             return "no API uses it"
         case audit.CertificateRequest(endpoint, subject, key):
@@ -67,20 +67,22 @@ def describe_details(details: Details) -> str:
             tiers = f", tier {tier_before} -> {tier}" if tier_before else ""
             return f"{alias} SHA-256 {certificate}{f', removed {old}' if old else ''}{tiers}"
         case audit.ChangedSettings(settings):
-            changes = (f"{change.name}: {_values(change.before)} -> {_values(change.after)}" for change in settings)
+            changes = (
+                f"{change.name}: {_join_values(change.before)} -> {_join_values(change.after)}" for change in settings
+            )
             return "; ".join(changes) or "nothing changed"
         case audit.ExceptionGrant(until, reason, _):
-            return f"verification is off until {_minute(until)}: {reason}"
+            return f"verification is off until {_write_minute(until)}: {reason}"
         case audit.ExceptionEnd(is_expired, _, _):
             return "expired; verification is on" if is_expired else "ended early; verification is on"
         case audit.ApiEndpoints(endpoints):
-            return f"endpoints {_endpoints(endpoints)}"
+            return f"endpoints {_join_endpoints(endpoints)}"
         case audit.ApiChange(before, after, requires, groups):
             others = [*(["description"] if details.description else []), *details.members]
             callers = {None: "", True: ", callers need a certificate", False: ", callers need no certificate"}[requires]
             groups_text = "" if groups is None else f", deployed to {', '.join(groups)}"
             others_text = f", changed {' '.join(others)}" if others else ""
-            return f"endpoints {_endpoints(before)} -> {_endpoints(after)}{callers}{groups_text}{others_text}"
+            return f"endpoints {_join_endpoints(before)} -> {_join_endpoints(after)}{callers}{groups_text}{others_text}"
         case audit.StateChange(before_state, after_state):
             return f"{before_state} -> {after_state}"
         case audit.RevisionOf(revision, groups, instead_of, description):
@@ -91,13 +93,13 @@ def describe_details(details: Details) -> str:
             return environment
         case audit_of_users.UserRoles(roles, is_disabled, by_provider, _, _):
             provider = ", from the groups at the identity provider" if by_provider else ""
-            return f"roles {_values(roles)}{', disabled' if is_disabled else ''}{provider}"
+            return f"roles {_join_values(roles)}{', disabled' if is_disabled else ''}{provider}"
         case audit_of_users.NewOrganization(organization):
             return f"organization {organization}"
         case audit_of_users.FailedSignIn():
-            return f"{details.way}: {details.reason}{_times(details)}"
+            return f"{details.way}: {details.reason}{_write_times(details)}"
         case audit_of_users.NewToken(scopes, until):
-            return f"{' '.join(scopes)}, expires {_minute(until)}"
+            return f"{' '.join(scopes)}, expires {_write_minute(until)}"
         case audit_of_users.TokenEnd(by_itself, _):
             return "signed in with this token" if by_itself else ""
         case audit_of_users.NewApplication(name, grants):
@@ -105,21 +107,21 @@ def describe_details(details: Details) -> str:
         case audit.CertificateFingerprint(certificate):
             return f"SHA-256 {certificate}" if certificate else "no certificate"
         case audit.NewJoinToken(group, until):
-            return f"group {group}, join token expires {_minute(until)}"
+            return f"group {group}, join token expires {_write_minute(until)}"
         case audit.GatewayCertificateOf(certificate, until, before):
-            return f"SHA-256 {certificate}, expires {_minute(until)}{f', before {before}' if before else ''}"
+            return f"SHA-256 {certificate}, expires {_write_minute(until)}{f', before {before}' if before else ''}"
         case audit.ChannelOf(kind, target, changed_names, error):
             names = f", changed {' '.join(changed_names)}" if changed_names else ""
             return f"{kind} {target}{names}{f', failed: {error}' if error else ''}"
         case audit.SilenceOf(kind, about, reason, until):
-            return f"{' '.join(filter(None, (kind, about)))} until {_minute(until)}: {reason}"
+            return f"{' '.join(filter(None, (kind, about)))} until {_write_minute(until)}: {reason}"
         case audit.BackupOf(with_sealing_key):
             return f"{'with' if with_sealing_key else 'without'} the sealing key"
         case audit.OwnersOf(owners_before, owners_after):
-            return f"{_values(owners_before)} -> {_values(owners_after)}"
+            return f"{_join_values(owners_before)} -> {_join_values(owners_after)}"
 
 
-def _certificates(details: audit.CertificatesOf) -> str:
+def _describe_certificates(details: audit.CertificatesOf) -> str:
     text = f"{details.endpoint} SHA-256 {' '.join(details.certificates)}"
     if details.previous:
         text += f", previous {' '.join(details.previous)}"
@@ -128,21 +130,21 @@ def _certificates(details: audit.CertificatesOf) -> str:
     return text
 
 
-def _endpoints(endpoints: Sequence[EndpointUse]) -> str:
+def _join_endpoints(endpoints: Sequence[EndpointUse]) -> str:
     return (
         " and ".join(dict.fromkeys(describe_endpoint(endpoint.url, endpoint.settings) for endpoint in endpoints))
         or "none"
     )
 
 
-def _values(values: Sequence[str]) -> str:
+def _join_values(values: Sequence[str]) -> str:
     return " ".join(values) or "none"
 
 
-def _minute(moment: datetime) -> str:
+def _write_minute(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _times(attempt: audit_of_users.FailedSignIn) -> str:
+def _write_times(attempt: audit_of_users.FailedSignIn) -> str:
     several = ", from several addresses" if attempt.several else ""
     return f" ({attempt.count} times{several})" if attempt.count > 1 or several else ""

@@ -145,36 +145,38 @@ def list_changes(event: AuditEvent) -> list[Change]:
     """List what an event changed, from its details; empty if they don't say. Those of other versions may differ."""
     details = dict(event.details)
     if "certificates" in details and "endpoint" in details:
-        return _changes_of_certificates(event.action, details)
+        return _compare_certificates(event.action, details)
     if details.get("settings") and isinstance(details["settings"], list):
         settings = [setting for setting in details["settings"] if isinstance(setting, Mapping)]
-        return [_change(str(setting.get("name")), setting.get("before"), setting.get("after")) for setting in settings]
+        return [
+            _build_change(str(setting.get("name")), setting.get("before"), setting.get("after")) for setting in settings
+        ]
     if "certificate" in details:
-        return _changes_of_certificate(event.action, details)
+        return _compare_certificate(event.action, details)
     if "roles" in details:
-        return _changes_of_user(details)
+        return _compare_user(details)
     if event.action == Action.END_EXCEPTION and "until" in details:
-        until = _change("verification off until", details["until"], None)
-        return [until, _change("reason", details.get("reason"), None)]
+        until = _build_change("verification off until", details["until"], None)
+        return [until, _build_change("reason", details.get("reason"), None)]
     if event.action == Action.GRANT_EXCEPTION and "until" in details:
-        until = _change("verification off until", details.get("before"), details["until"])
-        return [until, _change("reason", None, details.get("reason"))]
+        until = _build_change("verification off until", details.get("before"), details["until"])
+        return [until, _build_change("reason", None, details.get("reason"))]
     if event.action == Action.REVOKE_TOKEN and "scopes" in details:
-        return [_change("scopes", details["scopes"], None)]
+        return [_build_change("scopes", details["scopes"], None)]
     if "removed" in details:
-        return [_change("certificates", details["removed"], None)]
+        return [_build_change("certificates", details["removed"], None)]
     if "before" in details and "after" in details:
-        return _changes_of_values(event.action, details)
+        return _compare_values(event.action, details)
     # What isn't set says nothing.
     values = {name: value for name, value in details.items() if value is not False}
-    changes = [Change(name.replace("_", " "), (), _values(value)) for name, value in values.items()]
+    changes = [Change(name.replace("_", " "), (), _list_values(value)) for name, value in values.items()]
     return [change for change in changes if change.after]
 
 
-def _changes_of_certificates(action: str, details: Mapping[str, Any]) -> list[Change]:
-    current, previous = _values(details["certificates"]), _values(details.get("previous"))
-    removals = _values(details.get("removed"))
-    endpoint = Change("endpoint", _values(details["endpoint"]), _values(details["endpoint"]))
+def _compare_certificates(action: str, details: Mapping[str, Any]) -> list[Change]:
+    current, previous = _list_values(details["certificates"]), _list_values(details.get("previous"))
+    removals = _list_values(details.get("removed"))
+    endpoint = Change("endpoint", _list_values(details["endpoint"]), _list_values(details["endpoint"]))
     if action in _REMOVALS:
         return [endpoint, Change("certificates", current + previous, ())]
     if action == Action.RETIRE_PREVIOUS:
@@ -186,53 +188,53 @@ def _changes_of_certificates(action: str, details: Mapping[str, Any]) -> list[Ch
     return [*changes, Change("previous certificates", removals if previous else (), previous)] if previous else changes
 
 
-def _changes_of_certificate(action: str, details: Mapping[str, Any]) -> list[Change]:
+def _compare_certificate(action: str, details: Mapping[str, Any]) -> list[Change]:
     """List the changes of a certificate of a caller or a gateway."""
     certificate, earlier = details["certificate"], details.get("removed") or details.get("before")
     if action == Action.REPLACE_CALLER:
         earlier = earlier or certificate  # only the tier changed
     own = {"certificate", "removed", "before", "alias", "tier", "tier_before"}
-    changes = [_change(name, None, value) for name, value in details.items() if name not in own]
+    changes = [_build_change(name, None, value) for name, value in details.items() if name not in own]
     values = [("alias", details.get("alias"), details.get("alias")), ("certificate", earlier, certificate)]
     values.append(("tier", details.get("tier_before") or details.get("tier"), details.get("tier")))
     if action in _REMOVALS:
-        changes += [_change(name, now, None) for name, _, now in values]
+        changes += [_build_change(name, now, None) for name, _, now in values]
     elif action == Action.ACCEPT_CALLER:
-        changes += [_change(name, None, now) for name, _, now in values]
+        changes += [_build_change(name, None, now) for name, _, now in values]
     else:
-        changes += [_change(name, before, now) for name, before, now in values]
+        changes += [_build_change(name, before, now) for name, before, now in values]
     return [change for change in changes if change.before or change.after]
 
 
-def _changes_of_values(action: str, details: Mapping[str, Any]) -> list[Change]:
-    changes = [_change(_VALUES.get(action, "value"), details["before"], details["after"])]
+def _compare_values(action: str, details: Mapping[str, Any]) -> list[Change]:
+    changes = [_build_change(_VALUES.get(action, "value"), details["before"], details["after"])]
     requires = details.get("requires_certificate")
     if requires is not None:
         words = "not required", "required"
         changes.append(Change("caller certificate", (words[not requires],), (words[bool(requires)],)))
     if details.get("groups") is not None:
-        changes.append(_change("environments", details.get("groups_before"), details["groups"]))
+        changes.append(_build_change("environments", details.get("groups_before"), details["groups"]))
     description = details.get("description")
     if isinstance(description, list) and len(description) == len(("before", "after")):
-        changes.append(_change("description", *description))
+        changes.append(_build_change("description", *description))
     if details.get("members"):
-        changes.append(_change("other members that changed", details["members"], details["members"]))
+        changes.append(_build_change("other members that changed", details["members"], details["members"]))
     return changes
 
 
-def _changes_of_user(details: Mapping[str, Any]) -> list[Change]:
-    changes = [_change("roles", details.get("before"), details["roles"])]
+def _compare_user(details: Mapping[str, Any]) -> list[Change]:
+    changes = [_build_change("roles", details.get("before"), details["roles"])]
     is_disabled, before = bool(details.get("disabled")), bool(details.get("disabled_before"))
     if is_disabled or before:
-        changes.append(_change("disabled", before, is_disabled))
+        changes.append(_build_change("disabled", before, is_disabled))
     return changes
 
 
-def _change(name: str, before: object, after: object) -> Change:
-    return Change(name, _values(before), _values(after))
+def _build_change(name: str, before: object, after: object) -> Change:
+    return Change(name, _list_values(before), _list_values(after))
 
 
-def _values(value: object) -> tuple[str, ...]:
+def _list_values(value: object) -> tuple[str, ...]:
     if value is None or value == "":
         return ()
     if isinstance(value, Mapping):
@@ -240,7 +242,7 @@ def _values(value: object) -> tuple[str, ...]:
             return (describe_endpoint(value["url"], value.get("settings")),)
         return tuple(f"{name} {item}" for name, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(text for item in value for text in _values(item))
+        return tuple(text for item in value for text in _list_values(item))
     if isinstance(value, bool):
         return ("yes" if value else "no",)
     text = str(value)

@@ -136,7 +136,7 @@ def grant_token(
         case Grant.CLIENT_CREDENTIALS:
             return _issue(store, application, application.owner, request.scope.split(), now, refreshable=False)
         case Grant.PASSWORD:
-            user = _user(accounts, application, request, address, now)
+            user = _find_user(accounts, application, request, address, now)
             refreshable = Grant.REFRESH_TOKEN in application.grants
             return _issue(store, application, user, request.scope.split(), now, refreshable=refreshable)
 
@@ -149,7 +149,9 @@ def revoke(store: Store, application: Application, secret: str, now: datetime) -
             tokens.remove_grant(session, bearer[0])
 
 
-def _user(accounts: Accounts, application: Application, request: TokenRequest, address: str, now: datetime) -> User:
+def _find_user(
+    accounts: Accounts, application: Application, request: TokenRequest, address: str, now: datetime
+) -> User:
     try:
         with accounts.failures.watch(Way.PASSWORD_GRANT, address, request.name):
             user = accounts.authenticate(request.name, request.password, address, now)

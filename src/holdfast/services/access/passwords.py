@@ -42,7 +42,7 @@ def check_password(password: str, user: str, field: str = "password") -> str:
     core = _ENDS.sub("", plain)
     if {core, plain} & {user.casefold(), user.casefold().partition("@")[0]}:
         raise InvalidField(field, "This is the user name. Choose a password that nobody can guess.")
-    if {core, plain} & _common() or plain.isdigit():
+    if {core, plain} & _load_common() or plain.isdigit():
         raise InvalidField(field, "This is a common password, or one with digits around it. Use several words.")
     return password
 
@@ -82,5 +82,5 @@ def _make_unmatched_hash(hasher: PasswordHasher) -> str:
 
 
 @cache
-def _common() -> frozenset[str]:
+def _load_common() -> frozenset[str]:
     return frozenset(_COMMON.read_text("utf-8").split())

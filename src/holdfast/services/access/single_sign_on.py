@@ -175,7 +175,7 @@ def _create(
         raise ProviderSignInRefused(f"The organization {sso.organization} doesn't exist yet. Ask an administrator.")
     if accounts.count_users(session, sso.organization) >= MAX_USERS:
         raise ProviderSignInRefused("The organization has reached its limit of users. Ask an administrator.")
-    name = _free_name(session, sso.organization, identity.name or identity.subject)
+    name = _choose_free_name(session, sso.organization, identity.name or identity.subject)
     user = User(str(uuid.uuid4()), sso.organization, name, "", roles, identity=new_identity)
     accounts.insert_user(session, user, now)
     _record(session, Action.CREATE_USER, user, frozenset(), now, address)
@@ -199,7 +199,7 @@ def _record(session: Session, action: Action, user: User, before: Collection[str
     write_down(session, system, now, action, user.name, details)
 
 
-def _free_name(session: Session, organization: str, provider_name: str) -> str:
+def _choose_free_name(session: Session, organization: str, provider_name: str) -> str:
     """Return a user name made from the name at the provider; if it is taken, a number is appended."""
     plain = unicodedata.normalize("NFKD", provider_name.partition("@")[0]).encode("ascii", "ignore").decode()
     short = _NOT_OF_NAMES.sub("-", plain)[:MAX_NAME].strip("._-") or "user"

@@ -38,7 +38,7 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
         )
     away = [status for status in all_statuses if not status.connected_since and status.state not in _NOT_JOINED]
     if away:
-        longest = min(away, key=_seen_at)
+        longest = min(away, key=_find_last_time)
         yield Item(
             Kind.DISCONNECTED_GATEWAYS,
             Urgency.NOW,
@@ -49,7 +49,7 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             "Show gateways",
             *(("last seen", longest.reported_state.seen_at) if longest.reported_state else ()),
         )
-    lagging = [status for status in all_statuses if status.behind and _lags(context, status)]
+    lagging = [status for status in all_statuses if status.behind and _is_lagging(context, status)]
     if lagging:
         last = min(lagging, key=lambda status: status.behind_since or context.now)
         yield Item(
@@ -111,9 +111,9 @@ def _describe_rejection(status: GatewayStatus) -> str:
     return f"{status.name}: {resources}{reason}"
 
 
-def _seen_at(status: GatewayStatus) -> float:
+def _find_last_time(status: GatewayStatus) -> float:
     return status.reported_state.seen_at.timestamp() if status.reported_state else 0.0
 
 
-def _lags(context: Context, status: GatewayStatus) -> bool:
+def _is_lagging(context: Context, status: GatewayStatus) -> bool:
     return status.behind_since is not None and context.now - status.behind_since > _LAGS_AFTER

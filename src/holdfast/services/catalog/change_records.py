@@ -19,7 +19,7 @@ def describe_change(before: FullApi, after: FullApi) -> ApiChange:
         describe_endpoints(before.api),
         describe_endpoints(after.api),
         requires if requires != before.api.requires_certificate else None,
-        *_groups_of_change(before.api, after.api),
+        *_find_changed_groups(before.api, after.api),
         (before.api.description, after.api.description) if after.api.description != before.api.description else None,
         tuple(
             name for name in {**before.members, **after.members} if before.members.get(name) != after.members.get(name)
@@ -27,7 +27,7 @@ def describe_change(before: FullApi, after: FullApi) -> ApiChange:
     )
 
 
-def _groups_of_change(before: Api, after: Api) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+def _find_changed_groups(before: Api, after: Api) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
     """Return the groups after and before, or None twice if they are the same."""
     return (
         (None, None) if after.groups == before.groups else (tuple(sorted(after.groups)), tuple(sorted(before.groups)))

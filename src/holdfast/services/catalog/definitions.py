@@ -97,7 +97,7 @@ def put_definition(
 
 def list_unused_servers(definition: Definition) -> tuple[Unused, ...]:
     """List the servers that would have no effect if an API were created from *definition*."""
-    return _endpoints(definition.servers)[2]
+    return _choose_endpoints(definition.servers)[2]
 
 
 def import_definition(
@@ -131,7 +131,7 @@ def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple
     if draft.production or draft.sandbox:
         production, sandbox, unused_servers = draft.production, draft.sandbox, NOTHING_UNUSED
     else:
-        production, sandbox, unused_servers = _endpoints(definition.servers)
+        production, sandbox, unused_servers = _choose_endpoints(definition.servers)
     full_draft = replace(
         draft,
         name=name,
@@ -145,14 +145,14 @@ def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple
     return full_draft, unused_servers
 
 
-def _endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
+def _choose_endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
     """Return the first usable server for production and for the sandbox, and those that aren't used."""
-    production, unused_production = _first_usable(servers.production)
-    sandbox, unused_sandbox = _first_usable(servers.sandbox)
+    production, unused_production = _find_first_usable(servers.production)
+    sandbox, unused_sandbox = _find_first_usable(servers.sandbox)
     return production, sandbox, (*unused_production, *unused_sandbox, *servers.unused)[:MAX_UNUSED]
 
 
-def _first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
+def _find_first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
     unusable = []
     for url in urls:
         try:

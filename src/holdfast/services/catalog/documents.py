@@ -182,7 +182,7 @@ def change_document(
         api = find_api(session, context, api_id)
         before = _find(session, context, api_id, document_id)
         check_expected(expected, make_document_tag(before))
-        if content is None and _kind(draft.source) != _kind(before.draft.source):
+        if content is None and _find_kind(draft.source) != _find_kind(before.draft.source):
             content = b""
         is_file = draft.source is DocumentSource.FILE
         after = replace(
@@ -232,7 +232,7 @@ def delete_document(context: Context, api_id: str, document_id: str) -> None:
         _record(session, context, api, (document.draft.name,), ())
 
 
-def _kind(source: DocumentSource) -> DocumentSource:
+def _find_kind(source: DocumentSource) -> DocumentSource:
     return DocumentSource.INLINE if source.is_text else source
 
 

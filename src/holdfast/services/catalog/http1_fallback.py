@@ -26,12 +26,12 @@ def apply_fallback(api: Api, origins: Mapping[str, datetime]) -> Api:
     # The members of a group share one cluster, and so its protocol.
     return replace(
         api,
-        production=_older(api.production, origins, api.members("production")),
-        sandbox=_older(api.sandbox, origins, api.members("sandbox")),
+        production=_apply_http1(api.production, origins, api.members("production")),
+        sandbox=_apply_http1(api.sandbox, origins, api.members("sandbox")),
     )
 
 
-def _older(
+def _apply_http1(
     endpoint: Endpoint | None, origins: Mapping[str, datetime], members: Sequence[Member] = ()
 ) -> Endpoint | None:
     beside = (member.endpoint for member in members[1:])
@@ -90,5 +90,5 @@ def find_connection(context: Context, url: str, settings: ConnectionSettings | N
         users = apis.list_using_origins(session, context.user.organization, {origin}) if settings is None else []
     same = (used_endpoint for api in users for used_endpoint in api.endpoints if used_endpoint.url == endpoint.url)
     connection = settings or next(same, endpoint).connection
-    older = _older(replace(endpoint, connection=connection), origins)
+    older = _apply_http1(replace(endpoint, connection=connection), origins)
     return older.connection if older else connection

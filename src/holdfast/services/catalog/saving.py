@@ -92,7 +92,9 @@ def _apply_members(session: Session, context: Context, before: FullApi | None, a
     check_implementation(before.members if before else {}, after.members)
     refuse_unreachable_type(type_of(after.members), short_path_of(after.api.organization, ""))
     refuse_ignored_priorities(session, after.api)
-    after = replace(after, api=bind_secrets(after.api, before.api if before else None, _uses(session, before, after)))
+    after = replace(
+        after, api=bind_secrets(after.api, before.api if before else None, _list_uses(session, before, after))
+    )
     after = apply_deployment(session, context, before, apply_requirements(session, context, before, after))
     is_default = after.members.get(DEFAULT_MEMBER) is True
     if before and before.api.id == after.api.id and before.members.get(DEFAULT_MEMBER) is is_default:
@@ -101,7 +103,7 @@ def _apply_members(session: Session, context: Context, before: FullApi | None, a
     return replace(after, api=api)
 
 
-def _uses(session: Session, before: FullApi | None, after: FullApi) -> Uses:
+def _list_uses(session: Session, before: FullApi | None, after: FullApi) -> Uses:
     """Return the origins of revisions, if endpoint security must be kept for them."""
     has_secrets = before and (before.api.kept_security or any(endpoint.security for endpoint in before.api.endpoints))
     return revisions.list_origins(session, after.api) if has_secrets else NO_USES

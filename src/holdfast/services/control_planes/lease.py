@@ -120,7 +120,7 @@ class Lease:
     async def run(self, work: Work) -> None:
         """Run *work* while this control plane has the lease, until cancelled; *work* gets the database to use."""
         while self._shared:
-            await self._until(lambda: self._tenure is not None)
+            await self._wait_until(lambda: self._tenure is not None)
             await self._run(work, self._tenure)
         await work(self._store)
 
@@ -137,7 +137,7 @@ class Lease:
         """Run *work* until it fails, or until *tenure* ends."""
         assert tenure  # noqa: S101 - the caller has waited for it
         working = asyncio.ensure_future(work(LeasedStore(self._store, tenure)))
-        end = asyncio.ensure_future(self._until(lambda: self._tenure != tenure))
+        end = asyncio.ensure_future(self._wait_until(lambda: self._tenure != tenure))
         try:
             await asyncio.wait({working, end}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
@@ -151,7 +151,7 @@ class Lease:
             end.cancel()
             await asyncio.gather(working, end, return_exceptions=True)
 
-    async def _until(self, condition: Callable[[], bool]) -> None:
+    async def _wait_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             await self._change.wait()
 

@@ -67,7 +67,7 @@ class Sealer:
         self._number += 1
         now = self._now()
         content = bytes([message.verb]) + message.conversation.bytes + message.body
-        address = _address(message.sender, self._number, message.recipient, message.kind, now)
+        address = _write_address(message.sender, self._number, message.recipient, message.kind, now)
         data = self._sealing.seal(content, _NO_ORGANIZATION, address)
         return SealedMessage(message.sender, self._number, message.recipient, message.kind, data, now)
 
@@ -75,7 +75,7 @@ class Sealer:
         """Open a message, once. Raises BadMessage."""
         if row.recipient != self._own or row.number <= self._last_numbers.get(row.sender, 0):
             raise BadMessage("it was sent to another control plane, or it is repeated")
-        address = _address(row.sender, row.number, row.recipient, row.kind, row.sent_at)
+        address = _write_address(row.sender, row.number, row.recipient, row.kind, row.sent_at)
         try:
             content = self._sealing.open(row.sealed, _NO_ORGANIZATION, address)
             verb, conversation = Verb(content[0]), UUID(bytes=content[1:_HEAD])
@@ -90,5 +90,5 @@ class Sealer:
         return Message(row.sender, row.recipient, row.kind, verb, conversation, content[_HEAD:])
 
 
-def _address(sender: str, number: int, recipient: str, kind: str, sent_at: datetime) -> str:
+def _write_address(sender: str, number: int, recipient: str, kind: str, sent_at: datetime) -> str:
     return json.dumps(["message", sender, number, recipient, kind, sent_at.isoformat()])

@@ -113,7 +113,8 @@ def _name(context: Context, failures: Failures, limit: int | None = None) -> lis
     return [
         FailingBackend(api, endpoint, failure, find_acknowledgement(acknowledgements, failure))
         for failure in last_failures
-        if (api := names_by_id.get(failure.latest.api_id)) and (endpoint := _endpoint(failure.latest, api, group_apis))
+        if (api := names_by_id.get(failure.latest.api_id))
+        and (endpoint := _find_endpoint(failure.latest, api, group_apis))
     ]
 
 
@@ -138,7 +139,7 @@ def find_request(
     with context.read() as session:
         api = apis.list_names(session, context.user.organization, {call.api_id}).get(call.api_id)
         group_apis = _read_groups(session, context, [call])
-    return DiagnosedRequest(call, api, _endpoint(call, api, group_apis) if api else "")
+    return DiagnosedRequest(call, api, _find_endpoint(call, api, group_apis) if api else "")
 
 
 def name_endpoint(call: FailedCall, api: Api) -> str:
@@ -153,7 +154,7 @@ def _read_groups(session: Session, context: Context, calls: Iterable[FailedCall]
     return {api.id: api for api in apis.list_with_ids(session, context.user.organization, api_ids)} if api_ids else {}
 
 
-def _endpoint(call: FailedCall, names: ApiNames, group_apis: Mapping[str, Api]) -> str:
+def _find_endpoint(call: FailedCall, names: ApiNames, group_apis: Mapping[str, Api]) -> str:
     """Return the URL of the endpoint that failed; empty if it was removed."""
     if call.member and (api := group_apis.get(call.api_id)):
         return name_endpoint(call, api)

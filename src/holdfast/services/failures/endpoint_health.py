@@ -83,14 +83,14 @@ def list_endpoint_health(
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         current = find_full_api(session, context, api_id)
-        api_by_group = dict(_find_deployed(session, context, current))
+        apis_by_group = dict(_find_deployed(session, context, current))
     health: dict[tuple[Environment, str], tuple[Endpoint, list[HealthAtGateway]]] = {}
     for environment in ENVIRONMENTS:
         for member in current.api.members(environment):
             health[environment, str(member.endpoint.origin)] = member.endpoint, []
-    enforcement = {group: enforcements.find_of_deployment(context, api, group) for group, api in api_by_group.items()}
-    for status in list_reporting(context, sources, api_by_group) if api_by_group else ():
-        api, is_current = api_by_group[status.group], _has(enforcement[status.group], status.name)
+    enforcement = {group: enforcements.find_of_deployment(context, api, group) for group, api in apis_by_group.items()}
+    for status in list_reporting(context, sources, apis_by_group) if apis_by_group else ():
+        api, is_current = apis_by_group[status.group], _has(enforcement[status.group], status.name)
         for environment in ENVIRONMENTS:
             for member in api.members(environment):
                 key = environment, str(member.endpoint.origin)

@@ -135,7 +135,7 @@ class FailureProbes:
     async def _examine(self, call: FailedCall) -> BackendProbe | None:
         user = Principal(call.organization, "holdfast")
         context = Context(self._store, user, self._now())
-        url = await asyncio.to_thread(self._endpoint, call)
+        url = await asyncio.to_thread(self._find_endpoint, call)
         if url is None:
             return None
         terms = await asyncio.to_thread(find_terms_to_test, context, self._sealing, url)
@@ -147,7 +147,7 @@ class FailureProbes:
                 await self._probes.check(user, url, terms, connection, call.gateway)
         return record_probe(outcome, self._now())
 
-    def _endpoint(self, call: FailedCall) -> str | None:
+    def _find_endpoint(self, call: FailedCall) -> str | None:
         """Return the URL of the https endpoint of *call* that its gateway uses now, in what its group serves."""
         with self._store.read() as session:
             stored_apis = apis.list_with_ids(session, call.organization, [call.api_id])

@@ -107,7 +107,7 @@ class Failures:
 
     def keep_probe(self, call: FailedCall, probe: BackendProbe, began: datetime) -> None:
         """Record a test of the backend of *call* by its gateway, unless the API was changed after the test *began*."""
-        cluster = _cluster(call)
+        cluster = _name_cluster(call)
         with self._lock:
             forgotten = self._forgotten.get(cluster)
             if call.place not in self._failures.get(cluster, ()) or (forgotten is not None and began < forgotten):
@@ -257,20 +257,20 @@ class Failures:
         """Return the last failures of each backend of *api* that has any, one for each gateway and member."""
         names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
         with self._lock:
-            by_environment = {environment: self._of_cluster(name) for environment, name in names.items()}
+            by_environment = {environment: self._list_of_cluster(name) for environment, name in names.items()}
         return {environment: failures for environment, failures in by_environment.items() if failures}
 
     def list_of_organization(self, organization: str) -> list[Failure]:
         """Return all last failures of an organization, those that began last first."""
         with self._lock:
-            all_failures = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
+            all_failures = [failure for cluster in self._failures for failure in self._list_of_cluster(cluster)]
         own = [failure for failure in all_failures if failure.latest.organization == organization]
         return sorted(own, key=lambda failure: failure.since, reverse=True)
 
     def list_causes(self, organization: str) -> dict[str, Cause]:
         """Return the cause of the last failure of each API of an organization that has one, by its id."""
         with self._lock:
-            all_failures = [failure for cluster in self._failures for failure in self._of_cluster(cluster)]
+            all_failures = [failure for cluster in self._failures for failure in self._list_of_cluster(cluster)]
         own = (failure for failure in all_failures if failure.latest.organization == organization)
         return {failure.latest.api_id: failure.cause for failure in sorted(own, key=lambda failure: failure.last)}
 
@@ -286,14 +286,14 @@ class Failures:
 
     def add_probe(self, call: FailedCall) -> FailedCall:
         """Return *call* with the last test of its backend from its gateway."""
-        return replace(call, probe=self._probes.get((_cluster(call), call.place)))
+        return replace(call, probe=self._probes.get((_name_cluster(call), call.place)))
 
-    def _of_cluster(self, cluster: str) -> list[Failure]:
+    def _list_of_cluster(self, cluster: str) -> list[Failure]:
         return [
             replace(failure, latest=replace(failure.latest, probe=self._probes.get((cluster, place))))
             for place, failure in self._failures.get(cluster, {}).items()
         ]
 
 
-def _cluster(call: FailedCall) -> str:
+def _name_cluster(call: FailedCall) -> str:
     return cluster_name(call.organization, call.api_id, call.environment) if call.environment else ""

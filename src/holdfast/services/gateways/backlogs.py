@@ -77,10 +77,10 @@ def _find_missing(
         candidates = list(gateway.rejected)
     else:
         candidates = [(type_url, name) for type_url in ORDER for name in cache.resources(type_url)]
-    missing = {key for key in candidates if not gateway.follows(key, _version(cache, key))}
+    missing = {key for key in candidates if not gateway.follows(key, _get_version(cache, key))}
     return missing if len(missing) <= MAX_MISSING else None
 
 
-def _version(cache: Cache, key: ResourceKey) -> str | None:
+def _get_version(cache: Cache, key: ResourceKey) -> str | None:
     resource = cache.get(*key)
     return resource.version if resource else None

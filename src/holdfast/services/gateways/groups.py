@@ -108,7 +108,7 @@ def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
         if len(present) >= MAX_GROUPS:
             raise Conflict("name", f"There are {MAX_GROUPS} groups, which is the limit. Delete one first.")
         groups.insert(session, group)
-        write_down(session, context.user, context.now, Action.CREATE_GROUP, group.name, _difference(None, group))
+        write_down(session, context.user, context.now, Action.CREATE_GROUP, group.name, _compare(None, group))
     return GroupUse(group, 0)
 
 
@@ -127,7 +127,7 @@ def change_group(context: Context, name: str, values: GroupChange, expected: Exp
         check_expected(expected, make_group_tag(before))
         after = replace(values.apply(before), updated_at=context.now)
         groups.save(session, after)
-        write_down(session, context.user, context.now, Action.CHANGE_GROUP, name, _difference(before, after))
+        write_down(session, context.user, context.now, Action.CHANGE_GROUP, name, _compare(before, after))
         return _use(session, after)
 
 
@@ -150,7 +150,7 @@ def delete_group(context: Context, name: str) -> None:
         if names := gateways.list_names_in(session, name):
             raise Conflict("name", f"Gateways belong to {name}: {', '.join(names)}. Revoke them first.")
         groups.remove(session, name)
-        write_down(session, context.user, context.now, Action.DELETE_GROUP, name, _difference(use.group, None))
+        write_down(session, context.user, context.now, Action.DELETE_GROUP, name, _compare(use.group, None))
 
 
 def refuse_unknown_group(session: Session, name: str) -> None:
@@ -171,14 +171,14 @@ def _use(session: Session, group: Group) -> GroupUse:
     return GroupUse(group, deployments.count_by_group(session).get(group.name, 0))
 
 
-def _difference(before: Group | None, after: Group | None) -> ChangedSettings:
-    old, new = _settings(before) if before else {}, _settings(after) if after else {}
+def _compare(before: Group | None, after: Group | None) -> ChangedSettings:
+    old, new = _list_settings(before) if before else {}, _list_settings(after) if after else {}
     both = ((name, old.get(name, ()), new.get(name, ())) for name in old | new)
     changes = [ChangedSetting(name, earlier, later) for name, earlier, later in both if earlier != later]
     return ChangedSettings(tuple(changes))
 
 
-def _settings(group: Group) -> dict[str, tuple[str, ...]]:
+def _list_settings(group: Group) -> dict[str, tuple[str, ...]]:
     texts = {"displayName": group.display_name, "description": group.description}
     texts |= {f"urls.{listener.member}": group.urls.get(listener.member, "") for listener in LISTENERS}
     settings = {name: (text,) if text else () for name, text in texts.items()}

@@ -130,7 +130,9 @@ def _create(session: Session, name: str, group: str, now: datetime) -> Gateway:
     for gateway in all_gateways:
         if gateway.placement.labels == JOINED_BY_KEY and gateway.state(now) is GatewayState.EXPIRED:
             gateways.remove(session, gateway)
-            write_down(session, _system(), now, Action.REVOKE_GATEWAY, gateway.name, CertificateFingerprint(""))
+            write_down(
+                session, _make_system_user(), now, Action.REVOKE_GATEWAY, gateway.name, CertificateFingerprint("")
+            )
             count -= 1
     if count >= MAX_GATEWAYS:
         raise Conflict("name", f"There are {MAX_GATEWAYS:,} gateways, which is the limit. Revoke one first.")
@@ -141,13 +143,13 @@ def _create(session: Session, name: str, group: str, now: datetime) -> Gateway:
 
 def _admit(session: Session, gateway: Gateway, certificate: Certificate, address: str, now: datetime) -> Gateway:
     """Store that *gateway* has joined with the certificate *certificate*; its earlier ones are rejected."""
-    entry = _entry(certificate, now)
+    entry = _build_entry(certificate, now)
     after = replace(gateway, enrolled_at=now, certificate=entry, join_by=None)
     gateways.update_placement(session, after)
     certificates.insert(session, after, entry)
     certificates.remove_others(session, after, [entry.fingerprint])
-    details = GatewayCertificateOf(entry.fingerprint, entry.not_after, _fingerprint(gateway))
-    write_down(session, _system(address), now, Action.JOIN_GATEWAY, after.name, details)
+    details = GatewayCertificateOf(entry.fingerprint, entry.not_after, _get_fingerprint(gateway))
+    write_down(session, _make_system_user(address), now, Action.JOIN_GATEWAY, after.name, details)
     return after
 
 
@@ -171,21 +173,21 @@ def renew(store: Transactions, sealing: Sealing, fingerprint: str, csr: str, now
         if now - gateway.certificate.issued_at < RENEWAL_PAUSE:
             raise RenewedJustNow(int(RENEWAL_PAUSE.total_seconds()))
         certificate = issue_gateway_certificate(authority, csr, gateway.name, now)
-        entry = _entry(certificate, now)
+        entry = _build_entry(certificate, now)
         certificates.insert(session, gateway, entry)
         certificates.remove_others(session, gateway, [entry.fingerprint, fingerprint])
         details = GatewayCertificateOf(entry.fingerprint, entry.not_after, fingerprint)
-        write_down(session, _system(), now, Action.RENEW_GATEWAY, gateway.name, details)
+        write_down(session, _make_system_user(), now, Action.RENEW_GATEWAY, gateway.name, details)
     return Membership(replace(gateway, certificate=entry), pem_of(certificate), authority.pem)
 
 
-def _entry(certificate: Certificate, now: datetime) -> IssuedCertificate:
+def _build_entry(certificate: Certificate, now: datetime) -> IssuedCertificate:
     return IssuedCertificate(certificate.fingerprint, certificate.not_before, certificate.not_after, now)
 
 
-def _fingerprint(gateway: Gateway) -> str:
+def _get_fingerprint(gateway: Gateway) -> str:
     return gateway.certificate.fingerprint if gateway.certificate else ""
 
 
-def _system(address: str = "") -> Principal:
+def _make_system_user(address: str = "") -> Principal:
     return Principal(DEFAULT_ORGANIZATION, SYSTEM, address=address or None)

@@ -261,11 +261,11 @@ def _get_or_build(session: Session, context: Context, target: Endpoint) -> Gatew
 def _record(
     session: Session, context: Context, action: Action, entry: GatewayIdentity, before: GatewayIdentity | None = None
 ) -> None:
-    removals = _prints(before) if before else ()
-    details = CertificatesOf(entry.endpoint, _prints(entry), removed=removals)
+    removals = _list_fingerprints(before) if before else ()
+    details = CertificatesOf(entry.endpoint, _list_fingerprints(entry), removed=removals)
     change: tuple[ChangeKind, str] = ("origin", entry.origin)
     write_down(session, context.user, context.now, action, entry.origin, details, change=change)
 
 
-def _prints(entry: GatewayIdentity) -> tuple[str, ...]:
+def _list_fingerprints(entry: GatewayIdentity) -> tuple[str, ...]:
     return tuple(certificate.fingerprint for certificate in entry.chain)

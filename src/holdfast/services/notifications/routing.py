@@ -30,10 +30,10 @@ def address(notification: Notification, channels: Iterable[Channel], owners: Own
 
 def find_owners(about: Sequence[str], owners: Owners) -> list[str]:
     """Return the owners of a certificate or, if it has none, those of the APIs that use it."""
-    of_certificates = _owners_of("certificate:", about, owners)
-    return of_certificates or _owners_of("api:", about, owners)
+    of_certificates = _list_owners("certificate:", about, owners)
+    return of_certificates or _list_owners("api:", about, owners)
 
 
-def _owners_of(kind: str, about: Sequence[str], owners: Owners) -> list[str]:
+def _list_owners(kind: str, about: Sequence[str], owners: Owners) -> list[str]:
     names = (owner for subject in about if subject.startswith(kind) for owner in owners.get(subject, ()))
     return list(dict.fromkeys(names))

@@ -50,11 +50,11 @@ class Acceptance:
             case Result.BY_UPLOAD:
                 return "The gateway accepts this backend because of this certificate."
             case Result.ANYWAY:
-                return f"The gateway accepts this backend, but not because of this certificate: {self._reason()}"
+                return f"The gateway accepts this backend, but not because of this certificate: {self._write_reason()}"
             case _:
                 return ""
 
-    def _reason(self) -> str:
+    def _write_reason(self) -> str:
         if self.unverified_until:
             return (
                 f"verification is off until {self.unverified_until:%Y-%m-%d %H:%M} UTC, so it accepts any certificate."
@@ -91,15 +91,15 @@ def accept(verdict: Verdict, without: Verdict | None, presentation: Presentation
         needs_ended = verdict.cause in _NOT_TRUSTED and bool(leads_to(chain, terms.removed_certificates))
         return Acceptance(Result.REJECTED, needs_removed=needs_ended)
     if not terms.with_upload:
-        return _reasons(Result.ACCEPTED, chain, terms)
+        return _add_reasons(Result.ACCEPTED, chain, terms)
     if terms.trust.unverified_until or terms.without_upload == terms.trust or (without and without.accepted):
-        return _reasons(Result.ANYWAY, chain, terms)
+        return _add_reasons(Result.ANYWAY, chain, terms)
     if terms.without_upload is None or (without and without.is_about_trust):
         return Acceptance(Result.BY_UPLOAD)
     return Acceptance(Result.ACCEPTED)
 
 
-def _reasons(result: Result, chain: Sequence[Certificate], terms: Terms) -> Acceptance:
+def _add_reasons(result: Result, chain: Sequence[Certificate], terms: Terms) -> Acceptance:
     rest = terms.without_upload or terms.trust
     if terms.trust.unverified_until:
         return Acceptance(result, unverified_until=terms.trust.unverified_until)

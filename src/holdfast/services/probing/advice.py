@@ -94,11 +94,11 @@ def _choose_remedy(
     cause = faults[0].cause
     if offer:
         action = SuggestedAction.REPLACE_CERTIFICATE if offer.instead else SuggestedAction.IMPORT_CERTIFICATE
-        return _by_import(cause, offer, path, terms), action
+        return _advise_import(cause, offer, path, terms), action
     if cause in {Cause.EXPIRED, Cause.NOT_YET_VALID}:
-        return _by_renewal(faults), None
+        return _advise_renewal(faults), None
     if cause in {Cause.HOSTNAME_MISMATCH, Cause.NO_SUBJECT_ALT_NAME}:
-        return _by_name(path, terms), SuggestedAction.CHANGE_TRUST_SETTINGS
+        return _advise_name(path, terms), SuggestedAction.CHANGE_TRUST_SETTINGS
     if cause in _OF_ISSUER and not terms.uses_imported:
         remedy = "The trust settings trust only public CAs. Allow imported certificates there."
         return remedy, SuggestedAction.CHANGE_TRUST_SETTINGS
@@ -109,7 +109,7 @@ def _choose_remedy(
     return "Ask the backend's operator for another certificate: importing one that it presents wouldn't help.", None
 
 
-def _by_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
+def _advise_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
     what = f"{_KINDS[offer.role]}, {display(offer.certificate.subject) or '(no name)'}"
     condition = "after verifying its fingerprint with the backend's operator"
     if offer.instead and len(terms.aliases) == 1:
@@ -125,7 +125,7 @@ def _by_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
     return f"Import {what}, {condition}."
 
 
-def _by_renewal(faults: Sequence[Fault]) -> str:
+def _advise_renewal(faults: Sequence[Fault]) -> str:
     if faults[0].cause is Cause.EXPIRED:
         remedy = "Renew it at the backend: an expired certificate can't be imported."
     else:
@@ -135,7 +135,7 @@ def _by_renewal(faults: Sequence[Fault]) -> str:
     return remedy
 
 
-def _by_name(path: Path, terms: Terms) -> str:
+def _advise_name(path: Path, terms: Terms) -> str:
     accepted_names = " or ".join(map(str, terms.trust.accepted_names[:SHOWN_NAMES]))
     ask = f"ask for a certificate with the subjectAltName {accepted_names}"
     if names := list_usable_names(path.leaf)[:SHOWN_NAMES]:

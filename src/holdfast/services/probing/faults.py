@@ -46,11 +46,11 @@ def find_faults(
     differences = {Cause(difference.code): difference.difference for difference in comparison}
     if reported_cause is Cause.UNKNOWN_ISSUER and Cause.CHAIN_INCOMPLETE in differences:
         reported_cause = Cause.CHAIN_INCOMPLETE
-    later = [cause for cause in differences if _stage(cause) >= _stage(reported_cause)]
+    later = [cause for cause in differences if _find_stage(cause) >= _find_stage(reported_cause)]
     causes = {reported_cause, *(cause for cause in later if not (reported_cause in _OF_ISSUER and cause in _OF_ISSUER))}
     return tuple(Fault(cause, differences.get(cause)) for cause in sorted(causes, key=CERTIFICATE_CAUSES.index))
 
 
-def _stage(cause: Cause) -> float:
+def _find_stage(cause: Cause) -> float:
     # The rest, such as purposes and path lengths, is checked once there is a path, before revocation.
     return next((number for number, causes in enumerate(_STAGES) if cause in causes), 1.5)

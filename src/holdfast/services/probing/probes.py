@@ -137,7 +137,7 @@ class Probes:
             finally:
                 handshake.cancel()
             verdict = await self._refine(place, end, verdict, presentation, target, terms, addresses)
-            acceptance = await self._in_thread(partial(accept, verdict, without, presentation, terms))
+            acceptance = await self._run_in_thread(partial(accept, verdict, without, presentation, terms))
             log.info("backend tested", organization=user.organization, user=user.name, origin=str(target.origin))
             findings = examine_presentation(presentation, terms.trust, self._now())
             return ProbeOutcome(target, presentation, verdict, findings, acceptance, place.gateway)
@@ -188,13 +188,13 @@ class Probes:
             addresses = await resolve_at(place, target.origin.host)
             if isinstance(addresses, Unseen):
                 return CheckOutcome(target, 0, _explain_unresolved(addresses), place.gateway)
-            answer = await self._head(place, end, target, terms, addresses)
+            answer = await self._send_head(place, end, target, terms, addresses)
             if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
                 older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
-                again = await self._head(place, end, older, terms, addresses)
+                again = await self._send_head(place, end, older, terms, addresses)
                 if not isinstance(again, Verdict):
                     # A backend that was just starting fails once; one that rejects HTTP/2 fails again.
-                    answer = await self._head(place, end, target, terms, addresses)
+                    answer = await self._send_head(place, end, target, terms, addresses)
                 if not isinstance(again, Verdict) and isinstance(answer, Verdict):
                     await asyncio.to_thread(self._rejects_http2, user.organization, target)
                     answer = again
@@ -206,7 +206,7 @@ class Probes:
                 answer = await self._refine(place, end, answer, presentation, target, terms, addresses)
             return CheckOutcome(target, 0, answer, place.gateway)
 
-    async def _head(
+    async def _send_head(
         self, place: Place, end: float, target: Endpoint, terms: Terms | None, addresses: Sequence[str]
     ) -> int | Verdict:
         """Send one HEAD request; return its status, or why there is none by *end* (of the event loop's clock)."""
@@ -240,7 +240,7 @@ class Probes:
         finally:
             self._queue.give_back(user.account)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _run_in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _refine(
@@ -255,7 +255,7 @@ class Probes:
     ) -> Verdict:
         """Return *verdict* with all faults of *presentation*, and with what helps according to the gateway."""
         now, presents = self._now(), terms.identity is not None
-        verdict = await self._in_thread(partial(refine, verdict, presentation, terms.trust, now, presents=presents))
+        verdict = await self._run_in_thread(partial(refine, verdict, presentation, terms.trust, now, presents=presents))
         if not verdict.faults or isinstance(presentation, Unseen):
             return verdict
         offer, is_answered = None, True

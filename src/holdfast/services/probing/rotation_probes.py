@@ -54,7 +54,7 @@ class RotationProbes:
 
     async def probe_once(self, *, unseen: bool = False) -> None:
         """Check the backends that are due, or only those *unseen* so far, and record what they use."""
-        due = await asyncio.to_thread(_due, self._store, unseen=unseen)
+        due = await asyncio.to_thread(_find_due, self._store, unseen=unseen)
         await asyncio.gather(*(self._observe(organization, entry_id) for organization, entry_id in due))
 
     async def follow(self, store: Transactions) -> None:
@@ -82,7 +82,7 @@ class RotationProbes:
             try:
                 entry = await asyncio.to_thread(_read, self._store, organization, entry_id)
                 if entry and entry.previous:
-                    chain = await self._chain(entry)
+                    chain = await self._fetch_chain(entry)
                     generation = await asyncio.to_thread(find_generation, entry, chain) if chain else None
                     await self._write(entry, generation)
             except Exception:
@@ -100,7 +100,7 @@ class RotationProbes:
             else:
                 return
 
-    async def _chain(self, entry: EndpointCertificate) -> Sequence[Certificate] | None:
+    async def _fetch_chain(self, entry: EndpointCertificate) -> Sequence[Certificate] | None:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self._probe(entry.organization, entry.endpoint)
@@ -110,7 +110,7 @@ class RotationProbes:
             return None
 
 
-def _due(store: Transactions, *, unseen: bool) -> list[tuple[str, str]]:
+def _find_due(store: Transactions, *, unseen: bool) -> list[tuple[str, str]]:
     with store.read() as session:
         return endpoint_certificates.list_in_rotation(session, AT_MOST, unseen=unseen)
 

@@ -129,7 +129,7 @@ class Distributor:
                 self._resources[key] = after
             groups = frozenset[str]().union(*(api.groups for api in (*before, *after)))
             for group in sorted(groups & self._served_groups.keys()):
-                self._served_groups[group].replace(key, _within(before, group), _within(after, group))
+                self._served_groups[group].replace(key, _find_variant(before, group), _find_variant(after, group))
                 group_names[group] = None
         self._last = snapshot.last
         self._enforcements.take_resources(snapshot, old, self._resources)
@@ -145,17 +145,17 @@ class Distributor:
 
         *member* is the origin of a group's member, if one was chosen.
         """
-        return any(presents_identity(cluster, member) for cluster in self._clusters(name))
+        return any(presents_identity(cluster, member) for cluster in self._find_clusters(name))
 
     def refuses_backend(self, name: str, member: str = "") -> bool:
         """Return whether gateways refuse the backend, as `presents_identity` names it, whatever it presents."""
-        return any(refuses_backend(cluster, member) for cluster in self._clusters(name))
+        return any(refuses_backend(cluster, member) for cluster in self._find_clusters(name))
 
     def carries_token(self, name: str) -> bool:
         """Return whether requests to the backend that *name*, of a route, is about carry an access token."""
-        return any(map(carries_token, self._clusters(name)))
+        return any(map(carries_token, self._find_clusters(name)))
 
-    def _clusters(self, name: str) -> list[Resource]:
+    def _find_clusters(self, name: str) -> list[Resource]:
         owner = read_cluster_name(name)
         api_resources = self._resources.get(owner[:2], ()) if owner else ()
         clusters = (cluster for resources in api_resources for cluster in resources.clusters)
@@ -178,7 +178,7 @@ class Distributor:
         return names
 
 
-def _within(variants: Sequence[ApiResources], group: str) -> ApiResources | None:
+def _find_variant(variants: Sequence[ApiResources], group: str) -> ApiResources | None:
     return next((resources for resources in variants if group in resources.groups), None)
 
 

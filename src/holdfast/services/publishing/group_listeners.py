@@ -40,12 +40,12 @@ class GroupListeners:
 
     def build(self, group: Group) -> list[Resource]:
         """Build the listeners of *group*, after the secret that they need."""
-        addresses = {listener: self._addresses(group, listener) for listener in LISTENERS}
+        addresses = {listener: self._list_addresses(group, listener) for listener in LISTENERS}
         listeners = [listener for listener in LISTENERS if addresses[listener]]
         secrets = [self._secret] if self._secret and any(listener.tls for listener in listeners) else []
         return secrets + [self._build(listener, addresses[listener]) for listener in listeners]
 
-    def _addresses(self, group: Group, listener: Listener) -> Sequence[Address]:
+    def _list_addresses(self, group: Group, listener: Listener) -> Sequence[Address]:
         settings = self._secure if listener.tls else self._plain
         return group.listen.get(listener.member) or settings.get(listener.environment, ())
 

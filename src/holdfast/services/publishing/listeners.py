@@ -70,7 +70,7 @@ class Listeners:
         """
         resources, secret = self._cache.resources(LISTENER), self._cache.get(SECRET, GATEWAY_SECRET)
         return [
-            self._state(name, listener.option)
+            self._find_state(name, listener.option)
             for name, listener in self._listeners.items()
             if name in resources and (secret or not listener.tls)
         ]
@@ -111,7 +111,7 @@ class Listeners:
         finally:
             self._cache.stop_observing(observer)
 
-    def _state(self, name: str, option: str) -> ListenerState:
+    def _find_state(self, name: str, option: str) -> ListenerState:
         resource = self._cache.get(LISTENER, name)
         if not self._gateways or resource is None:
             return ListenerState(option, "No gateway is connected.")

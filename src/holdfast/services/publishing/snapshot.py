@@ -81,7 +81,16 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
         credentials = take_credentials(session, sealing, batch)
         all_groups = groups.list_all(session)
         return Snapshot(
-            _by_key(batch), trust, problems, identities, callers, credentials, (), last, all_groups, is_everything=True
+            _group_by_key(batch),
+            trust,
+            problems,
+            identities,
+            callers,
+            credentials,
+            (),
+            last,
+            all_groups,
+            is_everything=True,
         )
 
 
@@ -120,12 +129,12 @@ def read_changed(store: Store, sealing: Sealing, last: Change | None, now: datet
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
         all_groups = groups.list_all(session)
-        variants = gone | dict.fromkeys(apis_by_key, ()) | _by_key(batch)
+        variants = gone | dict.fromkeys(apis_by_key, ()) | _group_by_key(batch)
         newest = changes[-1] if changes else last
         return Snapshot(variants, trust, problems, identities, callers, credentials, changes, newest, all_groups)
 
 
-def _by_key(batch: Iterable[Api]) -> dict[ApiKey, Sequence[Api]]:
+def _group_by_key(batch: Iterable[Api]) -> dict[ApiKey, Sequence[Api]]:
     by_key: dict[ApiKey, list[Api]] = defaultdict(list)
     for api in batch:
         by_key[api.organization, api.id].append(api)
@@ -138,10 +147,10 @@ def _read_deployed(session: Session, batch: Sequence[Api]) -> list[Api]:
     for api in batch:
         by_organization[api.organization].append(api)
     variants = [revisions.list_deployed(session, org, own) for org, own in by_organization.items()]
-    return _with_fallback(session, [api for own in variants for api in own])
+    return _apply_fallbacks(session, [api for own in variants for api in own])
 
 
-def _with_fallback(session: Session, batch: Sequence[Api]) -> list[Api]:
+def _apply_fallbacks(session: Session, batch: Sequence[Api]) -> list[Api]:
     origins: dict[str, set[str]] = defaultdict(set)
     for api in batch:
         origins[api.organization] |= {str(endpoint.origin) for endpoint in api.endpoints}

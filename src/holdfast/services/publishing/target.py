@@ -53,19 +53,19 @@ class LocalTarget:
     def has_all(self) -> bool:
         """Whether all resources exist, and their current versions are in force."""
         gateway = self.gateway
-        return gateway.started and all((v := self._version(key)) and gateway.has(key, v) for key in self.keys)
+        return gateway.started and all((v := self._get_version(key)) and gateway.has(key, v) for key in self.keys)
 
     @property
     def follows(self) -> bool:
         """Whether the gateway has the current version of each resource, and none that doesn't exist anymore."""
         gateway = self.gateway
-        return gateway.started and all(gateway.follows(key, self._version(key)) for key in self.keys)
+        return gateway.started and all(gateway.follows(key, self._get_version(key)) for key in self.keys)
 
     @property
     def is_concerned(self) -> bool:
         """Whether a resource exists in the gateway's group, or the gateway may still have it."""
         gateway = self.gateway
-        return not gateway.started or any(self._version(key) or key in gateway.acknowledged for key in self.keys)
+        return not gateway.started or any(self._get_version(key) or key in gateway.acknowledged for key in self.keys)
 
     @property
     def rejection(self) -> str | None:
@@ -79,9 +79,9 @@ class LocalTarget:
 
     def _read_rejection(self, key: ResourceKey) -> str | None:
         rejection = self.gateway.rejected.get(key)
-        return rejection.message if rejection and rejection.version == self._version(key) else None
+        return rejection.message if rejection and rejection.version == self._get_version(key) else None
 
-    def _version(self, key: ResourceKey) -> str | None:
+    def _get_version(self, key: ResourceKey) -> str | None:
         resource = self.cache.get(*key)
         return resource.version if resource else None
 

@@ -110,7 +110,7 @@ def deploy(
         is_displayed = displays.get(group, True)
         deployments.pin(session, api, group, revision.id, context.now, display_on_devportal=is_displayed)
     _save_origins(session, api)
-    earlier = {number for group, number in _number_by_group(session, before).items() if group in chosen}
+    earlier = {number for group, number in _list_numbers(session, before).items() if group in chosen}
     details = RevisionOf(revision.number, tuple(sorted(chosen)), tuple(sorted(earlier - {revision.number})))
     record(session, context, Action.DEPLOY_REVISION, api, details)
     return deployments.list_revisions(session, api.organization, api.id)
@@ -197,7 +197,7 @@ def _save_origins(session: Session, before: Api) -> None:
     api_origins.replace(session, before.organization, before.id, OriginSource.REVISION, origins)
 
 
-def _number_by_group(session: Session, before: FullApi) -> dict[str, int]:
+def _list_numbers(session: Session, before: FullApi) -> dict[str, int]:
     all_revisions: Sequence[Revision] = revisions.list_of_api(session, before.api.organization, before.api.id)
     numbers = {revision.id: revision.number for revision in all_revisions}
     return {group: numbers[revision_id] for group, revision_id in before.api.pinned if revision_id in numbers}

@@ -137,11 +137,11 @@ def _read(context: Context, api: Api | None, range_name: str, environment: str |
         rows = reading.find_traffic(session, selection)
         causes = reading.find_causes(session, selection)
         coverage = reading.find_coverage(session, selection.resolution, start, end)
-        api_by_gateway = _find_deployed(session, api, {row.gateway for row in rows}) if api else {}
+        apis_by_gateway = _find_deployed(session, api, {row.gateway for row in rows}) if api else {}
     if gateway:
         coverage = [entry for entry in coverage if entry.gateway == gateway]
     points = _draw(chosen, start, end, rows, coverage)
-    shares = _divide(rows, api, api_by_gateway)
+    shares = _divide(rows, api, apis_by_gateway)
     total = sum((share.measures for share in shares), NOTHING)
     lost_count = sum(entry.lost for entry in coverage)
     return Traffic(chosen, start, end, points, total, shares, causes, lost_count)
@@ -201,7 +201,7 @@ def _find_deployed(session: Session, api: Api, names: Collection[str]) -> dict[s
     return {name: by_group[group] for name, group in groups.items() if group in by_group}
 
 
-def _divide(rows: Sequence[StoredTraffic], api: Api | None, api_by_gateway: Mapping[str, Api]) -> list[Share]:
+def _divide(rows: Sequence[StoredTraffic], api: Api | None, apis_by_gateway: Mapping[str, Api]) -> list[Share]:
     """Return the requests by environment and gateway; production first."""
     sums: dict[tuple[str, str], Measures] = {}
     certificate_times: dict[tuple[str, str], datetime] = {}
@@ -211,7 +211,7 @@ def _divide(rows: Sequence[StoredTraffic], api: Api | None, api_by_gateway: Mapp
         if row.measures.certificate:
             certificate_times[key] = row.at
     return [
-        Share(*key, _find_endpoint(api_by_gateway.get(key[1], api), key[0]), sums[key], certificate_times.get(key))
+        Share(*key, _find_endpoint(apis_by_gateway.get(key[1], api), key[0]), sums[key], certificate_times.get(key))
         for key in sorted(sums)
     ]
 

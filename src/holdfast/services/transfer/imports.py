@@ -242,9 +242,9 @@ def _add_certificate(session: Session, context: Context, alias: str, target: End
     if present is None:
         refuse_foreign(session, context, target)
         add_certificate(session, context, alias, target, upload)
-    elif (present.origin, _fingerprints(present.certificates)) != (
+    elif (present.origin, _list_fingerprints(present.certificates)) != (
         str(target.origin),
-        _fingerprints(upload.certificates),
+        _list_fingerprints(upload.certificates),
     ):
         message = (
             f"The alias {alias} {ALREADY_EXISTS} with other certificates. Replace them, or rename the alias in the "
@@ -279,5 +279,5 @@ def _add_caller(
         raise Conflict("alias", message)
 
 
-def _fingerprints(certificates: tuple[Certificate, ...]) -> set[str]:
+def _list_fingerprints(certificates: tuple[Certificate, ...]) -> set[str]:
     return {certificate.fingerprint for certificate in certificates}

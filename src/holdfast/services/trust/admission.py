@@ -86,10 +86,15 @@ def record_change(
     removals: Sequence[Certificate] = (),
 ) -> None:
     """Write the audit event and the change row for a change of *entry*; *removals* are no longer trusted."""
-    details = CertificatesOf(entry.endpoint, _prints(entry.certificates), _prints(entry.previous), _prints(removals))
+    details = CertificatesOf(
+        entry.endpoint,
+        _list_fingerprints(entry.certificates),
+        _list_fingerprints(entry.previous),
+        _list_fingerprints(removals),
+    )
     user, now = context.user, context.now
     write_down(session, user, now, action, entry.alias, details, change=("origin", entry.origin))
 
 
-def _prints(certificates: Sequence[Certificate]) -> tuple[str, ...]:
+def _list_fingerprints(certificates: Sequence[Certificate]) -> tuple[str, ...]:
     return tuple(certificate.fingerprint for certificate in certificates)

@@ -137,7 +137,11 @@ def save_replacement(
     """Save that *after* replaces *before*, which can be restored, in the caller's transaction."""
     _keep_replaced(session, context, before, after)
     endpoint_certificates.update(session, after)
-    removals = [certificate for certificate in before.readable if certificate.fingerprint not in _prints(after.trusted)]
+    removals = [
+        certificate
+        for certificate in before.readable
+        if certificate.fingerprint not in _list_fingerprints(after.trusted)
+    ]
     action = Action.REPLACE_WITH_OVERLAP if keep else Action.REPLACE_CERTIFICATE
     admission.record_change(session, context, action, after, removals)
 
@@ -233,7 +237,9 @@ def _keep_replaced(session: Session, context: Context, before: EndpointCertifica
 
     If its current certificates stay trusted, only its previous ones are saved.
     """
-    if after.previous == before.previous and _prints(after.certificates) == _prints(before.certificates):
+    if after.previous == before.previous and _list_fingerprints(after.certificates) == _list_fingerprints(
+        before.certificates
+    ):
         return
     if not after.previous:
         of = {"certificates": before.certificates, "previous": before.previous}
@@ -242,5 +248,5 @@ def _keep_replaced(session: Session, context: Context, before: EndpointCertifica
         removal.keep(session, context, before, Removal.REPLACED, certificates=before.previous)
 
 
-def _prints(certificates: Sequence[Certificate]) -> set[str]:
+def _list_fingerprints(certificates: Sequence[Certificate]) -> set[str]:
     return {certificate.fingerprint for certificate in certificates}

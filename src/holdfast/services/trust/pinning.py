@@ -44,7 +44,7 @@ def judge_pin(context: Context, entry: EndpointCertificate) -> Pin:
         if _needs_pin(session, context, entry):
             return Pin.NEEDED
         settings = _find_settings(session, entry)
-    is_present = settings.any_name and _prints(entry) <= set(settings.certificate_pins)
+    is_present = settings.any_name and _list_fingerprints(entry) <= set(settings.certificate_pins)
     return Pin.PRESENT if is_present else Pin.UNNECESSARY
 
 
@@ -77,7 +77,7 @@ def pin_entry(session: Session, context: Context, entry: EndpointCertificate) ->
             "change the pins in the trust settings."
         )
         raise Conflict("pin", message)
-    pins = tuple(dict.fromkeys([*before.certificate_pins, *sorted(_prints(entry))]))
+    pins = tuple(dict.fromkeys([*before.certificate_pins, *sorted(_list_fingerprints(entry))]))
     if len(pins) > MAX_PINS:
         raise Conflict(
             "pin", f"{entry.origin} would have more than {MAX_PINS} pins. Remove some in the trust settings."
@@ -93,7 +93,7 @@ def unpin_certificate(context: Context, alias: str) -> EndpointCertificate:
     with context.write() as session:
         entry = admission.find_certificate(session, context, alias)
         before = _find_settings(session, entry)
-        pins = tuple(pin for pin in before.certificate_pins if pin not in _prints(entry))
+        pins = tuple(pin for pin in before.certificate_pins if pin not in _list_fingerprints(entry))
         after = replace(before, certificate_pins=pins, any_name=before.any_name and bool(pins))
         if after != before:
             _save(session, context, before, after)
@@ -108,7 +108,7 @@ def _needs_pin(session: Session, context: Context, entry: EndpointCertificate) -
     if trust.unverified_until:
         return False
     if trust.any_name:
-        return not _prints(entry) <= set(settings.certificate_pins)
+        return not _list_fingerprints(entry) <= set(settings.certificate_pins)
     reasons = reasons_to_reject(entry.certificates, trust.accepted_names, context.now)
     return bool(reasons) and all(reason.code in ABOUT_NAMES for reason in reasons)
 
@@ -126,7 +126,7 @@ def _find_settings(session: Session, entry: EndpointCertificate) -> TrustSetting
     return settings_by_origin.get(entry.origin) or TrustSettings(entry.organization, entry.origin)
 
 
-def _prints(entry: EndpointCertificate) -> set[str]:
+def _list_fingerprints(entry: EndpointCertificate) -> set[str]:
     return {certificate.fingerprint for certificate in entry.readable}
 
 

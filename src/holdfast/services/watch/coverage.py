@@ -32,7 +32,7 @@ def hash_trust(trust: TrustSet) -> str:
 
 def predict(chain: Sequence[Certificate], trust: TrustSet, now: datetime) -> Coverage:
     """Return whether gateways accept *chain* (not empty), from a comparison with *trust*, without asking one."""
-    with_roots, roots = _with_public_roots(trust)
+    with_roots, roots = _add_public_roots(trust)
     mismatches = compare(chain, with_roots, now, roots)
     if mismatches:
         # The same as of a failed request: what has expired can't be trusted by importing it.
@@ -57,7 +57,7 @@ def settle(chain: Sequence[Certificate], trust: TrustSet, verdict: Verdict | Non
 
 def find_end(chain: Sequence[Certificate], trust: TrustSet) -> datetime:
     """Return when gateways stop accepting *chain*: a certificate of its path expires, or a CRL is no longer fresh."""
-    with_roots, roots = _with_public_roots(trust)
+    with_roots, roots = _add_public_roots(trust)
     path = find_path(chain, with_roots, roots)
     ends = [certificate.not_after for certificate in path.certificates]
     issuers = {certificate.issuer for certificate in path.certificates}
@@ -65,7 +65,7 @@ def find_end(chain: Sequence[Certificate], trust: TrustSet) -> datetime:
     return min(ends)
 
 
-def _with_public_roots(trust: TrustSet) -> tuple[TrustSet, Sequence[Certificate]]:
+def _add_public_roots(trust: TrustSet) -> tuple[TrustSet, Sequence[Certificate]]:
     """Return *trust* and the public roots as `compare` takes them, which uses either imported or public anchors."""
     if trust.anchors and trust.public_roots:
         return replace(trust, anchors=deduplicate([*trust.anchors, *public_roots()])), ()

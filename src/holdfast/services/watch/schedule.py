@@ -23,16 +23,16 @@ def find_last_slot(place: Place, interval: timedelta, now: datetime) -> datetime
     """
     seconds = interval.total_seconds()
     number = floor((now - _EPOCH).total_seconds() / seconds)
-    slots = (_slot(place, seconds, slot) for slot in (number + 1, number, number - 1, number - 2))
+    slots = (_find_slot(place, seconds, slot) for slot in (number + 1, number, number - 1, number - 2))
     return next(slot for slot in slots if slot <= now)
 
 
-def _slot(place: Place, seconds: float, number: int) -> datetime:
-    offset = _fraction(*place) + JITTER * _fraction(*place, str(number))
+def _find_slot(place: Place, seconds: float, number: int) -> datetime:
+    offset = _compute_fraction(*place) + JITTER * _compute_fraction(*place, str(number))
     return _EPOCH + timedelta(seconds=(number + offset) * seconds)
 
 
-def _fraction(*values: str) -> float:
+def _compute_fraction(*values: str) -> float:
     digest = hashlib.blake2b("\n".join(values).encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 

@@ -56,7 +56,7 @@ def list_watched_endpoints(
         page, total = watched_endpoints.find(
             session, context.user.organization, watch_filter, context.now, offset, limit
         )
-        return _with_apis(session, context.user.organization, page), total
+        return _add_apis(session, context.user.organization, page), total
 
 
 def read_all(context: Context) -> list[WatchedEndpoint]:
@@ -73,7 +73,7 @@ def get_watched_endpoint(context: Context, endpoint_id: str) -> tuple[WatchedBac
         endpoint = _find(session, context, endpoint_id)
         presentation = endpoint.presented
         chain = presented_chains.get(session, endpoint, presentation.chain) if presentation else None
-        (backend,) = _with_apis(session, context.user.organization, [endpoint])
+        (backend,) = _add_apis(session, context.user.organization, [endpoint])
         return backend, chain.certificates if chain else ()
 
 
@@ -143,7 +143,7 @@ def _find(session: Session, context: Context, endpoint_id: str) -> WatchedEndpoi
     return endpoint
 
 
-def _with_apis(session: Session, organization: str, page: Sequence[WatchedEndpoint]) -> list[WatchedBackend]:
+def _add_apis(session: Session, organization: str, page: Sequence[WatchedEndpoint]) -> list[WatchedBackend]:
     using = apis.list_using_origins(session, organization, {endpoint.origin for endpoint in page})
     by_origin: dict[str, list[Api]] = {}
     for api in using:

@@ -55,7 +55,7 @@ def _describe_expiry(
             "Ask the backend's owner to renew it, and whether the new one will have another key or issuer.",
             _find_page(api_ids),
         ),
-        _about(endpoint, api_ids),
+        _list_objects(endpoint, api_ids),
     )
 
 
@@ -86,7 +86,7 @@ def _describe_change(
             action,
             _find_page(api_ids),
         ),
-        _about(endpoint, api_ids),
+        _list_objects(endpoint, api_ids),
     )
 
 
@@ -100,7 +100,7 @@ def _list_changes(endpoint: WatchedEndpoint) -> str:
     return " and ".join(new) or "a new certificate"
 
 
-def _about(endpoint: WatchedEndpoint, api_ids: Sequence[str]) -> tuple[str, ...]:
+def _list_objects(endpoint: WatchedEndpoint, api_ids: Sequence[str]) -> tuple[str, ...]:
     return (f"origin:{endpoint.origin}", *(f"api:{api_id}" for api_id in api_ids))
 
 
