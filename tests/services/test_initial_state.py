@@ -31,7 +31,7 @@ def run(tmp_path: Path, story: Callable[[Cache, Connect, InitialState], Awaitabl
 
 def test_a_start_lasts_until_the_last_piece_of_the_routes_is_answered(tmp_path: Path):
     async def story(cache: Cache, connect: Connect, state: InitialState) -> None:
-        assert state.holds()  # without a gateway, that is the problem
+        assert state.is_complete()  # without a gateway, that is the problem
         waiting = asyncio.create_task(state.wait())
         edge = await connect("local")
         for kind in ORDER:
@@ -41,12 +41,12 @@ def test_a_start_lasts_until_the_last_piece_of_the_routes_is_answered(tmp_path: 
             await edge.take()
         pieces = [await edge.receive() for _ in range(3)]
         for number, piece in enumerate(pieces):
-            assert (waiting.done(), state.holds()) == (False, False)
+            assert (waiting.done(), state.is_complete()) == (False, False)
             await edge.answer(piece, error="no room" if number else None)  # an answer is an answer
             await until(cache, lambda gateways, updates=2 - number: gateways[0].updates == updates)
         await waiting
         cache.apply([Resource(CLUSTER, "later", "1", b"")])
-        assert state.holds()
+        assert state.is_complete()
 
     run(tmp_path, story)
 
@@ -56,7 +56,7 @@ def test_a_gateway_that_has_everything_ends_the_start_at_once(tmp_path: Path):
         edge = await connect("local")
         await until(cache, lambda gateways: gateways)
         for kind in ORDER:
-            assert not state.holds()
+            assert not state.is_complete()
             await edge.ask(kind, has=dict.fromkeys(cache.resources(kind), "1"))
             assert await edge.take() == {}
         await state.wait()
@@ -74,6 +74,6 @@ def test_a_start_ends_without_what_stays_unanswered(tmp_path: Path, monkeypatch:
         with capture_logs() as logs:
             await state.wait()
         assert [(line["event"], line["resources"]) for line in logs] == [("gateway lacks resources at the start", 1)]
-        assert state.holds()
+        assert state.is_complete()
 
     run(tmp_path, story)

@@ -16,11 +16,11 @@ def test_only_the_gateway_on_this_machine_counts():
     remote, _ = cache.connect("eu-1")
     remote.rejected[LISTENER, "production"] = REJECTION
     assert [state.problem for state in listeners.list_states()] == ["No gateway is connected."]
-    assert listeners.holds("gateway")
+    assert listeners.is_listening("gateway")
     local, _ = cache.connect("local")
-    assert not listeners.holds("gateway")
+    assert not listeners.is_listening("gateway")
     local.rejected[LISTENER, "production"] = REJECTION
     assert [state.is_retried for state in listeners.list_states()] == [True]
     del local.rejected[LISTENER, "production"]
     local.acknowledged[LISTENER, "production"] = "1"
-    assert listeners.holds("gateway")
+    assert listeners.is_listening("gateway")

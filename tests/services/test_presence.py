@@ -73,7 +73,7 @@ def test_control_planes_know_each_other_until_a_clean_stop(store):
             make_presence(store, "two", discovery=("h:9081",)),
         )
         changes = []
-        one.on_change(lambda: changes.append(list_names(one)))
+        one.add_listener(lambda: changes.append(list_names(one)))
         async with running(one):
             async with running(two):
                 await until(lambda: one.others and two.others)

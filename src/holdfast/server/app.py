@@ -222,9 +222,9 @@ def _readiness(
     }
     has_gateway = partial(_has_gateway, parts.runtime)
     options = [listener.option for listener in addresses.gateway]
-    conditions |= {f"listener {option}": partial(parts.listeners.holds, option) for option in options}
+    conditions |= {f"listener {option}": partial(parts.listeners.is_listening, option) for option in options}
     if initial_state:
-        conditions |= {"gateway": has_gateway, "initial state": initial_state.holds}
+        conditions |= {"gateway": has_gateway, "initial state": initial_state.is_complete}
     wanted: dict[str, Callable[[], bool]] = {"settings": lambda: not parts.runtime.presence.deviating}
     if not initial_state:
         wanted["gateway"] = has_gateway  # not a condition: gateways elsewhere must be able to join while there is none

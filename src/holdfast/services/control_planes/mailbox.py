@@ -59,7 +59,7 @@ class Peers(Protocol):
     def others(self) -> Collection[Peer]:
         """The others."""
 
-    def on_change(self, listener: Callable[[], object]) -> None:
+    def add_listener(self, listener: Callable[[], object]) -> None:
         """Call *listener*, on the event loop, when others come or go."""
 
 
@@ -111,7 +111,7 @@ class Mailbox:
         self._next_sweep = 0.0
         # Its own thread, because the shared ones may all be waiting for the database.
         self._thread = ThreadPoolExecutor(1, "mailbox")
-        peers.on_change(self._check_peers)
+        peers.add_listener(self._check_peers)
 
     def handle(self, kind: str, handler: Handler) -> None:
         """

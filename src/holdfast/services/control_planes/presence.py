@@ -105,7 +105,7 @@ class Presence:
         """The name of the gateway next to this control plane, which differs from those next to others."""
         return self._own.local_gateway if self._shared else LOCAL_GATEWAY
 
-    def on_change(self, listener: Callable[[], object]) -> None:
+    def add_listener(self, listener: Callable[[], object]) -> None:
         """Call *listener*, on the event loop, whenever a control plane comes or goes, or changes what it says."""
         self._listeners.append(listener)
 

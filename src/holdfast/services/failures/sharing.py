@@ -70,7 +70,7 @@ class SharedFailures:
         self._thread = ThreadPoolExecutor(1, "failures")
         if presence.is_shared:
             failures.share(self)
-            presence.on_change(self._wake.set)
+            presence.add_listener(self._wake.set)
 
     def take_failure(self, key: Key) -> None:
         """Write a failure at one of this control plane's gateways soon."""

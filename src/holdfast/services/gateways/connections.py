@@ -22,7 +22,7 @@ class Connections:
     older_streams: Sequence[Gateway] = ()
     elsewhere: Mapping[str, Sequence[Connection]] = field(default_factory=dict)  # by group
 
-    def among(self, gateways: Iterable[Gateway]) -> Iterator[Gateway]:
+    def select(self, gateways: Iterable[Gateway]) -> Iterator[Gateway]:
         """Yield those of *gateways* whose connection to this control plane counts."""
         for gateway in gateways:
             if not any(gateway is other for other in self.older_streams):
@@ -43,7 +43,7 @@ def find_connections(groups: Groups, others: Others) -> Connections:
         return ONLY_LOCAL
     gateways = groups.gateways
     older_streams = [gateway for gateway in gateways if _is_superseded(gateway, others.connections.get(gateway.id))]
-    local = {gateway.id for gateway in Connections(older_streams).among(gateways)}
+    local = {gateway.id for gateway in Connections(older_streams).select(gateways)}
     elsewhere: dict[str, list[Connection]] = {}
     for name, connection in others.connections.items():
         if name not in local:

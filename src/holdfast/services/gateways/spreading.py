@@ -48,7 +48,7 @@ class Spreading:
     async def follow(self) -> None:
         """Announce which control planes are live, whenever that changes, until cancelled."""
         change = asyncio.Event()
-        self._presence.on_change(change.set)
+        self._presence.add_listener(change.set)
         while True:
             change.clear()
             self._control.announce(ControlPlanes(find_discovery_addresses(self._presence)))

@@ -123,7 +123,7 @@ def _find_all(context: Context, sources: Sources) -> list[GatewayStatus]:
     here = {
         connection.id: (group, connection)
         for group, cache in sources.groups.caches.items()
-        for connection in connections.among(cache.gateways)
+        for connection in connections.select(cache.gateways)
     }
     there = {connection.gateway.name: connection for group in connections.elsewhere.values() for connection in group}
     local = {name: state.peer.group for name, state in last_states.items()}

@@ -25,7 +25,7 @@ class InitialState:
         self._gateway = gateway
         self._is_over = False
 
-    def holds(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether the gateway has everything, had it before, or isn't connected."""
         return self._is_over or not self._gateways or not self._count_missing()
 

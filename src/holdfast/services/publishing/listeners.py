@@ -75,7 +75,7 @@ class Listeners:
             if name in resources and (secret or not listener.tls)
         ]
 
-    def holds(self, option: str) -> bool:
+    def is_listening(self, option: str) -> bool:
         """Return whether the gateway listens on the addresses of *option*, or isn't connected."""
         return not self._gateways or not any(state.problem for state in self.list_states() if state.option == option)
 

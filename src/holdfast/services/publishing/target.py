@@ -144,7 +144,7 @@ def find_targets(
     """
     caches = [(group, groups.caches[group], keys) for group, keys in by_group.items() if group in groups.caches]
     for _, cache, keys in caches:
-        for gateway in connections.among(cache.gateways):
+        for gateway in connections.select(cache.gateways):
             yield LocalTarget(gateway, cache, keys)
     for group, cache, keys in caches:
         for connection in connections.elsewhere.get(group, ()):
