@@ -96,8 +96,8 @@ class Runtime:
         """Return the URLs for callers of a group, by listener; settings have those of the default group."""
         urls: dict[str, str] = {}
         for listener in LISTENERS if group.name == DEFAULT_GROUP else ():
-            of_settings = self.tls_gateways if listener.tls else self.gateways
-            if url := of_settings.get(listener.environment):
+            own_urls = self.tls_gateways if listener.tls else self.gateways
+            if url := own_urls.get(listener.environment):
                 urls[listener.member] = url
         return urls | dict(group.urls)
 

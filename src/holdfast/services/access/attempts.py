@@ -186,9 +186,9 @@ class Attempts:
                     self._unstored_failures[key] = FailureCount(failures.count - 1, failures.last)
 
 
-def _add(some: Mapping[str, FailureCount], others: Mapping[str, FailureCount]) -> dict[str, FailureCount]:
-    both = {key: some[key] + others[key] for key in some.keys() & others.keys()}
-    return {**some, **others, **both}
+def _add(failures: Mapping[str, FailureCount], others: Mapping[str, FailureCount]) -> dict[str, FailureCount]:
+    sums = {key: failures[key] + others[key] for key in failures.keys() & others.keys()}
+    return {**failures, **others, **sums}
 
 
 def _refuse_early(

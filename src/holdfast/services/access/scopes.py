@@ -118,7 +118,9 @@ def check_scopes(scopes: Iterable[str], permissions: frozenset[Permission]) -> l
     names = set(scopes)
     if not names:
         raise InvalidField("scopes", "Choose at least one scope.")
-    can = list_grantable_scopes(permissions)
-    if wrong := sorted(names - set(can)):
-        raise InvalidField("scopes", f"Your roles don't allow the scope {wrong[0]!r}. Choose from {', '.join(can)}.")
-    return [scope for scope in can if scope in names]
+    allowed_scopes = list_grantable_scopes(permissions)
+    if wrong := sorted(names - set(allowed_scopes)):
+        raise InvalidField(
+            "scopes", f"Your roles don't allow the scope {wrong[0]!r}. Choose from {', '.join(allowed_scopes)}."
+        )
+    return [scope for scope in allowed_scopes if scope in names]

@@ -53,8 +53,13 @@ def find_token_principal(store: Transactions, secret: str, now: datetime) -> Pri
         # Only for the page *Tokens*: a request that reads must not fail because this can't be saved.
         with suppress(StoreFailure), store.write() as session:
             tokens.mark_used(session, token, now)
-    may, scope_permissions = list_permissions(user.roles), list_scope_permissions(token.scopes)
-    return Principal(user.organization, user.name, may & scope_permissions, beyond_scopes=may - scope_permissions)
+    role_permissions, scope_permissions = list_permissions(user.roles), list_scope_permissions(token.scopes)
+    return Principal(
+        user.organization,
+        user.name,
+        role_permissions & scope_permissions,
+        beyond_scopes=role_permissions - scope_permissions,
+    )
 
 
 def find_token_owner(store: Transactions, secret: str) -> str:

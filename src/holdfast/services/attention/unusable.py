@@ -16,13 +16,13 @@ def examine_unusable(context: Context, enforcements: Enforcements) -> Iterator[I
     if not problems:
         return
     with context.read() as session:
-        using = apis.list_ids_by_origin(session, context.user.organization, problems)
-    for origin, (api_id, *_) in sorted(using.items())[:1]:
+        ids_by_origin = apis.list_ids_by_origin(session, context.user.organization, problems)
+    for origin, (api_id, *_) in sorted(ids_by_origin.items())[:1]:
         yield Item(
             Kind.UNUSABLE_BACKENDS,
             Urgency.NOW,
-            len(using),
-            count_of(len(using), "backend gets no requests", "backends get no requests")
+            len(ids_by_origin),
+            count_of(len(ids_by_origin), "backend gets no requests", "backends get no requests")
             + ", because what is stored can't be read",
             f"{origin}: {problems[origin]}",
             f"/apis/{api_id}/endpoints?certificates",

@@ -233,8 +233,8 @@ def change_api(
         after = save_full_api(session, context, before, after)
         if concerns_callers(before.api, after.api):
             context.user.require(Permission.CHANGE_APIS)
-        gone = list_origins(before.api) - list_origins(after.api)
-        return ChangeOutcome(after, settle(session, context, gone, delete=delete_unused))
+        removed_origins = list_origins(before.api) - list_origins(after.api)
+        return ChangeOutcome(after, settle(session, context, removed_origins, delete=delete_unused))
 
 
 def check_draft(context: Context, draft: ApiDraft) -> FullApi:

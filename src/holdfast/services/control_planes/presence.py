@@ -205,11 +205,11 @@ class Presence:
                 log.warning("settings differ from those of other control planes", settings=", ".join(deviating))
         if before == after:
             return
-        for gone in before.keys() - after.keys():
-            if gone in self._silent:
-                log.warning("control plane doesn't respond", name=before[gone].name)
+        for id_ in before.keys() - after.keys():
+            if id_ in self._silent:
+                log.warning("control plane doesn't respond", name=before[id_].name)
             else:
-                log.info("control plane stopped", name=before[gone].name)
+                log.info("control plane stopped", name=before[id_].name)
         for new in after.keys() - before.keys():
             log.info("control plane joined", name=after[new].name, version=after[new].version)
         for listener in self._listeners:

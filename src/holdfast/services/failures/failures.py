@@ -159,8 +159,8 @@ class Failures:
         if cause is Cause.BACKEND_SUSPENDED:
             # The failure before the suspension says more. If it isn't known, the host may also have no address.
             before = self._failures.get(request.cluster, OrderedDict[str, Failure]())
-            there = (failure.latest for failure in before.values() if failure.latest.gateway == request.gateway)
-            return all(latest.reported_cause is cause for latest in there)
+            failures = (failure.latest for failure in before.values() if failure.latest.gateway == request.gateway)
+            return all(latest.reported_cause is cause for latest in failures)
         return cause not in NOT_OF_BACKENDS
 
     def _keep(self, cluster: str, call: FailedCall) -> None:

@@ -144,28 +144,34 @@ class ConnectionRecords:
         before = self._stored_records or {}
         differs = Record.is_newer if with_reports else Record.is_news
         changes = {name: record for name, record in records.items() if differs(record, before.get(name))}
-        gone = sorted(before.keys() - records.keys())
+        old_names = sorted(before.keys() - records.keys())
         has_gateways = any(record.stream for record in records.values())
-        if not (changes or gone or self._stored_records is None or (has_gateways and overview != self._overview)):
+        if not (changes or old_names or self._stored_records is None or (has_gateways and overview != self._overview)):
             return
         # What isn't written stays as it was, so that its difference is noticed later.
-        if not await self._write(overview, {**before, **changes}, changes, gone):
+        if not await self._write(overview, {**before, **changes}, changes, old_names):
             await self._write(overview, records, records, ())
 
     async def _write(
-        self, overview: _Overview, records: Mapping[str, Record], changes: Mapping[str, Record], gone: Collection[str]
+        self,
+        overview: _Overview,
+        records: Mapping[str, Record],
+        changes: Mapping[str, Record],
+        old_names: Collection[str],
     ) -> bool:
         """Write one version; return whether the one before was still there."""
         self._version += 1
         rows = [record.value for record in changes.values()]
         begins, self._stored_records = self._stored_records is None, None
-        now = await asyncio.to_thread(self._store_rows, *overview, rows, gone, begins=begins)
+        now = await asyncio.to_thread(self._store_rows, *overview, rows, old_names, begins=begins)
         if now is None:
             return False
         for record in changes.values():
             if record.stream and not record.stream.recorded_at:
                 record.stream.recorded_at = now
-        self._stored_records = {name: record.mark_recorded(now) for name, record in records.items() if name not in gone}
+        self._stored_records = {
+            name: record.mark_recorded(now) for name, record in records.items() if name not in old_names
+        }
         self._overview = overview
         return True
 
@@ -174,7 +180,7 @@ class ConnectionRecords:
         revision: int,
         latest_times: Sequence[Any],
         rows: Iterable[ConnectedGateway],
-        gone: Collection[str],
+        old_names: Collection[str],
         *,
         begins: bool,
     ) -> datetime | None:
@@ -186,7 +192,7 @@ class ConnectionRecords:
                 connected_gateways.begin(session, overview)
             elif not connected_gateways.update_overview(session, overview):
                 return None
-            connected_gateways.replace(session, self._own, gone, rows, now)
+            connected_gateways.replace(session, self._own, old_names, rows, now)
             return now
 
     def _read_overview(self) -> _Overview:

@@ -117,7 +117,7 @@ def _find_all(context: Context, sources: Sources) -> list[GatewayStatus]:
     with context.read() as session:
         enrolled_gateways, _ = gateways.find(session, DEFAULT_ORGANIZATION)
         others = sources.elsewhere.read(session)
-        last_states = _find_left(session) if sources.elsewhere.is_shared else {}
+        last_states = _find_last_states(session) if sources.elsewhere.is_shared else {}
     connections = find_connections(sources.groups, others)
     # A gateway that reconnects can have two streams for some seconds; the newest comes last.
     here = {
@@ -177,7 +177,7 @@ def _find_local(sources: Sources, others: Others) -> dict[str, str]:
     return {name: group for name, (group, address) in peers.items() if address.startswith(_SAME_MACHINE)}
 
 
-def _find_left(session: Session) -> dict[str, states.GatewayState]:
+def _find_last_states(session: Session) -> dict[str, states.GatewayState]:
     """Return the gateways next to control planes that ended without a clean stop, as these saw them last, by name."""
     now = database_time(session)
     control_planes_by_id = {

@@ -38,8 +38,8 @@ class MissingToken:
 def find_own(context: Context, sources: Sources) -> list[MissingToken]:
     """Return the backends of the user's organization for which a connected gateway gets no token."""
     context.user.require(Permission.VIEW_APIS)
-    there = (read_state(record) for record in sources.elsewhere.others.connections.values())
-    states = [state for state in (*sources.states.all(), *there) if state and state.connected_since]
+    remote_states = (read_state(record) for record in sources.elsewhere.others.connections.values())
+    states = [state for state in (*sources.states.all(), *remote_states) if state and state.connected_since]
     return _find(context, states, context.user.organization)
 
 

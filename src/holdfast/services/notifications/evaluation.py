@@ -57,7 +57,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Now:
+class _Current:
     """The present conditions of one organization."""
 
     present: dict[str, Condition]
@@ -95,10 +95,12 @@ class Evaluation:
         with store.read() as session:
             active = silences.list_active(session, organization, now)
             before = conditions.list_courses(session, organization, kinds)
-            so = self._find_all(session, organization, statuses, now, with_certificates=with_certificates)
-            so = _keep_existing(session, organization, so, {key: state.condition for key, state in before.items()})
-            steps = list(follow_conditions(organization, before, so.present, now, _match_silences(active)))
-            steps = [_quiet(step, so.existing) for step in steps]
+            current = self._find_all(session, organization, statuses, now, with_certificates=with_certificates)
+            current = _keep_existing(
+                session, organization, current, {key: state.condition for key, state in before.items()}
+            )
+            steps = list(follow_conditions(organization, before, current.present, now, _match_silences(active)))
+            steps = [_quiet(step, current.existing) for step in steps]
             exception_notifications, cursor = _read_exceptions(session, organization, active)
         notifications = [step.notification for step in steps if step.notification]
         with store.read() as session:
@@ -107,15 +109,15 @@ class Evaluation:
             }
             responsible = owners.list_by_object(session, organization, about)
         for start in range(0, max(len(steps), 1), CHUNK):
-            some = steps[start : start + CHUNK]
-            new = [step.notification for step in some if step.notification]
+            chunk = steps[start : start + CHUNK]
+            new = [step.notification for step in chunk if step.notification]
             if start == 0:
                 new = [*exception_notifications, *new]
-            if not some and cursor is None:
+            if not chunk and cursor is None:
                 continue
             with store.note(Topic.NOTIFICATIONS) as session:
-                courses = [step.course for step in some if step.course]
-                conditions.replace(session, organization, [step.key for step in some], courses)
+                courses = [step.course for step in chunk if step.course]
+                conditions.replace(session, organization, [step.key for step in chunk], courses)
                 receivers = channels.list_of_organization(session, organization)
                 outbox.add(session, [address(notification, receivers, responsible) for notification in new])
                 if start == 0 and cursor is not None:
@@ -135,7 +137,7 @@ class Evaluation:
         now: datetime,
         *,
         with_certificates: bool,
-    ) -> _Now:
+    ) -> _Current:
         present = [
             *find_failing_backends(session, self.sources.failures, organization, now),
             *find_lost_gateways(statuses),
@@ -148,26 +150,31 @@ class Evaluation:
             if organization == DEFAULT_ORGANIZATION:
                 present += find_expiring_servers(self.sources.server_certificates(now), now)
         existing = frozenset(f"gateway:{status.name}" for status in statuses)
-        return _Now({condition.key: condition for condition in present}, existing)
+        return _Current({condition.key: condition for condition in present}, existing)
 
 
 def _match_silences(active: Sequence[Silence]) -> Callable[[Condition], bool]:
     return lambda condition: is_silenced(active, condition.kind, condition.about)
 
 
-def _keep_existing(session: Session, organization: str, so: _Now, before: dict[str, Condition]) -> _Now:
+def _keep_existing(session: Session, organization: str, current: _Current, before: dict[str, Condition]) -> _Current:
     """Add the APIs that still exist to what exists, among those whose backends may have ended to fail."""
-    ends = (condition for key, condition in before.items() if key not in so.present)
+    ends = (condition for key, condition in before.items() if key not in current.present)
     ids = {subject.partition(":")[2] for condition in ends for subject in condition.about if subject.startswith("api:")}
     names = apis.list_names(session, organization, ids) if ids else {}
-    return _Now(so.present, so.existing | {f"api:{api_id}" for api_id in names})
+    return _Current(current.present, current.existing | {f"api:{api_id}" for api_id in names})
 
 
 def _quiet(step: Step, existing: Collection[str]) -> Step:
     """Let a condition end without a word if its object is gone: a revoked gateway isn't connected again."""
-    new = step.notification
-    if new and new.phase is Phase.ENDED and new.kind in _ALWAYS and new.about[0] not in existing:
-        return Step(step.key, None, replace(new, quiet=True))
+    notification = step.notification
+    if (
+        notification
+        and notification.phase is Phase.ENDED
+        and notification.kind in _ALWAYS
+        and notification.about[0] not in existing
+    ):
+        return Step(step.key, None, replace(notification, quiet=True))
     return step
 
 

@@ -190,14 +190,14 @@ class Probes:
                 return CheckOutcome(target, 0, _explain_unresolved(addresses), place.gateway)
             answer = await self._send_head(place, end, target, terms, addresses)
             if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
-                older = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
-                again = await self._send_head(place, end, older, terms, addresses)
-                if not isinstance(again, Verdict):
+                older_target = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
+                second_answer = await self._send_head(place, end, older_target, terms, addresses)
+                if not isinstance(second_answer, Verdict):
                     # A backend that was just starting fails once; one that rejects HTTP/2 fails again.
                     answer = await self._send_head(place, end, target, terms, addresses)
-                if not isinstance(again, Verdict) and isinstance(answer, Verdict):
+                if not isinstance(second_answer, Verdict) and isinstance(answer, Verdict):
                     await asyncio.to_thread(self._rejects_http2, user.organization, target)
-                    answer = again
+                    answer = second_answer
             log.info("endpoint checked", organization=user.organization, user=user.name, origin=str(target.origin))
             if not isinstance(answer, Verdict):
                 return CheckOutcome(target, answer, None, place.gateway)

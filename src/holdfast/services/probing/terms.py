@@ -135,8 +135,8 @@ def find_terms_to_test(context: Context, sealing: Sealing, endpoint: str, change
 def _name_clusters(session: Session, context: Context, origin: str) -> frozenset[str]:
     """Return the names of clusters through which gateways connect to *origin*, of backends and of token endpoints."""
     organization = context.user.organization
-    using = apis.list_using_origins(session, organization, [origin])
-    variants = revisions.list_deployed(session, organization, using)
+    users = apis.list_using_origins(session, organization, [origin])
+    variants = revisions.list_deployed(session, organization, users)
     backends = {
         target_name(api, environment)
         for api in variants

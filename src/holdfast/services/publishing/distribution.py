@@ -163,9 +163,9 @@ class Distributor:
 
     def _take_groups(self, groups: Sequence[Group]) -> list[str]:
         """Follow which groups there are; return those whose listeners changed."""
-        for gone in self._served_groups.keys() - {group.name for group in groups}:
-            del self._served_groups[gone], self._groups_by_name[gone]
-            self._groups.remove(gone)
+        for name in self._served_groups.keys() - {group.name for group in groups}:
+            del self._served_groups[name], self._groups_by_name[name]
+            self._groups.remove(name)
         names = []
         for group in groups:
             before = self._groups_by_name.get(group.name)

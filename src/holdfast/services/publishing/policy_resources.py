@@ -63,7 +63,7 @@ class PolicyResources:
 
 
 def _collect(key: PolicyKey, parts: Collection[Sequence[ApiResources]]) -> _ByGroup:
-    all_parts = [part for of_api in parts for part in of_api]
+    all_parts = [part for variants in parts for part in variants]
     groups = frozenset().union(*(part.groups for part in all_parts))
     return {
         group: frozenset().union(*(part.by_policy[key[1]] for part in all_parts if group in part.groups))

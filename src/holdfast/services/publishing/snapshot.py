@@ -115,12 +115,12 @@ def read_changed(store: Store, sealing: Sealing, last: Change | None, now: datet
     """Read only the APIs that are affected by changes after *last*. Raises ChangesLost."""
     with store.read() as session:
         changes = journal.list_changes_since(session, last)
-        gone: dict[ApiKey, Sequence[Api]] = {}
+        no_variants: dict[ApiKey, Sequence[Api]] = {}
         apis_by_key: dict[ApiKey, Api] = {}
         for org in {change.organization for change in changes}:
             ids = {change.key for change in changes if change.organization == org and change.kind == "api"}
             origins = {change.key for change in changes if change.organization == org and change.kind == "origin"}
-            gone |= {(org, api_id): () for api_id in ids}
+            no_variants |= {(org, api_id): () for api_id in ids}
             affected_apis = [*apis.list_with_ids(session, org, ids), *apis.list_using_origins(session, org, origins)]
             apis_by_key |= {(org, api.id): api for api in affected_apis}
         batch = _read_deployed(session, list(apis_by_key.values()))
@@ -129,7 +129,7 @@ def read_changed(store: Store, sealing: Sealing, last: Change | None, now: datet
         callers = _read_callers(session, batch)
         credentials = take_credentials(session, sealing, batch)
         all_groups = groups.list_all(session)
-        variants = gone | dict.fromkeys(apis_by_key, ()) | _group_by_key(batch)
+        variants = no_variants | dict.fromkeys(apis_by_key, ()) | _group_by_key(batch)
         newest = changes[-1] if changes else last
         return Snapshot(variants, trust, problems, identities, callers, credentials, changes, newest, all_groups)
 
@@ -180,8 +180,8 @@ def _read_trust(session: Session, batch: Sequence[Api], now: datetime) -> tuple[
         sorted_origins = sorted(own)
         trust[organization], problems[organization] = {}, {}
         for start in range(0, len(sorted_origins), _CHUNK):
-            some = sorted_origins[start : start + _CHUNK]
-            trust[organization] |= _read_readable(session, organization, some, now, problems[organization])
+            chunk = sorted_origins[start : start + _CHUNK]
+            trust[organization] |= _read_readable(session, organization, chunk, now, problems[organization])
     return trust, problems
 
 

@@ -53,7 +53,9 @@ class LocalTarget:
     def has_all(self) -> bool:
         """Whether all resources exist, and their current versions are in force."""
         gateway = self.gateway
-        return gateway.started and all((v := self._get_version(key)) and gateway.has(key, v) for key in self.keys)
+        return gateway.started and all(
+            (version := self._get_version(key)) and gateway.has(key, version) for key in self.keys
+        )
 
     @property
     def follows(self) -> bool:

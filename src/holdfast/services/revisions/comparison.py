@@ -26,15 +26,15 @@ def compare_revisions(context: Context, api_id: str) -> dict[str, list[str]]:
         return {revision.id: _compare(revisions.get_content(session, revision), current) for revision in all_revisions}
 
 
-def _compare(one: RevisionContent, other: RevisionContent) -> list[str]:
-    settings = {_name(key): None for key in _list_changes(one.settings, other.settings)}
-    members = _list_changes(keep_current(one.members, {}), other.members)
-    definition = [_DEFINITION] if one.definition != other.definition else []
+def _compare(content: RevisionContent, other: RevisionContent) -> list[str]:
+    settings = {_name(key): None for key in _list_changes(content.settings, other.settings)}
+    members = _list_changes(keep_current(content.members, {}), other.members)
+    definition = [_DEFINITION] if content.definition != other.definition else []
     return list(dict.fromkeys([*settings, *map(_split, members), *definition]))
 
 
-def _list_changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+def _list_changes(values: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in values.keys() | other.keys() if values.get(key) != other.get(key))
 
 
 def _name(column: str) -> str:

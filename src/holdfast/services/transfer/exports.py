@@ -74,7 +74,10 @@ def export_api(
         full_api,
         definitions.load_definition(definition),
         tuple(
-            ArchivedCertificate(e.alias, e.endpoint, "".join(c.pem for c in e.certificates).encode()) for e in entries
+            ArchivedCertificate(
+                entry.alias, entry.endpoint, "".join(certificate.pem for certificate in entry.certificates).encode()
+            )
+            for entry in entries
         ),
         tuple(
             ArchivedCaller(caller.alias, caller.tier, caller.certificate.pem.encode(), caller.environment or "")

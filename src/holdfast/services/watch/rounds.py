@@ -51,11 +51,11 @@ def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: da
     """
     with store.read() as session:
         current_places, states = watched_endpoints.list_used(session), watched_endpoints.list_watched(session)
-    new_places, gone = current_places - states.keys(), states.keys() - current_places
-    if new_places or gone:
+    new_places, old_places = current_places - states.keys(), states.keys() - current_places
+    if new_places or old_places:
         with store.note(Topic.WATCH) as session:
             watched_endpoints.add(session, sorted(new_places))
-            watched_endpoints.remove(session, gone)
+            watched_endpoints.remove(session, old_places)
     first, regular = [], []
     # Those of new APIs come before those of a long round.
     for place in sorted(current_places, key=lambda place: place not in new_places):

@@ -131,8 +131,8 @@ def _narrow(session: Session, context: Context, selection: Wanted) -> WatchFilte
         api = apis.get(session, context.user.organization, selection.api_id)
         if api is None:
             raise NotFound("API", selection.api_id)
-        of_api = {str(endpoint.origin) for endpoint in api.endpoints}
-        origins = of_api if origins is None else origins & of_api
+        own_origins = {str(endpoint.origin) for endpoint in api.endpoints}
+        origins = own_origins if origins is None else origins & own_origins
     return WatchFilter(selection.status, origins, selection.expires_before)
 
 
