@@ -15,7 +15,7 @@ from holdfast.services.failures.failures import Failures
 from holdfast.services.gateways.statuses import Sources
 from holdfast.services.notifications import channels
 from holdfast.services.notifications.clerk import Clerk
-from holdfast.services.notifications.evaluation import Observed
+from holdfast.services.notifications.evaluation import ConditionSources
 from holdfast.services.notifications.sending import Sender
 from holdfast.store.sealing import Sealing
 from receivers import SECRET
@@ -32,7 +32,7 @@ class Office:
         self.failures = Failures(lambda: None, clock)
         self.gateways = Sources("cp-1", groups, GatewayStates())
         self.sender = sender or Sender(URL)
-        sources = Observed(self.failures, self.gateways, server_certificates)
+        sources = ConditionSources(self.failures, self.gateways, server_certificates)
         self.clerk = Clerk(store, self.sealing, self.sender, sources, clock)
 
     def add(self, who, kind="webhook", name="ops", **values):

@@ -12,7 +12,7 @@ from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import public_roots
 from holdfast.network.presentation import Presentation
 from holdfast.services.probing.acceptance import Result, accept, needs_second_answer
-from holdfast.services.probing.terms import Stored, Terms
+from holdfast.services.probing.terms import StoredCertificates, Terms
 from holdfast.services.probing.verdicts import Verdict
 from issuing import issue
 from trusting import trust_set
@@ -21,7 +21,7 @@ HOST = reference_identifier("pizza.test")
 NEW, OLD, ROOT = (read_certificate(issue("pizza.test", common_name=name).der) for name in ("new", "old", "root"))
 PUBLIC = public_roots()[0]
 YES, NO = Verdict(True), Verdict(False, Cause.UNKNOWN_ISSUER)
-STORED = Stored("pizza", (OLD,))
+STORED = StoredCertificates("pizza", (OLD,))
 BOTH = trust_set([NEW, OLD], HOST)
 
 

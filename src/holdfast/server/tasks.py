@@ -11,7 +11,7 @@ from holdfast.server.parts import Parts
 from holdfast.services.background import Background
 from holdfast.services.failures.failure_probes import FailureProbes
 from holdfast.services.notifications.clerk import Clerk
-from holdfast.services.notifications.evaluation import Observed
+from holdfast.services.notifications.evaluation import ConditionSources
 from holdfast.services.on_time import OnTime, repeat
 from holdfast.services.probing.rotation_probes import RotationProbes, fetch_accepted_chain
 from holdfast.services.publishing.distribution import Distributor
@@ -79,8 +79,8 @@ def keep_books(background: Background, runtime: Runtime, audit_days: int, traffi
 
 def notify(background: Background, runtime: Runtime) -> None:
     """Start the task that notifies people."""
-    observed = Observed(runtime.failures, runtime.gateway_sources, runtime.server_certificates)
-    clerk = Clerk(runtime.store, runtime.sealing, runtime.sender, observed, utc_now)
+    sources = ConditionSources(runtime.failures, runtime.gateway_sources, runtime.server_certificates)
+    clerk = Clerk(runtime.store, runtime.sealing, runtime.sender, sources, utc_now)
     background.start("notifications", partial(runtime.presence.lease.run, clerk.follow))
 
 

@@ -16,7 +16,7 @@ from holdfast.rest.router import Router
 from holdfast.rest.watch import responses
 from holdfast.rest.watch.responses import PresentedChains, WatchedEndpoint, WatchedEndpoints, WatchedEndpointWithChain
 from holdfast.services.watch import watched_endpoints
-from holdfast.services.watch.watched_endpoints import Wanted, WatchedBackend
+from holdfast.services.watch.watched_endpoints import WatchedBackend, WatchSelection
 
 PATH = f"{PREFIX}/watched-endpoints"
 router = Router(prefix=PATH, tags=["Watched endpoints"])
@@ -42,7 +42,7 @@ def list_watched_endpoints(
     backend presented when a gateway last looked, and whether it is trusted.
     """
     before = as_utc(expires_before)
-    criteria = Wanted(status, api, endpoint, before)
+    criteria = WatchSelection(status, api, endpoint, before)
     page, total = watched_endpoints.list_watched_endpoints(context, criteria, offset, limit)
     filters = {
         "endpoint": endpoint,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from holdfast.apis.watch.watched_endpoint import WatchStatus
 from holdfast.services.access.context import Context
 from holdfast.services.attention.item import Item, Kind, Urgency, count_of
-from holdfast.services.watch.watched_endpoints import Wanted, find_changed, list_watched_endpoints
+from holdfast.services.watch.watched_endpoints import WatchSelection, find_changed, list_watched_endpoints
 
 
 def examine_presented(context: Context) -> Iterator[Item]:
@@ -36,7 +36,7 @@ def examine_presented(context: Context) -> Iterator[Item]:
 
 
 def _examine_untrusted(context: Context) -> Iterator[Item]:
-    backends, total = list_watched_endpoints(context, Wanted(status=WatchStatus.NOT_TRUSTED), limit=1)
+    backends, total = list_watched_endpoints(context, WatchSelection(status=WatchStatus.NOT_TRUSTED), limit=1)
     for backend in backends:
         presentation = backend.endpoint.presented
         yield Item(

@@ -16,7 +16,7 @@ from holdfast.apis.notifications.message import MAX_LISTED, Message
 from holdfast.network.delivery import NotDelivered
 from holdfast.services.background import AFTER_PUBLISHING, run_to_end, wake_on_write
 from holdfast.services.notifications.channels import open_secrets
-from holdfast.services.notifications.evaluation import Evaluation, Observed
+from holdfast.services.notifications.evaluation import ConditionSources, Evaluation
 from holdfast.services.notifications.sending import Sender
 from holdfast.store.database import Notes, Store
 from holdfast.store.errors import StoreFailure
@@ -43,7 +43,7 @@ class Clerk:
     """
 
     def __init__(
-        self, store: Store, sealing: Sealing, sender: Sender, sources: Observed, now: Callable[[], datetime]
+        self, store: Store, sealing: Sealing, sender: Sender, sources: ConditionSources, now: Callable[[], datetime]
     ) -> None:
         self._store = store
         self._sealing = sealing

@@ -48,7 +48,7 @@ _CERTIFICATES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ConditionSources:
     """The observations of this control plane, apart from the database."""
 
     failures: Failures
@@ -68,7 +68,7 @@ class _Current:
 class Evaluation:
     """Evaluates all organizations that have channels. It isn't thread-safe."""
 
-    sources: Observed
+    sources: ConditionSources
     _looked_at: dict[str, datetime] = field(default_factory=dict)  # certificates, by organization
 
     def run(self, store: Notes, now: datetime, *, everything: bool = False) -> None:

@@ -12,7 +12,7 @@ from holdfast.certificates.path import leads_to
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import public_roots
 from holdfast.network.presentation import Presentation, Unseen
-from holdfast.services.probing.terms import Stored, Terms
+from holdfast.services.probing.terms import StoredCertificates, Terms
 from holdfast.services.probing.verdicts import Verdict
 
 _NOT_TRUSTED = {Cause.UNKNOWN_ISSUER, Cause.SELF_SIGNED_NOT_TRUSTED, Cause.CHAIN_INCOMPLETE}
@@ -37,7 +37,7 @@ class Acceptance:
     """A *result* and, if the backend is accepted without the upload, all the reasons."""
 
     result: Result
-    stored_certificates: tuple[Stored, ...] = ()  # which verify the backend's chain
+    stored_certificates: tuple[StoredCertificates, ...] = ()  # which verify the backend's chain
     by_public_roots: bool = False
     only_public_roots: bool = False  # imported certificates aren't used at all
     unverified_until: datetime | None = None

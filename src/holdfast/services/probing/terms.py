@@ -31,7 +31,7 @@ from holdfast.store.trust import endpoint_certificates, trust_settings
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredCertificates:
     """Certificates of an alias that are trusted with or without the upload."""
 
     alias: str
@@ -51,7 +51,7 @@ class Terms:
     trust: TrustSet
     identity: UnsealedIdentity | None = None
     with_upload: bool = False
-    stored_certificates: tuple[Stored, ...] = ()  # what is trusted besides an upload
+    stored_certificates: tuple[StoredCertificates, ...] = ()  # what is trusted besides an upload
     without_upload: TrustSet | None = None  # the rest of *trust*; None: nothing else is trusted
     removed_certificates: tuple[Certificate, ...] = ()  # what is trusted now, but not after the change
     aliases: tuple[str, ...] = ()
@@ -181,14 +181,17 @@ def _build_entry(
     return admission.build_entry(context, "", target, certificates)
 
 
-def _list_stored(others: Sequence[EndpointCertificate], after: EndpointCertificate | None) -> tuple[Stored, ...]:
+def _list_stored(
+    others: Sequence[EndpointCertificate], after: EndpointCertificate | None
+) -> tuple[StoredCertificates, ...]:
     """Return what is trusted besides the current certificates of *after*."""
     previous = [
-        Stored(entry.alias, entry.previous, is_previous=True) for entry in [*others, *([after] if after else [])]
+        StoredCertificates(entry.alias, entry.previous, is_previous=True)
+        for entry in [*others, *([after] if after else [])]
     ]
     return tuple(
         entry
-        for entry in [*(Stored(entry.alias, entry.certificates) for entry in others), *previous]
+        for entry in [*(StoredCertificates(entry.alias, entry.certificates) for entry in others), *previous]
         if entry.certificates
     )
 

@@ -31,7 +31,7 @@ class WatchedBackend:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WatchSelection:
     """Which watched endpoints to list; the defaults: all."""
 
     status: WatchStatus | None = None
@@ -41,7 +41,7 @@ class Wanted:
 
 
 def list_watched_endpoints(
-    context: Context, selection: Wanted, offset: int = 0, limit: int | None = None
+    context: Context, selection: WatchSelection, offset: int = 0, limit: int | None = None
 ) -> tuple[list[WatchedBackend], int]:
     """
     Return a page of the watched endpoints that match *selection*, the first to expire first, and their number.
@@ -123,7 +123,7 @@ def find_changed(context: Context) -> list[WatchedEndpoint]:
     return sorted(latest, key=lambda endpoint: endpoint.is_trusted(context.now))
 
 
-def _narrow(session: Session, context: Context, selection: Wanted) -> WatchFilter:
+def _narrow(session: Session, context: Context, selection: WatchSelection) -> WatchFilter:
     origins = None
     if selection.url:
         origins = {str(parse_endpoint(selection.url).origin)}

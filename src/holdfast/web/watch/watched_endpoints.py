@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from holdfast.apis.watch.watched_endpoint import WatchStatus
 from holdfast.services.watch import watched_endpoints
-from holdfast.services.watch.watched_endpoints import Wanted
+from holdfast.services.watch.watched_endpoints import WatchSelection
 from holdfast.web.access.session import RequestContext
 from holdfast.web.paging import limit_page, number_pages
 from holdfast.web.rendering import render
@@ -33,7 +33,7 @@ def list_watched_endpoints(
     """Show what all backends present, or those with a *status*."""
     page = limit_page(page)
     counts = watched_endpoints.count_statuses(context)
-    backends, total = watched_endpoints.list_watched_endpoints(context, Wanted(status), (page - 1) * PAGE, PAGE)
+    backends, total = watched_endpoints.list_watched_endpoints(context, WatchSelection(status), (page - 1) * PAGE, PAGE)
     kinds = [kind for kind in _ORDER if counts[kind] or kind is status]
     return render(
         request,
