@@ -72,13 +72,13 @@ class OldControlPlanes(Refusal):
     """
     Control planes of an earlier version run, which don't know what the change needs.
 
-    *refused* says what can't be done, and *effect* what they would do, such as "it would ignore them".
+    *problem* says what can't be done, and *effect* what they would do, such as "it would ignore them".
     """
 
-    def __init__(self, names: Sequence[str], change: str, effect: str) -> None:
+    def __init__(self, names: Sequence[str], problem: str, effect: str) -> None:
         self.names = tuple(names)
         super().__init__(
-            f"{change} while a control plane of an earlier version runs: {effect}. Upgrade {', '.join(names)} first."
+            f"{problem} while a control plane of an earlier version runs: {effect}. Upgrade {', '.join(names)} first."
         )
 
 

@@ -13,16 +13,16 @@ from holdfast.store.control_planes import control_planes
 KNOWS_PRIORITIES = "0046"  # the first revision of the tables whose code applies priorities of endpoints
 
 
-def refuse_old_control_planes(session: Session, known_from: str, *, change: str, effect: str) -> None:
+def refuse_old_control_planes(session: Session, known_from: str, *, problem: str, effect: str) -> None:
     """
     Raise OldControlPlanes if one is live; afterwards, none can start.
 
-    *known_from* is the first revision of the tables whose code knows what the change needs, *change* and *effect* are
+    *known_from* is the first revision of the tables whose code knows what the change needs, *problem* and *effect* are
     for the error.
     """
     names = control_planes.list_older_than(session, known_from, database_time(session))
     if names:
-        raise OldControlPlanes(names, change, effect)
+        raise OldControlPlanes(names, problem, effect)
     compatibility.require_revision(session, known_from)
 
 
@@ -32,6 +32,6 @@ def refuse_ignored_priorities(session: Session, api: Api) -> None:
         refuse_old_control_planes(
             session,
             KNOWS_PRIORITIES,
-            change="Endpoints can't have a priority other than 1",
+            problem="Endpoints can't have a priority other than 1",
             effect="its gateways would send requests to all of them",
         )

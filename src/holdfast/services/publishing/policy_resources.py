@@ -30,7 +30,7 @@ class PolicyResources:
         before: Mapping[ApiKey, Sequence[ApiResources]],
         after: Mapping[ApiKey, Sequence[ApiResources]],
     ) -> None:
-        """Replace the resources of *list_apis*."""
+        """Replace the resources of *apis*."""
         parts: dict[PolicyKey, _Parts] = {}
         for api in apis:
             old, new = before.get(api, ()), after.get(api, ())

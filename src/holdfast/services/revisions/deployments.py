@@ -99,7 +99,7 @@ def deploy(
     refuse_old_control_planes(
         session,
         KNOWS_REVISIONS,
-        change="Revisions can't be deployed",
+        problem="Revisions can't be deployed",
         effect="it would let its gateways serve the working copy",
     )
     api = before.api
