@@ -49,7 +49,7 @@ def find_endpoint_of(api: Api, environment: Environment, url: str) -> Endpoint:
     return endpoints[0]
 
 
-def with_typed_endpoints(api: Api, production: str, sandbox: str) -> Api:
+def apply_typed_endpoints(api: Api, production: str, sandbox: str) -> Api:
     """Return *api* as it would be with the URLs typed on its Endpoints page; those that aren't URLs are left out."""
     return replace(api, production=_parse(production) or api.production, sandbox=_parse(sandbox) or api.sandbox)
 

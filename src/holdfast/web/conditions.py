@@ -18,14 +18,14 @@ class Condition:
     The entity tag in a form (the template `_condition.html`). A form without one is saved unconditionally.
 
     *has_failed*: someone has changed the same since, so the form wasn't saved. It keeps its input and has the current
-    tag now, so that it can be saved again. The message names what has *changed*, and what is *lost* of the input, such
-    as secrets, which pages can't keep.
+    tag now, so that it can be saved again. The message says that the *subject* has changed, and which part of the
+    input is lost (*loss*), such as secrets, which pages can't keep.
     """
 
     tag: str = ""
     has_failed: bool = False
-    changed: str = "this"
-    lost: str = ""
+    subject: str = "this"
+    loss: str = ""
 
     @property
     def expected(self) -> Expected:
@@ -33,9 +33,9 @@ class Condition:
         return frozenset({self.tag}) if self.tag else None
 
     @classmethod
-    def after(cls, error: ContentChanged, *, changed: str = "this", lost: str = "") -> Self:
+    def after(cls, error: ContentChanged, *, subject: str = "this", loss: str = "") -> Self:
         """Return the condition for a form that failed with *error*."""
-        return cls(error.tag, has_failed=True, changed=changed, lost=lost)
+        return cls(error.tag, has_failed=True, subject=subject, loss=loss)
 
 
 NO_CONDITION = Condition()

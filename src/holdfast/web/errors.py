@@ -29,7 +29,7 @@ from holdfast.store.errors import (
     write_public_text,
 )
 from holdfast.store.request_store import RequestStore
-from holdfast.web.access.session import NotSignedIn, context_if_signed_in, get_runtime
+from holdfast.web.access.session import NotSignedIn, find_context, get_runtime
 from holdfast.web.rendering import render, wants_part
 
 log = structlog.get_logger()
@@ -147,7 +147,7 @@ async def _show_page(request: Request, status: int, title: str, message: str, re
 
     def write_for_user() -> Response:
         with RequestStore(get_runtime(request).store) as store:
-            return write(context=context_if_signed_in(request, store))
+            return write(context=find_context(request, store))
 
     if wants_part(request):  # the page around it has the menu
         return write()

@@ -17,7 +17,7 @@ from holdfast.services.access.principal import Principal
 from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.store.request_store import RequestStore
-from holdfast.web.access.session import NotSignedIn, user_of_request
+from holdfast.web.access.session import NotSignedIn, authenticate
 
 # A regular comment detects that the browser is gone or the session has ended.
 HEARTBEAT = 15.0  # seconds
@@ -58,7 +58,7 @@ async def write_events(
                 async with asyncio.timeout(HEARTBEAT):
                     await observer.wait()
             except TimeoutError:
-                await asyncio.to_thread(user_of_request, runtime, runtime.store, request)
+                await asyncio.to_thread(authenticate, runtime, runtime.store, request)
                 yield ": still here\n\n"
     except (NotSignedIn, NotFound):
         return

@@ -130,10 +130,10 @@ def put_swagger(
     response lists the servers and endpoints of the definition that have no effect; it isn't stored.
     """
     data, gateways = _read_data(file, definition, url), list(runtime.gateways.values())
-    kept = definitions.put_definition(context, api_id, data, gateways, expected)
-    response.headers["ETag"] = quote_tag(make_text_tag(kept.text))
-    definition_as_kept, unused = definitions.load_definition(kept.text), _write_unused(kept.unused_servers)
-    return definition_as_kept | {definitions.UNUSED: unused} if unused else definition_as_kept
+    result = definitions.put_definition(context, api_id, data, gateways, expected)
+    response.headers["ETag"] = quote_tag(make_text_tag(result.text))
+    document, parts = definitions.load_definition(result.text), _write_unused(result.unused_servers)
+    return document | {definitions.UNUSED: parts} if parts else document
 
 
 def _write_unused(parts: Iterable[Unused]) -> list[UnusedPart]:

@@ -66,9 +66,9 @@ class Choice:
     @property
     def filter(self) -> Filter:
         """The filter for events."""
-        end = _day(self.end)
+        end = _read_day(self.end)
         return Filter(
-            _day(self.start),
+            _read_day(self.start),
             end + timedelta(days=1) if end else None,
             self.user,
             ACTIONS[self.kind] if self.kind else (),
@@ -95,13 +95,13 @@ def show(
         ObjectKind(kind) if kind in set(ObjectKind) else None,
         user,
         subject,
-        start if _day(start) else "",
-        end if _day(end) else "",
+        start if _read_day(start) else "",
+        end if _read_day(end) else "",
     )
     place = _read_place(before)
     events = audit_log.list_events(context, choice.filter, place, PAGE + 1)
-    older = _address(choice.parameters | {"before": str(events[PAGE - 1].place)}) if len(events) > PAGE else None
-    newer = _address(choice.parameters) if place else None
+    older = _write_address(choice.parameters | {"before": str(events[PAGE - 1].place)}) if len(events) > PAGE else None
+    newer = _write_address(choice.parameters) if place else None
     return render(
         request,
         "audit/list.html",
@@ -126,7 +126,7 @@ def _list_kinds(choice: Choice) -> list[dict[str, object]]:
     return [
         {
             "label": label,
-            "href": _address(others | ({"kind": kind} if kind else {})),
+            "href": _write_address(others | ({"kind": kind} if kind else {})),
             "is_current": kind == choice.kind,
             "count": None,
         }
@@ -144,7 +144,7 @@ def _list_chips(choice: Choice, events: list[LoggedEvent]) -> list[Chip]:
     }
     of = choice.parameters
     return [
-        Chip(label, _address({parameter: of[parameter] for parameter in of if parameter != name}))
+        Chip(label, _write_address({parameter: of[parameter] for parameter in of if parameter != name}))
         for name, label in labels.items()
         if name in of
     ]
@@ -164,11 +164,11 @@ def _write_export(choice: Choice) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def _address(parameters: Mapping[str, str]) -> str:
+def _write_address(parameters: Mapping[str, str]) -> str:
     return f"/audit?{urlencode(parameters)}" if parameters else "/audit"
 
 
-def _day(text: str) -> datetime | None:
+def _read_day(text: str) -> datetime | None:
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:

@@ -32,7 +32,7 @@ async def context(request: Request) -> AsyncIterator[Context]:
     runtime = get_runtime(request)
 
     async def identify(store: Transactions) -> Principal:
-        user = await run_in_threadpool(user_of_request, runtime, store, request)
+        user = await run_in_threadpool(authenticate, runtime, store, request)
         request.state.user = user
         return user
 
@@ -40,7 +40,7 @@ async def context(request: Request) -> AsyncIterator[Context]:
         yield of_request
 
 
-def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> Principal:
+def authenticate(runtime: Runtime, store: Transactions, request: Request) -> Principal:
     """Return the signed-in user; works before routing, too. Raises NotSignedIn."""
     token = request.cookies.get(SESSION_COOKIE)
     user = find_session_principal(store, token, runtime.now()) if token else None
@@ -49,11 +49,11 @@ def user_of_request(runtime: Runtime, store: Transactions, request: Request) -> 
     return replace(user, address=address_of(request))
 
 
-def context_if_signed_in(request: Request, store: Transactions) -> Context | None:
+def find_context(request: Request, store: Transactions) -> Context | None:
     """Return a context for a page that doesn't require a session. Raises the errors of reading the database."""
     runtime = get_runtime(request)
     try:
-        user = getattr(request.state, "user", None) or user_of_request(runtime, store, request)
+        user = getattr(request.state, "user", None) or authenticate(runtime, store, request)
     except NotSignedIn:
         return None
     return Context(store, user, runtime.now(), runtime.asks_callers)

@@ -42,7 +42,7 @@ def sign_in(
     try:
         with failures.watch(Way.PAGE, client, name):
             user = runtime.accounts.authenticate(name, password, client, runtime.now())
-            response = RedirectResponse(own_path(next), 303)
+            response = RedirectResponse(keep_own_path(next), 303)
             start_session(request, runtime, user, response)
     except SignInRefused as error:
         return ask(request, next, name, str(error), 422)
@@ -101,6 +101,6 @@ def sign_out(request: Request, runtime: CurrentRuntime) -> Response:
     return response
 
 
-def own_path(address: str) -> str:
+def keep_own_path(address: str) -> str:
     """Return *address* if it is a path on this host, otherwise /apis: `//host` and `/\\host` lead elsewhere."""
     return address if address.startswith("/") and address[1:2] not in {"/", "\\"} else "/"

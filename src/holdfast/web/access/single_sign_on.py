@@ -15,7 +15,7 @@ from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE, ProviderResp
 from holdfast.services.errors import NotFound, ProviderSignInRefused, SignInRefused, TooManyAttempts
 from holdfast.services.runtime import Runtime
 from holdfast.web.access.session import CurrentRuntime
-from holdfast.web.access.sign_in import ask, own_path, start_session
+from holdfast.web.access.sign_in import ask, keep_own_path, start_session
 
 CALLBACK = "/sign-in/callback"
 LASTS = 600  # seconds within which the browser must return
@@ -52,7 +52,7 @@ def finish(
     """Start a session for the user who returns from the provider, and continue to the requested page."""
     sso = _get_provider(runtime)
     secret, _, path = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
-    path = own_path(unquote(path))
+    path = keep_own_path(unquote(path))
     address = address_of(request)
     response_of_provider = ProviderResponse(_build_redirect_uri(request), state, code, error, iss)
     attempts = runtime.accounts.attempts

@@ -20,7 +20,7 @@ from holdfast.store.catalog.api_overviews import Show, Sort
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.catalog.call_commands import build_call_commands
-from holdfast.web.catalog.environments import find_deployments, permission_to_choose
+from holdfast.web.catalog.environments import find_deployments, find_permission
 from holdfast.web.identities.caller_certificates import find_callers
 from holdfast.web.members import list_members, read_failures
 from holdfast.web.paging import limit_page, number_pages
@@ -110,7 +110,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         commands=build_call_commands(urls, api, type_of(full_api.members), full_api.operations),
         deployments=deployments,
         ignored_members=list_unobeyed(full_api.members),
-        choose=permission_to_choose(context, api),
+        choose=find_permission(context, api),
         history=audit_log.list_history(context, [name_subject(api)])[:_LATEST],
         history_link=f"/audit?{urlencode({'subject': name_subject(api)})}",
     )

@@ -28,11 +28,13 @@ async def _read_form(request: Request) -> Values:
         texts = {name: value.strip() for name, value in fields.items() if isinstance(value, str)}
         # Browsers don't send unchecked boxes; without a protocol, the form had no settings for the environment.
         if texts.get("protocol"):
-            values_of[environment] = {name: _value(setting.kind, texts.get(name)) for name, setting in SETTINGS.items()}
+            values_of[environment] = {
+                name: _read_value(setting.kind, texts.get(name)) for name, setting in SETTINGS.items()
+            }
     return values_of
 
 
-def _value(kind: SettingKind, text: str | None) -> object:
+def _read_value(kind: SettingKind, text: str | None) -> object:
     match kind:
         case SettingKind.FLAG:
             return text == "true"

@@ -42,7 +42,7 @@ def edit(
     try:
         apis.change_api(context, api_id, description=description, expected=condition.expected)
     except ContentChanged as error:
-        return _ask_for_description(request, context, api, description, Condition.after(error, changed="this API"))
+        return _ask_for_description(request, context, api, description, Condition.after(error, subject="this API"))
     except Refusal as error:
         return _ask_for_description(request, context, api, description, condition, error.fields("description"))
     return notices.redirect(request, f"/apis/{api_id}", "description-saved", f"{api.name} {api.version}")

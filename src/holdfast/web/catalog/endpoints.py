@@ -100,7 +100,7 @@ def save(
             trusts = change(context, api_id, *new_urls, connections, securities, groups).trust.unused_trust
     except ContentChanged as error:
         condition = Condition.after(
-            error, changed="this API", lost="secrets" if security_form.has_secrets(checked_security) else ""
+            error, subject="this API", loss="secrets" if security_form.has_secrets(checked_security) else ""
         )
     except InvalidFields as error:
         errors = error.fields()

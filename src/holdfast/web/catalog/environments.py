@@ -39,10 +39,10 @@ class Deployment:
 def find_deployments(runtime: Runtime, context: Context, api: Api) -> list[Deployment]:
     """Return where *api* is deployed, ordered by name."""
     groups = [group for group in list_groups(context) if group.name in api.groups]
-    return [Deployment(group, _urls(runtime.list_urls(group), api)) for group in groups]
+    return [Deployment(group, _list_urls(runtime.list_urls(group), api)) for group in groups]
 
 
-def _urls(of_group: dict[str, str], api: Api) -> list[tuple[Environment, str]]:
+def _list_urls(of_group: dict[str, str], api: Api) -> list[tuple[Environment, str]]:
     return [
         (listener.environment, f"{of_group[listener.member]}{api.path}")
         for listener in LISTENERS
@@ -57,7 +57,7 @@ def _is_open(api: Api, *, tls: bool) -> bool:
     return tls or not api.requires_certificate
 
 
-def permission_to_choose(context: Context, api: Api) -> Permission:
+def find_permission(context: Context, api: Api) -> Permission:
     """Return the permission to choose the environments of *api*; while it isn't served, either of two is enough."""
     is_publisher = context.user.may(Permission.PUBLISH_APIS)
     return Permission.PUBLISH_APIS if is_publisher or api.state.is_live else Permission.CHANGE_APIS
@@ -83,7 +83,7 @@ def save_environments(
     try:
         apis.change_api(context, api_id, members={FIELD: environment or []}, expected=condition.expected)
     except ContentChanged as error:
-        return _show(request, context, api, environment or [], Condition.after(error, changed="this API"))
+        return _show(request, context, api, environment or [], Condition.after(error, subject="this API"))
     except Refusal as error:
         return _show(request, context, api, environment or [], condition, error)
     return notices.redirect(request, f"/apis/{api_id}", "environments-saved", f"{api.name} {api.version}")
@@ -109,5 +109,5 @@ def _show(
         page="overview",
         groups=list_groups(context),
         names=names,
-        permission=permission_to_choose(context, api),
+        permission=find_permission(context, api),
     )

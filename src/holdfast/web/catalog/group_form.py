@@ -74,7 +74,7 @@ def read_groups(
     groups: dict[Environment, EndpointGroup | None] = {}
     errors: dict[str, str] = {}
     for environment in ENVIRONMENTS:
-        first, *further = [_share(form, row) for row in form.rows[environment]]
+        first, *further = [_read_share(form, row) for row in form.rows[environment]]
         try:
             groups[environment] = group = read_group(_read_settings(form) | first | {"members": further})
             if first_endpoint := _parse(urls.get(environment, "")):
@@ -112,22 +112,22 @@ def _read_settings(form: GroupValues) -> dict[str, Any]:
     values: dict[str, Any] = {"kind": texts["kind"]}
     if texts["kind"] == GroupKind.LOAD_BALANCE:  # otherwise, the form hides these
         values |= {name: texts[name] or None for name in ("algorithm", "session", "session_header")}
-        values["session_timeout"] = _number(texts["session_timeout"])
+        values["session_timeout"] = _read_number(texts["session_timeout"])
     if texts["path"]:
         values["health_check"] = {
             "path": texts["path"],
-            "interval": _number(texts["interval"]),
-            "timeout": _number(texts["timeout"]),
+            "interval": _read_number(texts["interval"]),
+            "timeout": _read_number(texts["timeout"]),
             "statuses": texts["statuses"] or None,
         }
     return values
 
 
-def _share(form: GroupValues, row: MemberRow) -> dict[str, Any]:
+def _read_share(form: GroupValues, row: MemberRow) -> dict[str, Any]:
     """Return the values of an endpoint as `read_group` reads them."""
     if form.settings["kind"] == GroupKind.FAILOVER:  # the form hides weight and priority
         return {"url": row.url}
-    return {"url": row.url, "weight": _number(row.weight), "priority": _number(row.priority)}
+    return {"url": row.url, "weight": _read_number(row.weight), "priority": _read_number(row.priority)}
 
 
 def _parse(url: str) -> Endpoint | None:
@@ -169,6 +169,6 @@ def _write_rows(api: Api, environment: Environment) -> list[MemberRow]:
     ]
 
 
-def _number(text: str) -> int | str | None:
+def _read_number(text: str) -> int | str | None:
     """Return a number, or another text as it is, which is then refused; None if it's empty."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else text or None

@@ -67,12 +67,12 @@ class TypedRules:
     def members(self, stored_members: Mapping[str, Any]) -> dict[str, Any]:
         """Return the members for a change; those of *stored_members* that the form doesn't have stay."""
         members: dict[str, Any] = {DEFAULT: self.default, operation_list.SWITCH: self.listed}
-        policy = _mapping(stored_members.get(cors_policy.MEMBER))
+        policy = _read_mapping(stored_members.get(cors_policy.MEMBER))
         if self.cors or policy:
             values = {
-                _CORS["origins"]: _list(self.origins),
-                _CORS["methods"]: _list(self.methods) or None,
-                _CORS["headers"]: _list(self.headers) or None,
+                _CORS["origins"]: _split(self.origins),
+                _CORS["methods"]: _split(self.methods) or None,
+                _CORS["headers"]: _split(self.headers) or None,
                 _CORS["credentials"]: self.credentials,
             }
             policy |= (values if self.cors else {}) | {_ENABLED: self.cors}
@@ -85,7 +85,7 @@ class TypedRules:
             if text:
                 limits |= {name: int(text) if re.fullmatch("[0-9]{1,9}", text) else text, f"{name}TimeUnit": unit}
         ours = {name for environment in ENVIRONMENTS for name in (environment, f"{environment}TimeUnit")}
-        others = {name: value for name, value in _mapping(stored_members.get(LIMITS)).items() if name not in ours}
+        others = {name: value for name, value in _read_mapping(stored_members.get(LIMITS)).items() if name not in ours}
         return members | {LIMITS: others | limits or None}
 
 
@@ -110,7 +110,7 @@ def save_rules(
     try:
         apis.change_api(context, api_id, members=rules.members(full_api.members), expected=condition.expected)
     except ContentChanged as error:
-        return _show(request, context, full_api, rules, Condition.after(error, changed="this API"))
+        return _show(request, context, full_api, rules, Condition.after(error, subject="this API"))
     except Refusal as error:
         errors: dict[str, str] = {}
         for name, text in error.fields("listed").items():
@@ -148,15 +148,15 @@ def _show(
 def _read_stored(full_api: FullApi) -> TypedRules:
     """Return the stored values, including those of a policy that isn't enabled."""
     members = full_api.members
-    policy, limits = _mapping(members.get(cors_policy.MEMBER)), _mapping(members.get(LIMITS))
+    policy, limits = _read_mapping(members.get(cors_policy.MEMBER)), _read_mapping(members.get(LIMITS))
     units = {environment: limits.get(f"{environment}TimeUnit") or "SECOND" for environment in ENVIRONMENTS}
     return TypedRules(
         default=full_api.api.is_default,
         listed=members.get(operation_list.SWITCH) is True,
         cors=policy.get(_ENABLED) is True,
-        origins=_lines(policy.get(_CORS["origins"]), "\n"),
-        methods=_lines(policy.get(_CORS["methods"]), ", "),
-        headers=_lines(policy.get(_CORS["headers"]), ", "),
+        origins=_join_lines(policy.get(_CORS["origins"]), "\n"),
+        methods=_join_lines(policy.get(_CORS["methods"]), ", "),
+        headers=_join_lines(policy.get(_CORS["headers"]), ", "),
         credentials=policy.get(_CORS["credentials"]) is True,
         production=str(limits.get("production") or ""),
         production_unit=units["production"],
@@ -165,13 +165,13 @@ def _read_stored(full_api: FullApi) -> TypedRules:
     )
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def _read_mapping(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _list(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return [word for word in _SEPARATORS.split(text) if word]
 
 
-def _lines(values: Any, separator: str) -> str:
+def _join_lines(values: Any, separator: str) -> str:
     return separator.join(map(str, values)) if isinstance(values, list) else ""

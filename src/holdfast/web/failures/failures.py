@@ -77,7 +77,7 @@ def show(
         page=page,
         pages=max(1, -(-listing.total // PAGE)),
         lasts=LASTS,
-        permission=_permission_to_acknowledge(context),
+        permission=_find_permission(context),
         started_at=runtime.failures.started_at,
     )
 
@@ -121,6 +121,6 @@ def _find(runtime: Runtime, context: Context, request_id: str) -> DiagnosedReque
         return None
 
 
-def _permission_to_acknowledge(context: Context) -> Permission:
+def _find_permission(context: Context) -> Permission:
     """Return a permission to acknowledge failures that the user has, if they have one: either of two is enough."""
     return Permission.PUBLISH_APIS if context.user.may(Permission.PUBLISH_APIS) else Permission.CHANGE_APIS

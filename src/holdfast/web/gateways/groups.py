@@ -74,7 +74,7 @@ class _Form:
 
 def _read_form(display_name: Text = "", description: Text = "", urls: Texts = None, listen: Texts = None) -> _Form:
     """Return the fields that can be changed later. The name comes from the form of a new group, or from the path."""
-    return _Form("", display_name, description, _by_listener(urls), _by_listener(listen))
+    return _Form("", display_name, description, _map_by_listener(urls), _map_by_listener(listen))
 
 
 TypedGroup = Annotated[_Form, Depends(_read_form)]
@@ -167,7 +167,7 @@ def _write_listen(group: Group, separator: str) -> dict[str, str]:
     return {member: separator.join(map(write_address, addresses)) for member, addresses in group.listen.items()}
 
 
-def _by_listener(texts: Sequence[str] | None) -> dict[str, str]:
+def _map_by_listener(texts: Sequence[str] | None) -> dict[str, str]:
     return {listener.member: text.strip() for listener, text in zip(LISTENERS, texts or (), strict=False)}
 
 

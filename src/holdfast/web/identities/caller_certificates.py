@@ -28,7 +28,7 @@ class CallerRow:
 class Callers:
     """A description of who can call an API, the certificates, and their progress at the gateways."""
 
-    accepted: int  # how many certificates callers can present now
+    count: int  # how many certificates callers can present now
     sentence: str
     rows: Sequence[CallerRow]
     enforcement: Enforcement | None  # None: anyone can call it

@@ -104,7 +104,7 @@ def import_files(
             key.file.read(parsing.MAX_BYTES + 1) if key else b"",
         )
     except Refusal as error:
-        return _show_dialog(request, context, api_id, endpoint, "import", errors=_by_field(error))
+        return _show_dialog(request, context, api_id, endpoint, "import", errors=_map_errors(error))
     return dialog.finish(request, runtime, context, api, "client-certificate-imported", endpoint, _CHANGED)
 
 
@@ -132,7 +132,7 @@ def make_request(
         entry = gateway_identities.make_request(context, runtime.sealing, endpoint, draft)
     except Refusal as error:
         form = {"subject": subject, "dnsNames": dns_names, "keyType": key_type}
-        return _show_dialog(request, context, api_id, endpoint, "request", form=form, errors=_by_field(error))
+        return _show_dialog(request, context, api_id, endpoint, "request", form=form, errors=_map_errors(error))
     waiting = "gateway_identity/_waiting.html"
     return dialog.finish(
         request,
@@ -186,7 +186,7 @@ def import_answer(
         data = _read_file(certificate)
         gateway_identities.import_answer(context, runtime.sealing, endpoint, data)
     except Refusal as error:
-        return _show_dialog(request, context, api_id, endpoint, "answer", errors=_by_field(error))
+        return _show_dialog(request, context, api_id, endpoint, "answer", errors=_map_errors(error))
     return dialog.finish(request, runtime, context, api, "client-certificate-imported", endpoint, _CHANGED)
 
 
@@ -228,7 +228,7 @@ def _read_file(certificate: UploadFile | None) -> bytes:
     return certificate.file.read(parsing.MAX_BYTES + 1)
 
 
-def _by_field(error: Refusal) -> dict[str, str]:
+def _map_errors(error: Refusal) -> dict[str, str]:
     if isinstance(error, PasswordNeeded | WrongPassword):
         return {"password": str(error)}
     return {field if field in _FIELDS else "certificate": text for field, text in error.fields("certificate").items()}

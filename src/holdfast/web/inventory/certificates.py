@@ -61,10 +61,12 @@ def show(request: Request, runtime: CurrentRuntime, context: RequestContext) -> 
     page = Page(
         "certificates",
         _describe_total(total),
-        _address(query, "before", visible_certificates)
+        _write_address(query, "before", visible_certificates)
         if visible_certificates and (has_more if backward else query.after)
         else None,
-        _address(query, "after", visible_certificates) if visible_certificates and (backward or has_more) else None,
+        _write_address(query, "after", visible_certificates)
+        if visible_certificates and (backward or has_more)
+        else None,
     )
     return render(
         request,
@@ -138,7 +140,7 @@ def _offer(runtime: Runtime, context: Context, query: ListQuery, chip: Chip) -> 
     return Option(chip.label, own.address(), chip == query.chip, count)
 
 
-def _address(query: ListQuery, direction: str, certificates: list[ListedCertificate]) -> str:
+def _write_address(query: ListQuery, direction: str, certificates: list[ListedCertificate]) -> str:
     entry = certificates[0 if direction == "before" else -1].entry
     return query.address(**{direction: write_position(entry.position(query.sort))})
 

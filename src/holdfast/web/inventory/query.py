@@ -37,15 +37,15 @@ def _expire_within(days: int) -> Callable[[Filter, datetime], Filter]:
 
 
 CHIPS = (
-    Chip("", "All", lambda wanted, _: wanted),
-    Chip("expired", "Expired", lambda wanted, now: replace(wanted, expires_before=now)),
+    Chip("", "All", lambda criteria, _: criteria),
+    Chip("expired", "Expired", lambda criteria, now: replace(criteria, expires_before=now)),
     Chip("7", "Expiring 7 days", _expire_within(7)),
     Chip("30", "Expiring 30 days", _expire_within(30)),
     Chip("90", "Expiring 90 days", _expire_within(90)),
-    Chip("unused", "Not in use", lambda wanted, _: replace(wanted, unused=True), is_quick=False),
+    Chip("unused", "Not in use", lambda criteria, _: replace(criteria, unused=True), is_quick=False),
     # Its origins are known to the process only; the page adds them.
-    Chip("not-in-force", "Not in force", lambda wanted, _: replace(wanted, origins=())),
-    Chip("previous", "Previous", lambda wanted, _: replace(wanted, previous=True)),
+    Chip("not-in-force", "Not in force", lambda criteria, _: replace(criteria, origins=())),
+    Chip("previous", "Previous", lambda criteria, _: replace(criteria, previous=True)),
 )
 _BY_KEY = {chip.key: chip for chip in CHIPS}
 

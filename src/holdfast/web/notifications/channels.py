@@ -92,7 +92,7 @@ def change_channel(
         kind = channels.get_channel(context, name).channel.kind
         form = _read_form(name, url, recipients, audience, events)
         if isinstance(error, ContentChanged):
-            condition = Condition.after(error, lost="secrets" if secret else "")
+            condition = Condition.after(error, loss="secrets" if secret else "")
             return _show_form(request, context, kind, name, form, condition, {})
         return _show_form(request, context, kind, name, form, condition, error.fields("audience"))
     return notices.redirect(request, PAGE, "channel-changed", name)

@@ -28,7 +28,7 @@ from holdfast.services.revisions.comparison import compare_revisions
 from holdfast.services.runtime import Runtime
 from holdfast.web import dialog, notices
 from holdfast.web.access.session import CurrentRuntime, RequestContext
-from holdfast.web.catalog.environments import permission_to_choose
+from holdfast.web.catalog.environments import find_permission
 from holdfast.web.live_events import stream_state
 from holdfast.web.rendering import render, wants_part
 
@@ -134,7 +134,7 @@ def ask_to_undeploy(
         revision=target,
         group=group,
         fallback=fallback if fallback and environment in fallback.groups else None,
-        may_deploy=permission_to_choose(context, api),
+        may_deploy=find_permission(context, api),
     )
 
 
@@ -200,7 +200,7 @@ def ask_to_delete(request: Request, context: RequestContext, api_id: str, revisi
         api=api,
         page="deployments",
         revision=target,
-        may_create=_permission_to_create(context),
+        may_create=_find_permission(context),
     )
 
 
@@ -248,13 +248,13 @@ def _show(request: Request, runtime: Runtime, context: Context, api_id: str, err
         },
         differences=compare_revisions(context, api_id),
         is_full=len(all_revisions) >= MAX_REVISIONS,
-        may_create=_permission_to_create(context),
-        may_deploy=permission_to_choose(context, api),
+        may_create=_find_permission(context),
+        may_deploy=find_permission(context, api),
         error=error,
     )
 
 
-def _permission_to_create(context: Context) -> Permission:
+def _find_permission(context: Context) -> Permission:
     return Permission.PUBLISH_APIS if context.user.may(Permission.PUBLISH_APIS) else Permission.CHANGE_APIS
 
 

@@ -51,7 +51,7 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
     """Read the certificates for the endpoints of *api* and its deployed revisions, the first to expire first."""
     further = list_revision_origins(context, api)
     origins = {str(endpoint.origin) for endpoint in api.endpoints} | further.keys()
-    entries = sorted(endpoint_certificates.list_certificates_of_origins(context, origins), key=_first_expiry)
+    entries = sorted(endpoint_certificates.list_certificates_of_origins(context, origins), key=_find_first_expiry)
     enforcements = runtime.enforcements.find_by_origin(context, {entry.origin for entry in entries})
     now = context.now
     return [
@@ -68,7 +68,7 @@ def read_certificate_rows(runtime: Runtime, context: Context, api: Api) -> list[
     ]
 
 
-def _first_expiry(entry: EndpointCertificate) -> datetime:
+def _find_first_expiry(entry: EndpointCertificate) -> datetime:
     # What can't be read comes first.
     return min((certificate.not_after for certificate in entry.certificates), default=_LONG_AGO)
 

@@ -76,13 +76,13 @@ def read_health(
         if health.gateways
     }
     return {
-        name: _write(places[environment, endpoint.origin], _doubt(watched_endpoints.get(name), context.now))
+        name: _write(places[environment, endpoint.origin], _find_doubt(watched_endpoints.get(name), context.now))
         for name, (environment, endpoint) in list_members(api).items()
         if (environment, endpoint.origin) in places
     }
 
 
-def _doubt(endpoint: WatchedEndpoint | None, now: datetime) -> str:
+def _find_doubt(endpoint: WatchedEndpoint | None, now: datetime) -> str:
     """Return why requests to an endpoint that isn't suspended would fail; empty if nothing is known against it."""
     if endpoint and endpoint.silence:
         return "the backend didn't answer the last check"

@@ -157,7 +157,7 @@ def save(
         trust_settings.change_settings(context, endpoint.url, draft, condition.expected)
     except ContentChanged as error:
         trust = _apply_draft(context, endpoint, draft)
-        condition = Condition.after(error, lost="the CRL file" if draft.revocation else "")
+        condition = Condition.after(error, loss="the CRL file" if draft.revocation else "")
         return _show_form(request, context, api, environment, endpoint, trust, condition)
     except InvalidFields as error:
         errors = error.fields()

@@ -21,7 +21,7 @@ from holdfast.services.errors import NotFound
 from holdfast.services.trust import endpoint_certificates
 from holdfast.web import dialog
 from holdfast.web.access.session import get_runtime
-from holdfast.web.belonging import with_typed_endpoints
+from holdfast.web.belonging import apply_typed_endpoints
 from holdfast.web.conditions import NO_CONDITION, Condition, SentCondition
 
 PASSWORD_ERRORS = (PasswordNeeded, WrongPassword)
@@ -50,7 +50,7 @@ class TypedEndpoints:
 
     def apply_to(self, api: Api) -> Api:
         """Return *api* with these endpoints."""
-        return with_typed_endpoints(api, self.production, self.sandbox)
+        return apply_typed_endpoints(api, self.production, self.sandbox)
 
 
 def _read_form(

@@ -59,7 +59,12 @@ def draw(periods: Sequence[Period], address_of: Callable[[str], str]) -> list[Sl
         is_first = is_first and not month
         label = f"{month:%b}" if month else period.name.title()
         bars = tuple(
-            Bar(source, count, _scale(count, highest, MEASURES.row - _HEAD), _scale(count, highest, _NARROW_BAR))
+            Bar(
+                source,
+                count,
+                _scale_length(count, highest, MEASURES.row - _HEAD),
+                _scale_length(count, highest, _NARROW_BAR),
+            )
             for source, count in period.counts.items()
         )
         slots.append(Slot(period.name, label, year, _describe(period), address_of(period.name), bars))
@@ -82,7 +87,7 @@ def describe(periods: Sequence[Period]) -> str:
     return f"{total:,} certificates expire in the next twelve months, {most}. Each month is a link."
 
 
-def _scale(count: int, highest: int, space: int) -> int:
+def _scale_length(count: int, highest: int, space: int) -> int:
     return max(3, round(space * count / highest)) if count else 0
 
 

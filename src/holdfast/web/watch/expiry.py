@@ -47,14 +47,14 @@ def show(
         name_period=name_period,
         current=current,
         entries=expiry.list_expiries(context, name, source, (number - 1) * PAGE, PAGE),
-        options=[_option(choice, count, name, source) for choice, count in totals.items()],
-        page=_number(number, totals[source], name, source),
+        options=[_write_option(choice, count, name, source) for choice, count in totals.items()],
+        page=_number_pages(number, totals[source], name, source),
         sources=list(periods[0].counts),
         feed=find_feed(context) if context.user.may(Permission.MANAGE_OWN_ACCOUNT) else None,
     )
 
 
-def _option(source: Source | None, count: int, month: str, current: Source | None) -> dict[str, object]:
+def _write_option(source: Source | None, count: int, month: str, current: Source | None) -> dict[str, object]:
     return {
         "label": {None: "All", Source.TRUSTED: "Trusted by gateways", Source.PRESENTED: "Presented by backends"}[
             source
@@ -65,7 +65,7 @@ def _option(source: Source | None, count: int, month: str, current: Source | Non
     }
 
 
-def _number(number: int, total: int, month: str, source: Source | None) -> Page:
+def _number_pages(number: int, total: int, month: str, source: Source | None) -> Page:
     pages = max(1, -(-min(total, expiry.MAX_OFFSET) // PAGE))
     return Page(
         "certificates",

@@ -44,7 +44,10 @@ def list_watched_endpoints(
         backends=backends,
         total=total,
         current=status,
-        options=[_option(None, sum(counts.values()), status), *(_option(kind, counts[kind], status) for kind in kinds)],
+        options=[
+            _write_option(None, sum(counts.values()), status),
+            *(_write_option(kind, counts[kind], status) for kind in kinds),
+        ],
         page=number_pages("endpoints", "/watched-endpoints", page, PAGE, total, status=status.value if status else ""),
     )
 
@@ -65,7 +68,7 @@ def show_history(request: Request, context: RequestContext, endpoint_id: str) ->
     )
 
 
-def _option(status: WatchStatus | None, count: int, current: WatchStatus | None) -> dict[str, object]:
+def _write_option(status: WatchStatus | None, count: int, current: WatchStatus | None) -> dict[str, object]:
     query = f"?{urlencode({'status': status.value})}" if status else ""
     return {
         "label": status.words if status else "All",
