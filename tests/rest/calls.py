@@ -58,7 +58,7 @@ def assert_problem(response, status, *fields, says=""):
 
 
 @contextmanager
-def unchanged(runtime, organization):
+def assert_unchanged(runtime, organization):
     """Check that the block changes nothing in the organization: lists, audit events, changes for the gateways."""
     before = contents(runtime.store, organization)
     yield

@@ -92,7 +92,7 @@ class House:
         """Send the request for *operation* on this house's objects, or on *ids*, after a *change*."""
         method, template = operation.split()
         ids = ids or self.ids
-        path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], template)
+        path = re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], template)
         if not path.startswith(("/metrics", "/oauth2", "/client-registration")):
             path = PREFIX + path
         return client.request(method, path, **change(REQUESTS[operation](self, ids)))
@@ -105,14 +105,14 @@ class House:
         files = {"file": ("pizza.png", PICTURE)}
         assert self.owner.put(f"{APIS}/{api_id}/thumbnail", files=files).status_code == 200
         body = DOCUMENT | {"name": self.marker[:60], "inlineContent": self.marker}
-        made = self.owner.post(f"{APIS}/{api_id}/documents", json=body)
-        assert made.status_code == 201, made.text
-        self.ids["document_id"] = made.json()["documentId"]
+        response = self.owner.post(f"{APIS}/{api_id}/documents", json=body)
+        assert response.status_code == 201, response.text
+        self.ids["document_id"] = response.json()["documentId"]
 
     def _archive(self):
-        packed = self.owner.get(f"{APIS}/export", params={"apiId": self.ids["api_id"]}).content
+        archive = self.owner.get(f"{APIS}/export", params={"apiId": self.ids["api_id"]}).content
         output = io.BytesIO()
-        with zipfile.ZipFile(io.BytesIO(packed)) as before, zipfile.ZipFile(output, "w") as after:
+        with zipfile.ZipFile(io.BytesIO(archive)) as before, zipfile.ZipFile(output, "w") as after:
             for name in before.namelist():
                 after.writestr(name, before.read(name).replace(b"Pizza", b"Pasta").replace(b": /pizza", b": /pasta"))
         return output.getvalue()
@@ -121,9 +121,9 @@ class House:
         path = f"{ENDPOINTS}/client-certificate"
         files = {"certificate": ("client.pem", identity_file(None, OWN))}
         assert self.owner.put(path, params=WHERE, files=files).status_code == 200
-        made = self.owner.post(f"{path}/request", params=WHERE, json={"subject": "me"})
-        assert made.status_code == 201, made.text
-        self.answer = answer(made.json()["csr"], CA).pem
+        response = self.owner.post(f"{path}/request", params=WHERE, json={"subject": "me"})
+        assert response.status_code == 201, response.text
+        self.answer = answer(response.json()["csr"], CA).pem
 
     def _gateway(self):
         name = f"g-{uuid.uuid4().hex[:12]}"
@@ -143,11 +143,11 @@ class House:
 
     def _revision(self, api_id):
         """Deploy a revision, and create one that can be deleted."""
-        deployed, other = (
+        first, other = (
             self.owner.post(f"{APIS}/{api_id}/revisions", json={"description": self.marker}).json()["id"]
             for _ in range(2)
         )
-        params = {"revisionId": deployed}
+        params = {"revisionId": first}
         answer = self.owner.post(f"{APIS}/{api_id}/deploy-revision", params=params, json=DEPLOYED)
         assert answer.status_code == 201, answer.text
         return other
@@ -159,13 +159,13 @@ class House:
     def _notifications(self, api_id):
         self.ids["channel"] = "ops"
         body = {"name": "ops", "kind": "webhook", "url": f"{NOWHERE}/{self.marker}", "secret": SECRET}
-        made = self.owner.post(f"{PREFIX}/notification-channels", json=body)
-        assert made.status_code == 201, made.text
+        response = self.owner.post(f"{PREFIX}/notification-channels", json=body)
+        assert response.status_code == 201, response.text
         body = {"kind": "trust_exception", "reason": f"because of {self.marker}", "until": self.later(hours=1)}
         self.ids["silence_id"] = self.owner.post(f"{PREFIX}/silences", json=body).json()["id"]
         for path in (f"{APIS}/{api_id}", f"{CERTIFICATES}/pizza-backend"):
-            changed = self.owner.put(f"{path}/owners", json={"owners": [f"{self.marker}@example.com"]})
-            assert changed.status_code == 200, changed.text
+            answer = self.owner.put(f"{path}/owners", json={"owners": [f"{self.marker}@example.com"]})
+            assert answer.status_code == 200, answer.text
 
     def _failure(self):
         request_id = str(uuid.uuid4())
@@ -199,11 +199,11 @@ def json_body(**body):
 
 
 def file_of(name, content, **fields):
-    def made(house, _):
+    def build_parts(house, _):
         data = content(house) if callable(content) else content
         return {"files": {name: ("file", data)} | {key: (None, value) for key, value in fields.items()}}
 
-    return made
+    return build_parts
 
 
 # By method and path: a request that succeeds for an admin.
@@ -393,4 +393,4 @@ REQUESTS = {
 def operations_of(client):
     """Return the names of all operations in `/openapi.json`, as they are used here."""
     paths = client.get("/openapi.json").json()["paths"]
-    return {f"{method.upper()} {path.removeprefix(PREFIX)}" for path, found in paths.items() for method in found}
+    return {f"{method.upper()} {path.removeprefix(PREFIX)}" for path, methods in paths.items() for method in methods}

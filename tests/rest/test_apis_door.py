@@ -71,7 +71,7 @@ def test_html_and_sql_are_stored_as_text(client):
     body = create_api(client, description=ODD)
     assert body["description"] == ODD
     response = client.get(APIS, params={"query": f"description:{ODD}"})
-    assert [each["description"] for each in response.json()["list"]] == [ODD]
+    assert [entry["description"] for entry in response.json()["list"]] == [ODD]
     assert response.headers["content-type"] == "application/json"
     assert response.headers["x-content-type-options"] == "nosniff"
 
@@ -98,23 +98,23 @@ def test_an_update_changes_only_description_and_endpoints(client, api):
     body = api_body("Else", "https://new.test", version="9", description="new", lifeCycleStatus="PUBLISHED")
     response = client.put(f"{APIS}/{api['id']}", json=body)
     assert response.status_code == 200
-    changed = response.json()
-    assert changed["endpointConfig"]["production_endpoints"] == {"url": "https://new.test"}
-    assert "sandbox_endpoints" not in changed["endpointConfig"]
-    assert changed["description"] == "new"
-    for kept in ("id", "name", "context", "version", "provider", "lifeCycleStatus", "createdTime"):
-        assert changed[kept] == api[kept]
-    assert client.get(f"{APIS}/{api['id']}").json() == changed
+    answer = response.json()
+    assert answer["endpointConfig"]["production_endpoints"] == {"url": "https://new.test"}
+    assert "sandbox_endpoints" not in answer["endpointConfig"]
+    assert answer["description"] == "new"
+    for name in ("id", "name", "context", "version", "provider", "lifeCycleStatus", "createdTime"):
+        assert answer[name] == api[name]
+    assert client.get(f"{APIS}/{api['id']}").json() == answer
 
 
 def test_members_that_are_not_sent_keep_their_values(client, api):
-    changed = client.put(f"{APIS}/{api['id']}", json={"description": "new"}).json()
-    assert (changed["description"], changed["endpointConfig"]) == ("new", api["endpointConfig"])
+    body = client.put(f"{APIS}/{api['id']}", json={"description": "new"}).json()
+    assert (body["description"], body["endpointConfig"]) == ("new", api["endpointConfig"])
 
 
 def test_an_api_can_be_updated_with_its_own_response(client, api):
-    written = client.put(f"{APIS}/{api['id']}", json=api).json()
-    assert written["endpointConfig"] == api["endpointConfig"]
+    body = client.put(f"{APIS}/{api['id']}", json=api).json()
+    assert body["endpointConfig"] == api["endpointConfig"]
 
 
 def test_a_deletion_returns_an_empty_body_and_the_object_is_gone(client, api):
@@ -155,8 +155,8 @@ def test_lists_have_wso2s_members(client, api):
     create_api(client, "Pasta")
     body = client.get(APIS).json()
     assert (body.keys(), body["count"]) == ({"count", "list", "pagination"}, 2)
-    assert [each["name"] for each in body["list"]] == ["Pasta", "Pizza"]
-    assert all(each.keys() == SUMMARY for each in body["list"])
+    assert [entry["name"] for entry in body["list"]] == ["Pasta", "Pizza"]
+    assert all(entry.keys() == SUMMARY for entry in body["list"])
     assert body["list"][1] == {key: api[key] for key in SUMMARY}
     assert body["pagination"] == {"offset": 0, "limit": 25, "total": 2, "next": "", "previous": ""}
 
@@ -164,12 +164,12 @@ def test_lists_have_wso2s_members(client, api):
 def test_the_links_of_pages_lead_through_the_whole_list(client):
     for number in range(3):
         create_api(client, f"Äpfel {number}", context=f"/a{number}")
-    seen, link = [], f"{APIS}?limit=2&query=%C3%84pfel%20version:1"
+    pages, link = [], f"{APIS}?limit=2&query=%C3%84pfel%20version:1"
     while link:
         page = client.get(link).json()
-        seen.append([each["name"] for each in page["list"]])
+        pages.append([entry["name"] for entry in page["list"]])
         link = page["pagination"]["next"]
-    assert seen == [["Äpfel 0", "Äpfel 1"], ["Äpfel 2"]]
+    assert pages == [["Äpfel 0", "Äpfel 1"], ["Äpfel 2"]]
 
 
 def test_searches_have_the_syntax_of_wso2(client):
@@ -177,15 +177,15 @@ def test_searches_have_the_syntax_of_wso2(client):
     create_api(client, "Pasta", version="2.0.0", description="al dente")
     create_api(client, "Pizza Shack", context="/shack")
     client.post(f"{APIS}/change-lifecycle", params={"apiId": pizza["id"], "action": "Publish"})
-    for query, found in SEARCHES:
+    for query, names in SEARCHES:
         response = client.get(APIS, params={"query": query})
         assert response.status_code == 200
-        assert [each["name"] for each in response.json()["list"]] == found, query
+        assert [entry["name"] for entry in response.json()["list"]] == names, query
 
 
 def test_organizations_do_not_see_each_other(client, stranger, api):
     theirs = create_api(stranger)
-    assert [each["id"] for each in client.get(APIS).json()["list"]] == [api["id"]]
+    assert [entry["id"] for entry in client.get(APIS).json()["list"]] == [api["id"]]
     assert_problem(client.get(f"{APIS}/{theirs['id']}"), 404)
     assert_problem(client.put(f"{APIS}/{theirs['id']}", json=api_body()), 404)
     assert_problem(client.delete(f"{APIS}/{theirs['id']}"), 404)
@@ -201,7 +201,7 @@ def test_lists_are_sorted_as_asked(client):
     client.post(f"{APIS}/change-lifecycle", params={"apiId": cake["id"], "action": "Publish"})
 
     def names(**params):
-        return [each["name"] for each in client.get(APIS, params=params).json()["list"]]
+        return [entry["name"] for entry in client.get(APIS, params=params).json()["list"]]
 
     assert names() == names(sortBy="apiName") == names(sortOrder="asc") == ["apple", "Bread", "Cake"]
     assert names(sortBy="version", sortOrder="desc") == ["apple", "Bread", "Cake"]

@@ -24,7 +24,7 @@ def events(client, **filters):
 
 
 @pytest.fixture
-def happened(client):
+def audited_change(client):
     """An API, and a certificate that was imported and replaced."""
     create_api(client)
     old, new = issue("pizza.test"), issue("pizza.test")
@@ -45,8 +45,8 @@ def sign_out(shared_runtime, berta):
     return sign_out
 
 
-def test_an_event_says_who_changed_what_when_and_from_where(client, berta, happened):
-    old, new, request_id = happened
+def test_an_event_says_who_changed_what_when_and_from_where(client, berta, audited_change):
+    old, new, request_id = audited_change
     event = events(client)[0]
     assert (event["user"], event["action"], event["subject"]) == (berta.name, "replace certificate", "pizza-backend")
     assert event["address"]
@@ -73,8 +73,8 @@ def test_an_event_says_who_changed_what_when_and_from_where(client, berta, happe
         ({"from": "2020-01-01T00:00:00+05:00", "action": "create API"}, {"create API"}),
     ],
 )
-def test_events_can_be_filtered(client, happened, filters, actions):
-    del happened
+def test_events_can_be_filtered(client, audited_change, filters, actions):
+    del audited_change
     assert {event["action"] for event in events(client, **filters)} == actions
 
 
@@ -98,16 +98,16 @@ def test_pages_stay_the_same_when_events_are_added(client, sign_out):
     for number in range(5):
         sign_out(f"{number}")
     response = client.get(EVENTS, params={"limit": 2, "action": "sign out"}).json()
-    seen = [event["subject"] for event in response["list"]]
+    subjects = [event["subject"] for event in response["list"]]
     while response["pagination"]["next"]:
         sign_out("new")
         response = client.get(response["pagination"]["next"]).json()
-        seen += [event["subject"] for event in response["list"]]
-    assert seen == ["4", "3", "2", "1", "0"]
+        subjects += [event["subject"] for event in response["list"]]
+    assert subjects == ["4", "3", "2", "1", "0"]
 
 
-def test_json_lines_can_be_verified(client, happened):
-    del happened
+def test_json_lines_can_be_verified(client, audited_change):
+    del audited_change
     response = client.get(f"{EVENTS}/export")
     assert response.headers["content-type"] == "application/jsonl"
     assert 'filename="audit-' in response.headers["content-disposition"]

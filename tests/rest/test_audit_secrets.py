@@ -16,13 +16,13 @@ NAMES = {"password", "current", "new", "secret", "token", "clientSecret", "clien
 def secrets_in(value):
     """Yield the texts of members that are secrets, at any depth."""
     if isinstance(value, dict):
-        for name, each in value.items():
-            if name in NAMES and isinstance(each, str) and each not in {"", "x", "any"}:
-                yield each
-            yield from secrets_in(each)
+        for name, member in value.items():
+            if name in NAMES and isinstance(member, str) and member not in {"", "x", "any"}:
+                yield member
+            yield from secrets_in(member)
     elif isinstance(value, list | tuple):
-        for each in value:
-            yield from secrets_in(each)
+        for entry in value:
+            yield from secrets_in(entry)
 
 
 def keys_in(request):

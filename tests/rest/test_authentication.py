@@ -104,11 +104,11 @@ def test_an_expired_or_revoked_token_gets_a_bearer_challenge(runtime, connect, c
     for end in ("revoked", "expired"):
         body = {"name": end, "scopes": ["apim:api_view"], "expiresTime": clock.time.isoformat()}
         clock.time -= timedelta(hours=1)
-        made = script.post(f"{PREFIX}/tokens", json=body, auth=auth).json()
-        header = {"authorization": f"Bearer {made['token']}"}
+        token = script.post(f"{PREFIX}/tokens", json=body, auth=auth).json()
+        header = {"authorization": f"Bearer {token['token']}"}
         assert script.get(APIS, headers=header).status_code == 200
         if end == "revoked":
-            assert script.delete(f"{PREFIX}/tokens/{made['id']}", auth=auth).is_success
+            assert script.delete(f"{PREFIX}/tokens/{token['id']}", auth=auth).is_success
         clock.time += timedelta(hours=1)
         assert_token_refused(script.get(APIS, headers=header))
 
@@ -120,9 +120,9 @@ def bearer(client, anybody, clock):
     def bearer(*scopes):
         end = (clock.time + timedelta(hours=1)).isoformat()
         body = {"name": " ".join(scopes), "scopes": scopes, "expiresTime": end}
-        made = client.post(f"{PREFIX}/tokens", json=body)
-        assert made.status_code == 201, made.text
-        anybody.headers["authorization"] = f"Bearer {made.json()['token']}"
+        response = client.post(f"{PREFIX}/tokens", json=body)
+        assert response.status_code == 201, response.text
+        anybody.headers["authorization"] = f"Bearer {response.json()['token']}"
         return anybody
 
     return bearer
@@ -131,30 +131,30 @@ def bearer(client, anybody, clock):
 def test_a_token_without_the_scope_gets_the_scopes_that_suffice(client, bearer):
     api = create_api(client)
     script = bearer("apim:api_view", "holdfast:endpoint_test")
-    refused = script.delete(f"{APIS}/{api['id']}")
+    response = script.delete(f"{APIS}/{api['id']}")
     scopes = ("apim:api_delete", "apim:api_import_export", "apim:api_manage")
-    assert_problem(refused, 403, says=f"Use one with the scope {' or '.join(scopes)}.")
-    named = " ".join(scopes)
-    expected = f'{BEARER}, error="insufficient_scope", scope="{named}"'
-    assert refused.headers["www-authenticate"] == expected
+    assert_problem(response, 403, says=f"Use one with the scope {' or '.join(scopes)}.")
+    all_scopes = " ".join(scopes)
+    expected = f'{BEARER}, error="insufficient_scope", scope="{all_scopes}"'
+    assert response.headers["www-authenticate"] == expected
     for scope in scopes:
         assert scope in client.get(f"{PREFIX}/settings").json()["scopes"]
 
 
 def test_no_scopes_are_named_if_none_would_suffice(bearer):
-    refused = bearer("apim:api_view").get(f"{PREFIX}/tokens")
-    assert_problem(refused, 403, says="No token can do this: sign in instead.")
-    assert refused.headers["www-authenticate"] == f'{BEARER}, error="insufficient_scope"'
+    response = bearer("apim:api_view").get(f"{PREFIX}/tokens")
+    assert_problem(response, 403, says="No token can do this: sign in instead.")
+    assert response.headers["www-authenticate"] == f'{BEARER}, error="insufficient_scope"'
 
 
 def test_a_missing_role_gets_no_challenge(sign_in, enlist, berta, anybody, password):
     viewer = enlist(berta.organization, f"viewer of {berta.organization}", Role.VIEWER)
-    for refused in (
+    for response in (
         sign_in(viewer).post(APIS, json=api_body()),
         anybody.post(APIS, json=api_body(), headers=basic(viewer.name, password)),
     ):
-        assert_problem(refused, 403, says="You need the permission 'create_apis'")
-        assert "www-authenticate" not in refused.headers
+        assert_problem(response, 403, says="You need the permission 'create_apis'")
+        assert "www-authenticate" not in response.headers
 
 
 def test_scripts_of_pages_get_no_basic_challenge(anybody, berta):

@@ -31,7 +31,7 @@ def certificate(data):
     return as_file(data, "certificate", alias="a", endpoint="https://a.test")
 
 
-def packed(files):
+def pack(files):
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
@@ -117,12 +117,12 @@ HOSTILE = {
         CERTIFICATES,
         certificate(b"\xfe\xed\xfe\xed\0\0\0\2\0\xff\xff\xff" + b"\0\0\0\2\0\0" * 170_000),
     ),
-    "files of an archive": lambda: (f"{APIS}/import", packed({f"a/{n}": b"" for n in range(18_000)})),
-    "an archive that grows": lambda: (f"{APIS}/import", packed({"a/api.yaml": bytes(50_000_000)})),
-    "YAML in an archive": lambda: (f"{APIS}/import", packed({"a/api.yaml": b"a: " + b"1:" * 1_000_000})),
+    "files of an archive": lambda: (f"{APIS}/import", pack({f"a/{n}": b"" for n in range(18_000)})),
+    "an archive that grows": lambda: (f"{APIS}/import", pack({"a/api.yaml": bytes(50_000_000)})),
+    "YAML in an archive": lambda: (f"{APIS}/import", pack({"a/api.yaml": b"a: " + b"1:" * 1_000_000})),
     "lists in an archive": lambda: (
         f"{APIS}/import",
-        packed(
+        pack(
             {
                 "a/api.json": json.dumps(api_body()).encode(),
                 "a/Endpoint-certificates/endpoint_certificates.json": b"[" + b"{}," * 400_000 + b"{}]",
@@ -131,7 +131,7 @@ HOSTILE = {
     ),
     "a wrong description in an archive": lambda: (
         f"{APIS}/import",
-        packed({"a/api.json": json.dumps(api_body() | {"policies": [1] * 690_000}).encode()}),
+        pack({"a/api.json": json.dumps(api_body() | {"policies": [1] * 690_000}).encode()}),
     ),
     "wrong members with a definition": lambda: (
         f"{APIS}/import-openapi",

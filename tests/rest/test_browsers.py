@@ -4,7 +4,7 @@ import pytest
 
 from holdfast.server.middleware.bodies import MAX_BODY
 from issuing import issue
-from rest.calls import APIS, CERTIFICATES, api_body, assert_problem, unchanged, upload
+from rest.calls import APIS, CERTIFICATES, api_body, assert_problem, assert_unchanged, upload
 
 FOREIGN = [
     {"sec-fetch-site": "cross-site"},
@@ -29,7 +29,7 @@ OWN = [
 
 
 def test_a_page_of_another_origin_cannot_change_anything(client, shared_runtime, berta, api):
-    with unchanged(shared_runtime, berta.organization):
+    with assert_unchanged(shared_runtime, berta.organization):
         for headers in FOREIGN:
             assert_problem(client.delete(f"{APIS}/{api['id']}", headers=headers), 403, says="another origin")
         for response in (
@@ -65,14 +65,14 @@ def test_cross_origin_reads_are_allowed_because_browsers_hide_the_response(clien
     ],
 )
 def test_every_response_has_the_security_headers(client, method, path, headers):
-    answered = client.request(method, path, headers=headers).headers
-    policy = dict(part.split(" ", 1) for part in answered["content-security-policy"].split("; "))
+    response_headers = client.request(method, path, headers=headers).headers
+    policy = dict(part.split(" ", 1) for part in response_headers["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
-    assert answered["x-content-type-options"] == "nosniff"
-    assert answered["referrer-policy"] == answered["cross-origin-opener-policy"] == "same-origin"
-    assert answered["cache-control"] == "no-store"
-    assert "server" not in answered
+    assert response_headers["x-content-type-options"] == "nosniff"
+    assert response_headers["referrer-policy"] == response_headers["cross-origin-opener-policy"] == "same-origin"
+    assert response_headers["cache-control"] == "no-store"
+    assert "server" not in response_headers
 
 
 def test_a_body_without_a_declared_length_is_measured_too(client):

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from holdfast.store import journal
 from holdfast.store.catalog import apis
 from issuing import DAY, issue, key_usage
-from rest.calls import APIS, api_body, assert_problem, create_api, unchanged
+from rest.calls import APIS, api_body, assert_problem, assert_unchanged, create_api
 
 ANNA = issue(common_name="anna")
 CA = issue(ca=True, common_name="CA")  # without a keyUsage, as `openssl req -x509` makes them
@@ -44,10 +44,10 @@ def without_tls(runtime_without_tls, connect, client):
 
 
 def test_an_upload_is_described_and_makes_the_api_require_it(client, api):
-    made = accept(client, api)
-    assert made.status_code == 201, made.text
-    assert made.headers["location"] == path_of(api, "partner")
-    body = made.json()
+    response = accept(client, api)
+    assert response.status_code == 201, response.text
+    assert response.headers["location"] == path_of(api, "partner")
+    body = response.json()
     assert (body["alias"], body["apiId"], body["tier"], body["status"]) == ("partner", api["id"], "Gold", "Active")
     assert (body["subject"], body["version"], body["findings"]) == ("CN=anna", "3", [])
     assert body["fingerprint"] == sha256(ANNA.der).hexdigest()
@@ -65,14 +65,14 @@ def test_other_security_schemes_stay_and_mutualssl_is_added_once(client):
 
 
 def test_lists_are_ordered_by_alias_and_paginated(client, api):
-    for alias, each in zip("bca", OTHERS, strict=True):
-        assert accept(client, api, each.pem, alias).status_code == 201
+    for alias, certificate in zip("bca", OTHERS, strict=True):
+        assert accept(client, api, certificate.pem, alias).status_code == 201
     page = client.get(path_of(api), params={"limit": 2}).json()
-    assert ([each["alias"] for each in page["certificates"]], page["count"]) == (["a", "b"], 2)
+    assert ([certificate["alias"] for certificate in page["certificates"]], page["count"]) == (["a", "b"], 2)
     assert page["pagination"]["total"] == 3
     assert path_of(api) in page["pagination"]["next"]
-    found = client.get(path_of(api), params={"alias": "b"}).json()
-    assert [each["alias"] for each in found["certificates"]] == ["b"]
+    body = client.get(path_of(api), params={"alias": "b"}).json()
+    assert [certificate["alias"] for certificate in body["certificates"]] == ["b"]
     assert client.get(path_of(api), params={"alias": "nobody"}).json()["certificates"] == []
 
 
@@ -99,20 +99,20 @@ def test_a_file_of_any_format_with_one_certificate_is_accepted(client, api):
     ],
 )
 def test_a_file_without_exactly_one_caller_certificate_is_rejected(client, api, shared_runtime, berta, data, says):
-    with unchanged(shared_runtime, berta.organization):
+    with assert_unchanged(shared_runtime, berta.organization):
         assert_problem(accept(client, api, data), 400, "certificate", says=says)
     assert schemes(client, api) == []
 
 
 def test_a_self_signed_ca_certificate_is_accepted_only_itself_with_a_finding(client, api):
-    made = accept(client, api, CA.pem)
-    assert made.status_code == 201
-    assert [each["code"] for each in made.json()["findings"]] == ["only-itself"]
+    response = accept(client, api, CA.pem)
+    assert response.status_code == 201
+    assert [finding["code"] for finding in response.json()["findings"]] == ["only-itself"]
 
 
 def test_certificates_that_are_not_yet_valid_or_expire_soon_have_findings(client, api):
     later = accept(client, api, issue(start=DAY).pem, "later").json()
-    assert (later["status"], [each["code"] for each in later["findings"]]) == ("Not yet valid", ["not-yet-valid"])
+    assert (later["status"], [finding["code"] for finding in later["findings"]]) == ("Not yet valid", ["not-yet-valid"])
     soon = accept(client, api, issue(end=DAY).pem, "soon").json()
     assert (soon["status"], soon["expiryStatus"]) == ("Active", "Expiring")
 
@@ -137,12 +137,12 @@ def test_an_alias_and_a_certificate_are_unique_within_an_api(client, api):
 def test_replacing_keeps_what_is_left_out(client, api):
     accept(client, api)
     accept(client, api, OTHERS[0].pem, "other")
-    tiered = client.put(path_of(api, "partner"), files={"tier": (None, "Silver")})
-    assert (tiered.status_code, tiered.json()["tier"], tiered.json()["subject"]) == (200, "Silver", "CN=anna")
+    response = client.put(path_of(api, "partner"), files={"tier": (None, "Silver")})
+    assert (response.status_code, response.json()["tier"], response.json()["subject"]) == (200, "Silver", "CN=anna")
     put = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[1].pem)})
     assert (put.json()["tier"], put.json()["subject"]) == ("Silver", "CN=caller 1")
-    taken = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[0].pem)})
-    assert_problem(taken, 409, "certificate", says="exists under the alias other")
+    answer = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", OTHERS[0].pem)})
+    assert_problem(answer, 409, "certificate", says="exists under the alias other")
     two = client.put(path_of(api, "partner"), files={"certificate": ("new.crt", ANNA.pem + CA.pem)})
     assert_problem(two, 400, "certificate")
 
@@ -150,18 +150,18 @@ def test_replacing_keeps_what_is_left_out(client, api):
 def test_conditional_requests_are_enforced(client, api):
     tag = accept(client, api).headers["etag"]
     assert client.get(path_of(api, "partner"), headers={"If-None-Match": tag}).status_code == 304
-    changed = client.put(path_of(api, "partner"), files={"tier": (None, "Free")}, headers={"If-Match": tag})
-    assert changed.headers["etag"] != tag
+    response = client.put(path_of(api, "partner"), files={"tier": (None, "Free")}, headers={"If-Match": tag})
+    assert response.headers["etag"] != tag
     assert_problem(client.delete(path_of(api, "partner"), headers={"If-Match": tag}), 412)
-    assert client.delete(path_of(api, "partner"), headers={"If-Match": changed.headers["etag"]}).status_code == 200
+    assert client.delete(path_of(api, "partner"), headers={"If-Match": response.headers["etag"]}).status_code == 200
 
 
 def test_without_caller_certificates_the_api_still_requires_one(client, api):
     accept(client, api)
     where = f"{APIS}/{api['id']}"
     for taken_away in ({"securityScheme": []}, {"securityScheme": ["oauth2"]}, {"securityScheme": None}):
-        refused = client.put(where, json=taken_away)
-        assert_problem(refused, 400, "securityScheme", says="Delete them first")
+        response = client.put(where, json=taken_away)
+        assert_problem(response, 400, "securityScheme", says="Delete them first")
     assert client.put(where, json={"description": "other"}).status_code == 200
     assert client.put(where, json=client.get(where).json()).status_code == 200
     assert client.delete(path_of(api, "partner")).status_code == 200
@@ -175,8 +175,8 @@ def test_every_spelling_of_mutualssl_is_enforced(client, shared_runtime, berta, 
     api = create_api(client, securityScheme=["oauth2", scheme])
     assert schemes(client, api) == ["oauth2", scheme]
     with shared_runtime.store.read() as session:
-        (stored,) = apis.list_of_organization(session, berta.organization)
-    assert stored.requires_certificate
+        (stored_api,) = apis.list_of_organization(session, berta.organization)
+    assert stored_api.requires_certificate
     accept(client, api)
     assert schemes(client, api) == ["oauth2", scheme]
 
@@ -193,11 +193,11 @@ def test_a_copy_is_for_the_same_callers(client, api):
 
 
 def test_without_gateway_tls_caller_certificates_are_rejected(without_tls, api, shared_runtime, berta):
-    with unchanged(shared_runtime, berta.organization):
+    with assert_unchanged(shared_runtime, berta.organization):
         assert_problem(accept(without_tls, api), 400, says="--gateway-tls")
-        required = {"securityScheme": ["mutualssl"]}
-        assert_problem(without_tls.put(f"{APIS}/{api['id']}", json=required), 400, says="not configured")
-        assert_problem(without_tls.post(APIS, json=api_body("Pasta", **required)), 400, says="not configured")
+        members = {"securityScheme": ["mutualssl"]}
+        assert_problem(without_tls.put(f"{APIS}/{api['id']}", json=members), 400, says="not configured")
+        assert_problem(without_tls.post(APIS, json=api_body("Pasta", **members)), 400, says="not configured")
     assert without_tls.get(path_of(api)).json()["count"] == 0
 
 
@@ -225,11 +225,11 @@ def test_each_change_is_in_the_audit_log(client, api, shared_runtime, berta):
     client.delete(path_of(api, "partner"))
     with shared_runtime.store.read() as session:
         events = journal.list_audit_events(session, berta.organization)
-    told = [(each.action, each.detail) for each in events if "client certificate" in each.action]
-    prints = [sha256(each.der).hexdigest() for each in (ANNA, OTHERS[0])]
-    assert told == [
+    details = [(event.action, event.detail) for event in events if "client certificate" in event.action]
+    prints = [sha256(certificate.der).hexdigest() for certificate in (ANNA, OTHERS[0])]
+    assert details == [
         ("accept client certificate", f"partner SHA-256 {prints[0]}"),
         ("replace client certificate", f"partner SHA-256 {prints[1]}, removed {prints[0]}"),
         ("delete client certificate", f"partner SHA-256 {prints[1]}"),
     ]
-    assert any("callers need a certificate" in each.detail for each in events)
+    assert any("callers need a certificate" in event.detail for event in events)

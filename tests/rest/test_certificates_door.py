@@ -62,29 +62,29 @@ def test_everything_about_a_certificate_can_be_read(client):
 
 
 def test_all_certificates_of_a_file_are_stored_and_described(client):
-    expired = issue("pizza.test", start=-9 * DAY, end=-3 * DAY)
+    old = issue("pizza.test", start=-9 * DAY, end=-3 * DAY)
     good, root = issue("pizza.test"), issue(ca=True)
-    body = upload(client, expired.pem + good.pem + root.pem + good.pem).json()
-    assert [each["fingerprint"] for each in body["certificates"]] == [
-        read(each).fingerprint for each in (expired, good, root)
+    body = upload(client, old.pem + good.pem + root.pem + good.pem).json()
+    assert [certificate["fingerprint"] for certificate in body["certificates"]] == [
+        read(certificate).fingerprint for certificate in (old, good, root)
     ]
-    assert [each["status"] for each in body["certificates"]] == ["Expired", "Active", "Active"]
+    assert [certificate["status"] for certificate in body["certificates"]] == ["Expired", "Active", "Active"]
     assert body["status"] == "Active"
     finding = body["findings"][0]
     assert (finding["code"], finding["severity"]) == ("expired", "error")
-    assert finding["fingerprint"] == read(expired).fingerprint
+    assert finding["fingerprint"] == read(old).fingerprint
     assert finding["remedy"]
 
-    def of(issued):
-        return [each for each in body["findings"] if each["fingerprint"] == read(issued).fingerprint]
+    def of(certificate):
+        return [finding for finding in body["findings"] if finding["fingerprint"] == read(certificate).fingerprint]
 
-    assert [(each["code"], each["severity"]) for each in of(good)] == [("duplicate", "info")]
-    assert {each["severity"] for each in of(root)} == {"info"}
+    assert [(finding["code"], finding["severity"]) for finding in of(good)] == [("duplicate", "info")]
+    assert {finding["severity"] for finding in of(root)} == {"info"}
     assert len(body["findings"]) == 1 + len(of(good)) + len(of(root))
     assert body["ignored"] == [{"what": "Block 4", "why": "It is a duplicate of an earlier certificate."}]
     again = client.get(f"{CERTIFICATES}/pizza-backend").json()["findings"]
-    assert again == [each for each in body["findings"] if each["code"] != "duplicate"]
-    assert [each["code"] for each in replace(client, good.pem + good.pem).json()["findings"]][:1] == ["duplicate"]
+    assert again == [finding for finding in body["findings"] if finding["code"] != "duplicate"]
+    assert [finding["code"] for finding in replace(client, good.pem + good.pem).json()["findings"]][:1] == ["duplicate"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_all_certificates_of_a_file_are_stored_and_described(client):
 def test_the_status_is_that_of_wso2_and_expiry_status_is_more_precise(client, start, end, status, expiry, finding):
     body = upload(client, issue("pizza.test", start=start * DAY, end=end * DAY).pem).json()
     assert (body["status"], body["expiryStatus"]) == (status, expiry)
-    assert [each["code"] for each in body["findings"]] == finding
+    assert [entry["code"] for entry in body["findings"]] == finding
 
 
 def test_a_wrong_name_is_a_finding_and_does_not_block_the_import(client):
@@ -168,13 +168,13 @@ def test_the_links_of_pages_lead_through_the_whole_list(client):
         upload(client, issue("pizza.test").pem, f"ü{number}")
 
     def walk(start, direction):
-        seen, link = [], start
+        pages, link = [], start
         while link:
             page = client.get(link).json()
-            seen.append([entry["alias"] for entry in page["certificates"]])
+            pages.append([entry["alias"] for entry in page["certificates"]])
             assert page["pagination"]["total"] == 5
             link = page["pagination"][direction]
-        return seen
+        return pages
 
     pages = [["ü0", "ü1"], ["ü2", "ü3"], ["ü4"]]
     assert walk(f"{CERTIFICATES}?limit=2&endpoint={quote(URL)}", "next") == pages
@@ -193,7 +193,7 @@ def test_the_apis_that_use_a_certificate_are_those_of_its_origin(client, api):
     assert (usage["count"], usage["pagination"]["total"]) == (1, 2)
     assert usage["list"] == [{key: usage["list"][0][key] for key in ("id", "name", "context", "version", "provider")}]
     rest = client.get(usage["pagination"]["next"]).json()
-    assert {each["name"] for each in usage["list"] + rest["list"]} == {api["name"], "Other"}
+    assert {entry["name"] for entry in usage["list"] + rest["list"]} == {api["name"], "Other"}
 
 
 def test_the_query_of_an_endpoint_is_not_stored_with_its_certificates(client):
@@ -218,8 +218,8 @@ def test_a_stored_certificate_that_cannot_be_read_can_be_replaced_or_deleted(cli
         assert client.get(page).status_code == 200, page
     for page in (f"/apis/{api['id']}/endpoints", "/certificates/damaged"):
         assert "It can't be read" in unescape(client.get(page).text), page
-    replaced = replace(client, issue("pizza.test").pem, "damaged")
-    assert (replaced.status_code, replaced.json()["status"]) == (200, "Active")
+    response = replace(client, issue("pizza.test").pem, "damaged")
+    assert (response.status_code, response.json()["status"]) == (200, "Active")
     damage()
     assert client.delete(f"{CERTIFICATES}/damaged").status_code == 200
     assert client.get(REMOVED).json()["count"] == 0

@@ -20,19 +20,19 @@ def paths(client):
 
 
 def aliases(client, path):
-    return [each["alias"] for each in client.get(path).json()["certificates"]]
+    return [certificate["alias"] for certificate in client.get(path).json()["certificates"]]
 
 
 def test_a_certificate_belongs_to_the_environment_that_it_was_uploaded_for(client, paths):
-    production, sandbox, both = paths
-    made = post(client, production, "anna", ANNA)
-    assert (made.status_code, made.headers["location"]) == (201, f"{production}/anna")
-    assert made.json()["keyType"] == "PRODUCTION"
+    production, sandbox, of_both = paths
+    response = post(client, production, "anna", ANNA)
+    assert (response.status_code, response.headers["location"]) == (201, f"{production}/anna")
+    assert response.json()["keyType"] == "PRODUCTION"
     assert post(client, sandbox.replace("SANDBOX", "sandbox"), "berta", BERTA).json()["keyType"] == "SANDBOX"
-    assert post(client, both, "carla", CARLA).json()["keyType"] is None
+    assert post(client, of_both, "carla", CARLA).json()["keyType"] is None
     assert aliases(client, production) == ["anna", "carla"]
     assert aliases(client, sandbox) == ["berta", "carla"]
-    assert aliases(client, both) == ["anna", "berta", "carla"]
+    assert aliases(client, of_both) == ["anna", "berta", "carla"]
 
 
 def test_the_other_environment_does_not_have_the_certificate(client, paths):
@@ -48,8 +48,8 @@ def test_the_other_environment_does_not_have_the_certificate(client, paths):
         assert_problem(response, 404, says="client certificate")
     one = f"{production}/anna"
     assert client.get(f"{one}/content").content == ANNA.der
-    replaced = client.put(one, data={"tier": "Silver"}, files={"certificate": ("a.crt", BERTA.pem)}).json()
-    assert (replaced["keyType"], replaced["tier"]) == ("PRODUCTION", "Silver")
+    body = client.put(one, data={"tier": "Silver"}, files={"certificate": ("a.crt", BERTA.pem)}).json()
+    assert (body["keyType"], body["tier"]) == ("PRODUCTION", "Silver")
     assert client.delete(one).status_code == 200
     assert aliases(client, production) == []
 
@@ -65,7 +65,7 @@ def test_copies_and_archives_keep_the_environment(client, paths, stranger):
     api_id = paths[2].removeprefix(f"{APIS}/").removesuffix("/client-certificates")
     copy = client.post(f"{APIS}/copy-api", params={"apiId": api_id, "newVersion": "2"}).json()["id"]
     archive = client.get(f"{APIS}/export", params={"apiId": api_id}).content
-    imported = stranger.post(f"{APIS}/import", files={"file": ("a.zip", archive)}).json()["id"]
-    for sender, taken in ((client, copy), (stranger, imported)):
-        (entry,) = sender.get(f"{APIS}/{taken}/client-certificates").json()["certificates"]
+    imported_id = stranger.post(f"{APIS}/import", files={"file": ("a.zip", archive)}).json()["id"]
+    for sender, copy_id in ((client, copy), (stranger, imported_id)):
+        (entry,) = sender.get(f"{APIS}/{copy_id}/client-certificates").json()["certificates"]
         assert entry["keyType"] == "SANDBOX"

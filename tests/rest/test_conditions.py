@@ -26,15 +26,15 @@ def test_a_tag_changes_exactly_when_the_content_does(client, resource):
     path, change = resource
     before = client.get(path).headers["etag"]
     assert client.get(path).headers["etag"] == before
-    answered = change().headers["etag"]
-    assert client.get(path).headers["etag"] == answered != before
+    tag = change().headers["etag"]
+    assert client.get(path).headers["etag"] == tag != before
 
 
 def test_a_known_tag_gets_304(client, resource):
     path, change = resource
     tag = client.get(path).headers["etag"]
-    for known in (tag, f'"x", {tag}', f"W/{tag}", "*"):
-        response = client.get(path, headers={"if-none-match": known})
+    for value in (tag, f'"x", {tag}', f"W/{tag}", "*"):
+        response = client.get(path, headers={"if-none-match": value})
         assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", tag)
     assert client.get(path, headers={"if-none-match": '"x"'}).status_code == 200
     change()
@@ -74,8 +74,8 @@ def test_trust_settings_with_an_outdated_tag_are_rejected(client):
     before = client.get(path, **at).headers["etag"]
     assert upload(client, issue("pizza.test").pem).status_code == 201
     assert client.get(path, **at).headers["etag"] == before
-    changed = client.put(path, **at, json={"names": ["a.test"]}, headers={"if-match": before})
-    assert (changed.status_code, changed.headers["etag"]) == (200, client.get(path, **at).headers["etag"])
+    response = client.put(path, **at, json={"names": ["a.test"]}, headers={"if-match": before})
+    assert (response.status_code, response.headers["etag"]) == (200, client.get(path, **at).headers["etag"])
     assert_problem(client.put(path, **at, json={}, headers={"if-match": before}), 412, says="Read it again")
     assert client.get(path, **at).json()["names"] == ["a.test"]
 
@@ -86,10 +86,10 @@ def test_retire_and_undo_with_an_outdated_tag_are_rejected(client, action):
     path = f"{CERTIFICATES}/pizza-backend"
     assert upload(client, issue("pizza.test").pem).status_code == 201
     tag = client.get(path).headers["etag"]
-    replaced = client.put(f"{path}?keepPrevious=true", files={"certificate": ("new.pem", issue("pizza.test").pem)})
+    response = client.put(f"{path}?keepPrevious=true", files={"certificate": ("new.pem", issue("pizza.test").pem)})
     assert_problem(client.post(f"{path}/{action}", headers={"if-match": tag}), 412)
-    ended = client.post(f"{path}/{action}", headers={"if-match": replaced.headers["etag"]})
-    assert (ended.status_code, ended.headers["etag"]) == (200, client.get(path).headers["etag"])
+    answer = client.post(f"{path}/{action}", headers={"if-match": response.headers["etag"]})
+    assert (answer.status_code, answer.headers["etag"]) == (200, client.get(path).headers["etag"])
 
 
 def test_a_lifecycle_change_with_an_outdated_tag_is_rejected(client, api):

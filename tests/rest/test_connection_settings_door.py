@@ -17,57 +17,60 @@ def config(production, sandbox=None):
 
 
 def test_settings_are_returned_together_with_other_members(client):
-    sent = config(OURS | THEIRS, {"protocol": "http2"})
-    made = create_api(client, endpointConfig=sent)
-    assert made["endpointConfig"] == sent
-    assert client.get(f"{APIS}/{made['id']}").json() == made
+    endpoint_config = config(OURS | THEIRS, {"protocol": "http2"})
+    api = create_api(client, endpointConfig=endpoint_config)
+    assert api["endpointConfig"] == endpoint_config
+    assert client.get(f"{APIS}/{api['id']}").json() == api
 
 
 def test_settings_with_default_values_are_left_out(client):
-    made = create_api(client, endpointConfig=config({"protocol": "auto", "connectionPerCaller": None}))
-    assert made["endpointConfig"]["production_endpoints"] == {"url": URL}
+    api = create_api(client, endpointConfig=config({"protocol": "auto", "connectionPerCaller": None}))
+    assert api["endpointConfig"]["production_endpoints"] == {"url": URL}
 
 
 def test_each_endpoint_has_its_own_settings_even_with_the_same_url(client):
-    made = create_api(client, endpointConfig=config(OURS, {}))
-    found = made["endpointConfig"]
-    assert (found["production_endpoints"]["config"], found["sandbox_endpoints"].get("config")) == (OURS, {})
+    api = create_api(client, endpointConfig=config(OURS, {}))
+    endpoint_config = api["endpointConfig"]
+    assert (endpoint_config["production_endpoints"]["config"], endpoint_config["sandbox_endpoints"].get("config")) == (
+        OURS,
+        {},
+    )
 
 
 def test_an_update_replaces_the_settings_only_where_it_sends_endpoints(client):
     path = f"{APIS}/{create_api(client, endpointConfig=config(OURS | THEIRS))['id']}"
-    tagged = client.put(path, json={"tags": ["new"]})
-    assert tagged.json()["endpointConfig"] == config(OURS | THEIRS)
+    response = client.put(path, json={"tags": ["new"]})
+    assert response.json()["endpointConfig"] == config(OURS | THEIRS)
     other = client.put(path, json={"endpointConfig": config({"protocol": "http2"} | THEIRS)})
     assert other.json()["endpointConfig"] == config({"protocol": "http2"} | THEIRS)
-    assert other.headers["etag"] != tagged.headers["etag"]
+    assert other.headers["etag"] != response.headers["etag"]
     reset = client.put(path, json={"endpointConfig": {"production_endpoints": {"url": URL}}})
     assert reset.json()["endpointConfig"]["production_endpoints"] == {"url": URL}
 
 
 def test_saving_urls_on_the_page_keeps_the_settings(client):
-    made = create_api(client, endpointConfig=config(OURS))
+    api = create_api(client, endpointConfig=config(OURS))
     form = {"with_production": "on", "production": "https://new.test"}
-    assert client.post(f"/apis/{made['id']}/endpoints", data=form).status_code == 303
-    found = client.get(f"{APIS}/{made['id']}").json()["endpointConfig"]["production_endpoints"]
-    assert found == {"url": "https://new.test", "config": OURS}
+    assert client.post(f"/apis/{api['id']}/endpoints", data=form).status_code == 303
+    endpoint = client.get(f"{APIS}/{api['id']}").json()["endpointConfig"]["production_endpoints"]
+    assert endpoint == {"url": "https://new.test", "config": OURS}
 
 
 def test_copies_and_archives_carry_the_settings(client):
-    made = create_api(client, endpointConfig=config(OURS | THEIRS))
-    copied = client.post(f"{APIS}/copy-api", params={"newVersion": "2.0.0", "apiId": made["id"]}).json()
-    assert copied["endpointConfig"] == made["endpointConfig"]
-    archive = client.get(EXPORT, params={"apiId": made["id"]}).content
-    client.put(f"{APIS}/{made['id']}", json={"endpointConfig": config({})})
+    api = create_api(client, endpointConfig=config(OURS | THEIRS))
+    copy = client.post(f"{APIS}/copy-api", params={"newVersion": "2.0.0", "apiId": api["id"]}).json()
+    assert copy["endpointConfig"] == api["endpointConfig"]
+    archive = client.get(EXPORT, params={"apiId": api["id"]}).content
+    client.put(f"{APIS}/{api['id']}", json={"endpointConfig": config({})})
     answer = client.post(IMPORT, params={"overwrite": "true"}, files={"file": ("api.zip", archive)})
     assert answer.is_success, answer.text
-    assert client.get(f"{APIS}/{made['id']}").json()["endpointConfig"] == made["endpointConfig"]
+    assert client.get(f"{APIS}/{api['id']}").json()["endpointConfig"] == api["endpointConfig"]
 
 
 def test_the_fallback_is_read_only(client):
     endpoint = {"url": URL, "http1FallbackSince": "2026-01-01T00:00:00+00:00"}
-    made = create_api(client, endpointConfig={"production_endpoints": endpoint})
-    assert made["endpointConfig"]["production_endpoints"] == {"url": URL}
+    api = create_api(client, endpointConfig={"production_endpoints": endpoint})
+    assert api["endpointConfig"]["production_endpoints"] == {"url": URL}
 
 
 def test_settings_that_wso2_sends_are_read_or_kept(client):
@@ -78,10 +81,10 @@ def test_settings_that_wso2_sends_are_read_or_kept(client):
         "retryErroCode": [],
         "retryDelay": "",
     }
-    read = {"actionDuration": "30000", "suspendDuration": 60_000.0, "suspendMaxDuration": "", "retryTimeOut": "0"}
-    made = create_api(client, endpointConfig=config(theirs | read))
-    kept = made["endpointConfig"]["production_endpoints"]["config"]
-    assert kept == theirs | {"actionDuration": 30_000, "suspendDuration": 60_000}
+    settings = {"actionDuration": "30000", "suspendDuration": 60_000.0, "suspendMaxDuration": "", "retryTimeOut": "0"}
+    api = create_api(client, endpointConfig=config(theirs | settings))
+    members = api["endpointConfig"]["production_endpoints"]["config"]
+    assert members == theirs | {"actionDuration": 30_000, "suspendDuration": 60_000}
 
 
 @pytest.mark.parametrize(("kind", "instead"), [("default", "one API for each backend"), ("awslambda", "lambda-url")])
@@ -93,8 +96,8 @@ def test_types_of_endpoints_without_a_fixed_backend_are_refused_with_an_alternat
 
 @pytest.mark.parametrize(("kind", "url"), [("address", URL), ("ws", "wss://pizza.test/feed")])
 def test_soap_and_websocket_endpoints_keep_their_type_and_url(client, kind, url):
-    sent = {"endpoint_type": kind, "production_endpoints": {"url": url}}
-    assert create_api(client, endpointConfig=sent, type="WS")["endpointConfig"] == sent
+    endpoint_config = {"endpoint_type": kind, "production_endpoints": {"url": url}}
+    assert create_api(client, endpointConfig=endpoint_config, type="WS")["endpointConfig"] == endpoint_config
 
 
 @pytest.mark.parametrize(
@@ -118,8 +121,8 @@ def test_soap_and_websocket_endpoints_keep_their_type_and_url(client, kind, url)
     ],
 )
 def test_settings_that_cannot_be_used_are_refused_by_name(client, settings, member):
-    made = create_api(client)
+    api = create_api(client)
     for environment in ("production", "sandbox"):
         endpoints = {f"{environment}_endpoints": {"url": URL, "config": settings}}
         field = f"endpointConfig.{environment}_endpoints.config.{member}"
-        assert_problem(client.put(f"{APIS}/{made['id']}", json={"endpointConfig": endpoints}), 400, field)
+        assert_problem(client.put(f"{APIS}/{api['id']}", json={"endpointConfig": endpoints}), 400, field)

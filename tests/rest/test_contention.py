@@ -30,9 +30,9 @@ def patience():
 def store(monkeypatch, database, patience):
     for engine in (sqlite_engine, postgresql_engine):
         monkeypatch.setattr(engine, "PATIENCE", patience)
-    opened = Store(database)
-    yield opened
-    opened.close()
+    store = Store(database)
+    yield store
+    store.close()
 
 
 @pytest.mark.long

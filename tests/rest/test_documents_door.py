@@ -26,9 +26,9 @@ def put_image(client, api, data, name="pizza.png"):
 
 
 def create(client, api, **values):
-    made = client.post(f"{api}/documents", json=HOWTO | values)
-    assert made.status_code == 201, made.text
-    return f"{api}/documents/{made.json()['documentId']}"
+    response = client.post(f"{api}/documents", json=HOWTO | values)
+    assert response.status_code == 201, response.text
+    return f"{api}/documents/{response.json()['documentId']}"
 
 
 def fill(client, document, data, name="file"):
@@ -76,17 +76,17 @@ def test_an_api_says_whether_it_has_a_thumbnail(client, api):
 
 def test_documents_are_created_listed_changed_and_deleted(client, api):
     document = create(client, api, inlineContent="Call it.")
-    stored = client.get(document)
-    assert stored.json() == HOWTO | stored.json() | {"inlineContent": "Call it.", "sourceUrl": "", "fileName": ""}
-    listed = client.get(f"{api}/documents").json()
-    assert (listed["count"], listed["list"][0]["name"]) == (1, "How to")
-    assert "inlineContent" not in listed["list"][0]
+    response = client.get(document)
+    assert response.json() == HOWTO | response.json() | {"inlineContent": "Call it.", "sourceUrl": "", "fileName": ""}
+    body = client.get(f"{api}/documents").json()
+    assert (body["count"], body["list"][0]["name"]) == (1, "How to")
+    assert "inlineContent" not in body["list"][0]
     assert client.post(f"{api}/documents/validate", params={"name": "How to"}).status_code == 200
     assert_problem(client.post(f"{api}/documents/validate", params={"name": "Why"}), 404)
 
-    tag = stored.headers["etag"]
-    changed = client.put(document, json=HOWTO | {"name": "Why"}, headers={"If-Match": tag})
-    assert (changed.json()["name"], changed.json()["inlineContent"]) == ("Why", "Call it.")
+    tag = response.headers["etag"]
+    answer = client.put(document, json=HOWTO | {"name": "Why"}, headers={"If-Match": tag})
+    assert (answer.json()["name"], answer.json()["inlineContent"]) == ("Why", "Call it.")
     assert_problem(client.put(document, json=HOWTO, headers={"If-Match": tag}), 412)
     assert client.delete(document).status_code == 200
     assert_problem(client.get(document), 404)
@@ -95,8 +95,8 @@ def test_documents_are_created_listed_changed_and_deleted(client, api):
 def test_the_content_of_a_text_is_never_html(client, api):
     for kind in ("INLINE", "MARKDOWN"):
         document = create(client, api, name=kind, sourceType=kind)
-        filled = client.post(f"{document}/content", data={"inlineContent": "<script>alert(1)</script>"})
-        assert filled.json()["inlineContent"] == "<script>alert(1)</script>"
+        response = client.post(f"{document}/content", data={"inlineContent": "<script>alert(1)</script>"})
+        assert response.json()["inlineContent"] == "<script>alert(1)</script>"
         response = client.get(f"{document}/content")
         assert response.text == "<script>alert(1)</script>"
         assert response.headers["content-type"].startswith("text/plain")
@@ -111,8 +111,8 @@ def test_the_content_of_a_text_is_never_html(client, api):
 def test_a_file_is_a_download(client, api, name, media_type):
     document = create(client, api, sourceType="FILE")
     assert_problem(client.get(f"{document}/content"), 404)
-    filled = fill(client, document, b"<html>", name)
-    assert filled.status_code == 200, filled.text
+    response = fill(client, document, b"<html>", name)
+    assert response.status_code == 200, response.text
     response = client.get(f"{document}/content")
     assert (response.content, response.headers["content-type"]) == (b"<html>", media_type)
     assert response.headers["content-disposition"].startswith("attachment; ")
@@ -185,32 +185,32 @@ def test_archives_and_new_versions_include_documents_and_the_thumbnail(client, a
     create(client, api, name="Empty", sourceType="FILE")
     api_id = api.rpartition("/")[2]
     for form in ("YAML", "JSON"):
-        packed = client.get(f"{APIS}/export", params={"apiId": api_id, "format": form}).content
-        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            assert archive.read("Pizza-1.0.0/Image/icon.png") == PNG
-            assert archive.read("Pizza-1.0.0/Docs/How to/How to") == b"Call it."
-            assert archive.read("Pizza-1.0.0/Docs/File/a.pdf") == b"content"
+        archive = client.get(f"{APIS}/export", params={"apiId": api_id, "format": form}).content
+        with zipfile.ZipFile(io.BytesIO(archive)) as zip_file:
+            assert zip_file.read("Pizza-1.0.0/Image/icon.png") == PNG
+            assert zip_file.read("Pizza-1.0.0/Docs/How to/How to") == b"Call it."
+            assert zip_file.read("Pizza-1.0.0/Docs/File/a.pdf") == b"content"
         query = {"overwrite": "true"}
-        made = stranger.post(f"{APIS}/import", files={"file": ("a.zip", packed)}, params=query)
-        assert made.status_code == 200, made.text
-        assert made.json()["hasThumbnail"] is True
-        assert "notImported" not in made.json()
-        imported = f"{APIS}/{made.json()['id']}"
-        assert contents(stranger, imported) == contents(client, api)
-        assert stranger.get(f"{imported}/thumbnail").content == PNG
-    copied = client.post(f"{APIS}/copy-api", params={"apiId": api_id, "newVersion": "2"}).json()
-    assert copied["hasThumbnail"] is True
-    assert contents(client, f"{APIS}/{copied['id']}") == contents(client, api)
+        response = stranger.post(f"{APIS}/import", files={"file": ("a.zip", archive)}, params=query)
+        assert response.status_code == 200, response.text
+        assert response.json()["hasThumbnail"] is True
+        assert "notImported" not in response.json()
+        path = f"{APIS}/{response.json()['id']}"
+        assert contents(stranger, path) == contents(client, api)
+        assert stranger.get(f"{path}/thumbnail").content == PNG
+    copy = client.post(f"{APIS}/copy-api", params={"apiId": api_id, "newVersion": "2"}).json()
+    assert copy["hasThumbnail"] is True
+    assert contents(client, f"{APIS}/{copy['id']}") == contents(client, api)
 
 
 def contents(client, api):
     """Return the documents of an API with their contents, without IDs and times."""
-    every = []
-    for listed in client.get(f"{api}/documents").json()["list"]:
-        content = client.get(f"{api}/documents/{listed['documentId']}/content", follow_redirects=False)
+    entries = []
+    for document in client.get(f"{api}/documents").json()["list"]:
+        content = client.get(f"{api}/documents/{document['documentId']}/content", follow_redirects=False)
         of_itself = ("name", "type", "summary", "sourceType", "sourceUrl", "fileName", "visibility")
-        every.append(({name: listed[name] for name in of_itself}, content.status_code, content.text[:7]))
-    return every
+        entries.append(({name: document[name] for name in of_itself}, content.status_code, content.text[:7]))
+    return entries
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ def contents(client, api):
 )
 def test_invalid_documents_in_an_archive_stop_the_import(client, files, says):
     output = io.BytesIO()
-    with zipfile.ZipFile(output, "w") as packed:
+    with zipfile.ZipFile(output, "w") as archive:
         for name, content in ({"api.yaml": b"{name: Pizza, version: '1', context: /pizza}"} | files).items():
-            packed.writestr(name, content)
+            archive.writestr(name, content)
     response = client.post(f"{APIS}/import", files={"file": ("a.zip", output.getvalue())})
     assert_problem(response, 400, "file", says=says)
     assert client.get(APIS).json()["count"] == 0

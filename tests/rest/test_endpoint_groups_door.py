@@ -108,17 +108,22 @@ def test_a_group_that_cannot_work_is_refused(client, case):
     ],
 )
 def test_priorities_in_a_failover_group_must_follow_the_order_of_its_endpoints(client, priorities, wrong, reason):
-    first, *others = ({"url": url, "priority": each} for url, each in zip((ONE, TWO, THREE), priorities, strict=True))
+    first, *others = (
+        {"url": url, "priority": endpoint} for url, endpoint in zip((ONE, TWO, THREE), priorities, strict=True)
+    )
     config = {"endpoint_type": "failover", "production_endpoints": first, "production_failovers": others}
     response = client.post(APIS, json=api_body(endpointConfig=config))
     if wrong is None:
-        assert [each["url"] for each in config_of(client, response.json())["production_failovers"]] == [TWO, THREE]
+        assert [endpoint["url"] for endpoint in config_of(client, response.json())["production_failovers"]] == [
+            TWO,
+            THREE,
+        ]
     else:
         assert_problem(response, 400, f"endpointConfig.production.{wrong}priority", says=reason)
 
 
 def test_priorities_are_refused_while_a_control_plane_of_an_earlier_version_would_ignore_them(own_client, runtime):
-    def required():
+    def read_required_version():
         with runtime.store.read() as session:
             return session.query(SchemaCompatibilityRow).one().oldest_revision
 
@@ -150,11 +155,11 @@ def test_priorities_are_refused_while_a_control_plane_of_an_earlier_version_woul
     assert page.status_code == 422
     assert "Upgrade old first." in page.text
     assert config_of(own_client, api) == {**plain, "production_endpoints": [{"url": ONE}, {"url": TWO, "weight": 3}]}
-    assert required() < "0046"
+    assert read_required_version() < "0046"
     with runtime.store.write() as session:
         session.get(ControlPlaneRow, "a").schema_revision = get_newest_revision()
     assert own_client.put(path, json={"endpointConfig": further}).status_code == 200
-    assert required() == "0046"
+    assert read_required_version() == "0046"
 
 
 @pytest.mark.parametrize(("kind", "priorities"), [("load_balance", [1, 1]), ("failover", [1, 2])])
@@ -165,18 +170,23 @@ def test_a_group_that_was_stored_without_priorities_is_read(kind, priorities):
 
 
 def test_failover_has_neither_algorithm_nor_sessions_even_if_a_client_sends_them(client):
-    left = {"algoCombo": "other", "algoClassName": "com.example.Own", "sessionManagement": "soap", "sessionTimeOut": ""}
-    api = client.post(APIS, json=api_body(endpointConfig=FAILOVER | left)).json()
+    members = {
+        "algoCombo": "other",
+        "algoClassName": "com.example.Own",
+        "sessionManagement": "soap",
+        "sessionTimeOut": "",
+    }
+    api = client.post(APIS, json=api_body(endpointConfig=FAILOVER | members)).json()
     assert config_of(client, api) == FAILOVER
 
 
 def test_a_client_learns_that_requests_go_to_other_members_although_it_asked_for_none(client):
-    unobeyed = {
+    apis = {
         value: client.post(APIS, json=api_body(f"A{value}", endpointConfig=BALANCED | {"failOver": value})).json()
         for value in ("True", "False")
     }
-    assert "membersWithoutEffect" not in unobeyed["True"]
-    assert unobeyed["False"]["membersWithoutEffect"] == ["endpointConfig.failOver"]
+    assert "membersWithoutEffect" not in apis["True"]
+    assert apis["False"]["membersWithoutEffect"] == ["endpointConfig.failOver"]
 
 
 def test_several_endpoints_need_the_type_of_a_group(client):

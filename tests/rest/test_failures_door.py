@@ -97,7 +97,7 @@ def test_the_list_of_failures_is_paginated(client, api, fail):
     for gateway in range(3):
         fail(api, f"r{gateway}", gateway=f"edge-{gateway}", second=gateway)
     body = client.get(FAILURES, params={"limit": 2, "offset": 1}).json()
-    assert (body["count"], [each["gateway"] for each in body["list"]]) == (2, ["edge-1", "edge-0"])
+    assert (body["count"], [failure["gateway"] for failure in body["list"]]) == (2, ["edge-1", "edge-0"])
     assert body["pagination"]["total"] == 3
     assert body["pagination"]["previous"] == f"{FAILURES}?limit=2&offset=0"
     assert_problem(client.get(FAILURES, params={"limit": 0}), 400, "limit")
@@ -109,8 +109,8 @@ def test_an_api_has_a_failure_for_each_gateway_and_environment(client, api, fail
     fail(api, "r3", environment="sandbox")
     body = client.get(f"{APIS}/{api['id']}/failures").json()
     assert body["count"] == 3
-    assert all(each.keys() == COMMON | SUMS for each in body["list"])
-    assert {(each["environment"], each["gateway"], each["code"]) for each in body["list"]} == {
+    assert all(failure.keys() == COMMON | SUMS for failure in body["list"])
+    assert {(failure["environment"], failure["gateway"], failure["code"]) for failure in body["list"]} == {
         ("production", "edge-1", "connection_refused"),
         ("production", "edge-2", "self_signed_not_trusted"),
         ("sandbox", "edge-1", "connection_refused"),

@@ -18,9 +18,9 @@ AT_ONCE = 60  # more than there are threads
 @pytest.fixture
 def store():
     location = parse_location(shared_server().create_database().url)
-    opened = Store(replace(location, connections=5))
-    yield opened
-    opened.close()
+    store = Store(replace(location, connections=5))
+    yield store
+    store.close()
 
 
 @pytest.mark.long

@@ -27,21 +27,21 @@ def group(operator):
 
 
 def environments(client):
-    return {each["name"]: each for each in client.get(SETTINGS).json()["environment"]}
+    return {environment["name"]: environment for environment in client.get(SETTINGS).json()["environment"]}
 
 
 def test_a_group_is_created_changed_and_deleted(operator):
     listen = {"production": ["0.0.0.0:8290", "[::]:8290"]}
     body = {"name": "eu-1", "displayName": "Europe", "description": "Frankfurt", "urls": URLS, "listen": listen}
-    made = operator.post(GROUPS, json=body)
-    assert made.status_code == 201, made.text
-    assert made.json() | body == made.json()
-    assert (made.json()["apis"], made.json()["connectedGateways"]) == (0, 0)
-    assert operator.get(f"{GROUPS}/eu-1").json() == made.json()
-    changed = operator.put(f"{GROUPS}/eu-1", json={"description": "", "urls": {}}).json()
-    assert (changed["description"], changed["urls"], changed["displayName"]) == ("", {}, "Europe")
-    assert changed["listen"] == listen
-    assert "eu-1" in [each["name"] for each in operator.get(GROUPS).json()["list"]]
+    response = operator.post(GROUPS, json=body)
+    assert response.status_code == 201, response.text
+    assert response.json() | body == response.json()
+    assert (response.json()["apis"], response.json()["connectedGateways"]) == (0, 0)
+    assert operator.get(f"{GROUPS}/eu-1").json() == response.json()
+    answer = operator.put(f"{GROUPS}/eu-1", json={"description": "", "urls": {}}).json()
+    assert (answer["description"], answer["urls"], answer["displayName"]) == ("", {}, "Europe")
+    assert answer["listen"] == listen
+    assert "eu-1" in [group["name"] for group in operator.get(GROUPS).json()["list"]]
     assert operator.delete(f"{GROUPS}/eu-1").status_code == 204
     assert_problem(operator.get(f"{GROUPS}/eu-1"), 404)
 
@@ -102,9 +102,9 @@ def test_settings_list_the_groups_as_environments(operator, client, group):
 
 
 def test_an_api_is_deployed_to_the_default_group_unless_it_names_others(client, group):
-    made = create_api(client)
-    assert made["gatewayEnvironments"] == ["Default"]
-    path = f"{APIS}/{made['id']}"
+    api = create_api(client)
+    assert api["gatewayEnvironments"] == ["Default"]
+    path = f"{APIS}/{api['id']}"
     assert client.put(path, json={"gatewayEnvironments": [group, "Default"]}).status_code == 200
     assert client.get(path).json()["gatewayEnvironments"] == ["Default", group]
     assert client.put(path, json={"description": "new"}).json()["gatewayEnvironments"] == ["Default", group]
@@ -118,9 +118,9 @@ def test_an_unknown_environment_is_rejected_with_the_known_ones(client, group):
     assert "'moon'" in response.json()["description"]
     assert "Default" in response.json()["description"]
     assert group in response.json()["description"]
-    made = create_api(client)
-    assert_problem(client.put(f"{APIS}/{made['id']}", json={"gatewayEnvironments": []}), 400, "gatewayEnvironments")
-    assert client.get(f"{APIS}/{made['id']}").json() == made
+    api = create_api(client)
+    assert_problem(client.put(f"{APIS}/{api['id']}", json={"gatewayEnvironments": []}), 400, "gatewayEnvironments")
+    assert client.get(f"{APIS}/{api['id']}").json() == api
 
 
 def test_the_environment_of_older_wso2_versions_is_the_default_group(client):
@@ -128,12 +128,12 @@ def test_the_environment_of_older_wso2_versions_is_the_default_group(client):
 
 
 def test_a_group_with_apis_cannot_be_deleted(operator, client, group):
-    made = create_api(client, gatewayEnvironments=[group])
+    api = create_api(client, gatewayEnvironments=[group])
     assert operator.get(f"{GROUPS}/{group}").json()["apis"] == 1
     response = operator.delete(f"{GROUPS}/{group}")
     assert_problem(response, 409, "name")
     assert response.json()["description"] == f"1 API is deployed to {group}. Choose other environments for them first."
-    assert client.delete(f"{APIS}/{made['id']}").status_code == 200
+    assert client.delete(f"{APIS}/{api['id']}").status_code == 200
     assert operator.delete(f"{GROUPS}/{group}").status_code == 204
 
 
@@ -174,11 +174,11 @@ def test_a_creator_deploys_an_api_only_until_it_is_published(client, enlist, sig
 
 
 def test_a_copy_and_an_archive_keep_the_environments(client, group):
-    made = create_api(client, gatewayEnvironments=[group])
-    copy = client.post(f"{APIS}/copy-api", params={"apiId": made["id"], "newVersion": "2.0"})
+    api = create_api(client, gatewayEnvironments=[group])
+    copy = client.post(f"{APIS}/copy-api", params={"apiId": api["id"], "newVersion": "2.0"})
     assert copy.json()["gatewayEnvironments"] == [group]
-    archive = client.get(f"{APIS}/export", params={"apiId": made["id"]}).content
-    client.delete(f"{APIS}/{made['id']}")
+    archive = client.get(f"{APIS}/export", params={"apiId": api["id"]}).content
+    client.delete(f"{APIS}/{api['id']}")
     assert client.post(f"{APIS}/import", files={"file": ("a.zip", archive)}).status_code == 200
-    (listed,) = client.get(APIS, params={"query": "version:1.0.0", "expand": "true"}).json()["list"]
-    assert listed["gatewayEnvironments"] == [group]
+    (entry,) = client.get(APIS, params={"query": "version:1.0.0", "expand": "true"}).json()["list"]
+    assert entry["gatewayEnvironments"] == [group]

@@ -15,25 +15,25 @@ OWN = issue(common_name="own", by=CA)
 
 
 def put(client, data, where=URL, password="", **files):
-    sent = {"certificate": ("client.pem", data)} | {name: (name, content) for name, content in files.items()}
-    return client.put(PATH, params={"endpoint": where}, files=sent, data={"password": password})
+    parts = {"certificate": ("client.pem", data)} | {name: (name, content) for name, content in files.items()}
+    return client.put(PATH, params={"endpoint": where}, files=parts, data={"password": password})
 
 
 def test_an_import_is_described_and_no_response_contains_the_key(client, api):
     del api
-    made = put(client, identity_file("geheim", OWN), password="geheim")
+    answer = put(client, identity_file("geheim", OWN), password="geheim")
     got = client.get(PATH, params=WHERE)
-    for response in (made, got):
+    for response in (answer, got):
         assert response.status_code == 200, response.text
         assert response.headers["cache-control"] == "no-store"
         assert "PRIVATE" not in response.text
         body = response.json()
         assert body["origin"] == "https://pizza.test:8443"
-        assert [each["subject"] for each in body["certificates"]] == ["CN=own"]
+        assert [certificate["subject"] for certificate in body["certificates"]] == ["CN=own"]
         assert body["certificates"][0]["status"] == "Active"
         assert body["enforcement"]["progress"] == "no gateway"
         assert body["request"] is None
-    assert made.json()["ignored"] == []
+    assert answer.json()["ignored"] == []
 
 
 def test_the_key_can_be_sent_as_a_separate_file(client, api):
@@ -44,14 +44,14 @@ def test_the_key_can_be_sent_as_a_separate_file(client, api):
 def test_a_signing_request_is_created_shown_completed_and_discarded(client, api):
     del api
     body = {"subject": "me", "dnsNames": ["gateway.test"], "keyType": "rsa-2048"}
-    made = client.post(f"{PATH}/request", params=WHERE, json=body)
-    assert made.status_code == 201
-    assert "PRIVATE" not in made.text
-    assert (made.json()["subject"], made.json()["dnsNames"]) == ("CN=me", ["gateway.test"])
+    response = client.post(f"{PATH}/request", params=WHERE, json=body)
+    assert response.status_code == 201
+    assert "PRIVATE" not in response.text
+    assert (response.json()["subject"], response.json()["dnsNames"]) == ("CN=me", ["gateway.test"])
     assert client.get(PATH, params=WHERE).json() | {"certificates": []} == client.get(PATH, params=WHERE).json()
-    files = {"certificate": ("a.pem", answer(made.json()["csr"], CA).pem)}
-    answered = client.put(f"{PATH}/answer", params=WHERE, files=files)
-    assert [each["subject"] for each in answered.json()["certificates"]] == ["CN=me"]
+    files = {"certificate": ("a.pem", answer(response.json()["csr"], CA).pem)}
+    response_to_answer = client.put(f"{PATH}/answer", params=WHERE, files=files)
+    assert [certificate["subject"] for certificate in response_to_answer.json()["certificates"]] == ["CN=me"]
     assert_problem(client.put(f"{PATH}/answer", params=WHERE, files=files), 404)
     assert client.post(f"{PATH}/request", params=WHERE, json={"subject": "again"}).status_code == 201
     assert client.delete(f"{PATH}/request", params=WHERE).status_code == 200
@@ -73,8 +73,8 @@ def test_invalid_input_is_rejected_by_field(client, api):
     assert_problem(put(client, OWN.pem + OWN.key_pem, SANDBOX), 400, "endpoint")
     assert_problem(put(client, OWN.pem + OWN.key_pem, "https://nobody.test"), 400, "endpoint")
     assert_problem(client.post(f"{PATH}/request", params=WHERE, json={"subject": ""}), 400, "subject")
-    refused = client.post(f"{PATH}/request", params=WHERE, json={"subject": "a", "keyType": "dsa"})
-    assert_problem(refused, 400, "keyType")
+    response = client.post(f"{PATH}/request", params=WHERE, json={"subject": "a", "keyType": "dsa"})
+    assert_problem(response, 400, "keyType")
     assert_problem(client.post(f"{PATH}/request", params=WHERE, content=b"x"), 415, "Content-Type")
     assert_problem(client.put(PATH, params=WHERE, json={}), 415, "Content-Type")
 
@@ -87,14 +87,14 @@ def test_without_the_permission_a_gateway_identity_can_only_be_read(shared_runti
         accounts.insert_user(session, few, shared_runtime.now())
     other = sign_in(few)
     assert other.get(PATH, params=WHERE).status_code == 200
-    for refused in (
+    for response in (
         put(other, OWN.pem + OWN.key_pem),
         other.delete(PATH, params=WHERE),
         other.delete(f"{PATH}/request", params=WHERE),
         other.post(f"{PATH}/request", params=WHERE, json={"subject": "a"}),
         other.put(f"{PATH}/answer", params=WHERE, files={"certificate": ("a.pem", OWN.pem)}),
     ):
-        assert_problem(refused, 403, says="You need the permission 'client_certificates'")
+        assert_problem(response, 403, says="You need the permission 'client_certificates'")
 
 
 @pytest.mark.parametrize("method", ["get", "delete"])

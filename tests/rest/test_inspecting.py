@@ -4,7 +4,7 @@ import pytest
 
 from issuing import DAY, issue, keystore, p256, tlv, truststore
 from odd_certificates import add_extension
-from rest.calls import CERTIFICATES, ENDPOINTS, URL, assert_problem, replace, unchanged, upload
+from rest.calls import CERTIFICATES, ENDPOINTS, URL, assert_problem, assert_unchanged, replace, upload
 
 NAME_CONSTRAINTS = "2.5.29.30"
 THREE_OCTETS = tlv(0x30, tlv(0xA0, tlv(0x30, tlv(0x87, b"abc"))))  # not an IP address
@@ -17,20 +17,22 @@ def inspect(client, data, **fields):
 @pytest.mark.usefixtures("api")
 def test_a_file_is_described_with_its_findings_and_nothing_is_stored(client, shared_runtime, berta):
     other = issue("other.test", end=9 * DAY)
-    with unchanged(shared_runtime, berta.organization):
+    with assert_unchanged(shared_runtime, berta.organization):
         body = inspect(client, other.pem + issue("pizza.test").pem, endpoint=URL).json()
-    assert [each["subject"] for each in body["certificates"]] == ["CN=other.test", "CN=pizza.test"]
-    assert [each["code"] for each in body["findings"]] == ["expiring", "name-mismatch"]
-    assert [each["what"] for each in body["used"]] == ["Block 1", "Block 2"]
-    assert [each["fingerprint"] for each in body["used"]] == [each["fingerprint"] for each in body["certificates"]]
+    assert [certificate["subject"] for certificate in body["certificates"]] == ["CN=other.test", "CN=pizza.test"]
+    assert [finding["code"] for finding in body["findings"]] == ["expiring", "name-mismatch"]
+    assert [certificate["what"] for certificate in body["used"]] == ["Block 1", "Block 2"]
+    assert [certificate["fingerprint"] for certificate in body["used"]] == [
+        certificate["fingerprint"] for certificate in body["certificates"]
+    ]
     assert body["ignored"] == []
 
 
 def already_trusted(body):
-    found = [each for each in body["findings"] if each["code"] == "already-trusted"]
+    findings = [finding for finding in body["findings"] if finding["code"] == "already-trusted"]
     return [
-        (each["severity"], each["message"].removeprefix("This endpoint already trusts it under the alias "))
-        for each in found
+        (finding["severity"], finding["message"].removeprefix("This endpoint already trusts it under the alias "))
+        for finding in findings
     ]
 
 
@@ -52,18 +54,18 @@ def test_a_certificate_that_a_replacement_keeps_is_reported_under_other_aliases_
     old, new = issue("pizza.test"), issue("pizza.test")
     upload(client, old.pem, "one")
     replace(client, new.pem, "one", params={"keepPrevious": "true"})
-    for known in (old, new):
-        assert already_trusted(inspect(client, known.pem, endpoint=URL).json()) == [("warning", "one.")]
-        assert already_trusted(inspect(client, known.pem, endpoint=URL, alias="one").json()) == []
+    for certificate in (old, new):
+        assert already_trusted(inspect(client, certificate.pem, endpoint=URL).json()) == [("warning", "one.")]
+        assert already_trusted(inspect(client, certificate.pem, endpoint=URL, alias="one").json()) == []
     assert already_trusted(replace(client, new.pem, "one").json()) == []
 
 
 @pytest.mark.usefixtures("api")
 def test_a_certificate_of_the_same_key_or_of_another_endpoint_is_not_the_same(client, stranger):
     key = p256()
-    first, renewed = (issue("pizza.test", key=key, start=-days * DAY) for days in (2, 1))
+    first, successor = (issue("pizza.test", key=key, start=-days * DAY) for days in (2, 1))
     upload(client, first.pem, "first")
-    assert already_trusted(inspect(client, renewed.pem, endpoint=URL).json()) == []
+    assert already_trusted(inspect(client, successor.pem, endpoint=URL).json()) == []
     assert already_trusted(inspect(client, first.pem, endpoint="https://pizza.test:9443").json()) == []
     assert already_trusted(inspect(stranger, first.pem, endpoint=URL).json()) == []
 
@@ -80,19 +82,19 @@ def test_without_an_endpoint_names_are_not_checked(client):
     ],
 )
 def test_a_damaged_extension_is_a_finding(client, extension, content, severity, says):
-    damaged = add_extension(issue(ca=True), extension, content)
-    body = inspect(client, damaged.pem).json()
-    (finding,) = [each for each in body["findings"] if each["code"] == "unreadable-extension"]
+    certificate = add_extension(issue(ca=True), extension, content)
+    body = inspect(client, certificate.pem).json()
+    (finding,) = [finding for finding in body["findings"] if finding["code"] == "unreadable-extension"]
     assert finding["severity"] == severity
     assert says in finding["message"]
 
 
 def test_a_truststore_needs_its_password(client):
-    locked = truststore("s3cret", issue("pizza.test"))
-    assert_problem(inspect(client, locked), 400, "certificate", says="Enter its password")
-    assert_problem(inspect(client, locked, password="wrong"), 400, "certificate", says="doesn't open")
-    (found,) = inspect(client, locked, password="s3cret").json()["certificates"]
-    assert found["subject"] == "CN=pizza.test"
+    store = truststore("s3cret", issue("pizza.test"))
+    assert_problem(inspect(client, store), 400, "certificate", says="Enter its password")
+    assert_problem(inspect(client, store, password="wrong"), 400, "certificate", says="doesn't open")
+    (certificate,) = inspect(client, store, password="s3cret").json()["certificates"]
+    assert certificate["subject"] == "CN=pizza.test"
 
 
 @pytest.mark.usefixtures("api")
@@ -118,14 +120,14 @@ def test_a_duplicate_certificate_in_a_file_is_reported_once(client):
     (finding,) = body["findings"]
     assert (finding["code"], finding["severity"]) == ("duplicate", "info")
     assert finding["message"] == "It is in the file 3 times. Holdfast imports it once."
-    assert [each["what"] for each in body["ignored"]] == ["Block 2", "Block 3"]
+    assert [part["what"] for part in body["ignored"]] == ["Block 2", "Block 3"]
 
 
 @pytest.mark.usefixtures("api")
 def test_accepted_names_are_checked_instead_of_the_host(client, stranger):
     def codes(data, of=client):
-        found = inspect(of, data, endpoint=URL, alias="pizza-backend").json()["findings"]
-        return [each["code"] for each in found]
+        findings = inspect(of, data, endpoint=URL, alias="pizza-backend").json()["findings"]
+        return [finding["code"] for finding in findings]
 
     def decide(**values):
         settings = f"{ENDPOINTS}/trust-settings"
@@ -133,7 +135,7 @@ def test_accepted_names_are_checked_instead_of_the_host(client, stranger):
 
     inside, outside = issue("b.internal"), issue("pizza.test")
     assert (codes(inside.pem), codes(outside.pem)) == (["name-mismatch"], [])
-    assert [each["code"] for each in upload(client, inside.pem).json()["findings"]] == ["name-mismatch"]
+    assert [finding["code"] for finding in upload(client, inside.pem).json()["findings"]] == ["name-mismatch"]
     decide(names=["a.internal", "b.internal"])
     assert (codes(inside.pem), codes(outside.pem)) == ([], ["name-mismatch"])
     assert codes(inside.pem, stranger) == ["name-mismatch"]  # of another organization, which has no such settings

@@ -38,7 +38,7 @@ def replace(client, **fields):
 
 
 def fingerprints(client, alias):
-    return {each["fingerprint"] for each in client.get(f"{CERTIFICATES}/{alias}").json()["certificates"]}
+    return {certificate["fingerprint"] for certificate in client.get(f"{CERTIFICATES}/{alias}").json()["certificates"]}
 
 
 def test_lists_are_sorted_filtered_and_searched(three):
@@ -82,8 +82,8 @@ def test_an_export_has_a_row_for_each_certificate_and_no_formulas(three):
         ("b", "Old CA"),
         ("b", "leaf"),
     ]
-    listed = three.get(EXPORT, params={"format": "json", "query": "leaf", "sort": "alias"}).json()["certificates"]
-    assert (listed[0]["alias"], listed[0]["usedBy"], listed[0]["status"]) == ("-c", 1, "Expiring")
+    body = three.get(EXPORT, params={"format": "json", "query": "leaf", "sort": "alias"}).json()["certificates"]
+    assert (body[0]["alias"], body[0]["usedBy"], body[0]["status"]) == ("-c", 1, "Expiring")
     assert three.get(EXPORT, params={"format": "json", "query": "nothing"}).json() == {"certificates": []}
 
 
@@ -92,20 +92,22 @@ def test_several_certificates_are_deleted_together_or_not_at_all(three):
     assert (response.status_code, aliases(three)) == (404, ["-c", "a", "b"])
     response = three.post(f"{CERTIFICATES}/delete", json={"aliases": ["a", "b"]})
     assert (response.json(), aliases(three)) == ({"count": 2, "list": ["a", "b"]}, ["-c"])
-    removed = three.get(f"{PREFIX}/removed-endpoint-certificates").json()["list"]
-    assert {each["alias"] for each in removed} == {"a", "b"}
+    removed_certificates = three.get(f"{PREFIX}/removed-endpoint-certificates").json()["list"]
+    assert {certificate["alias"] for certificate in removed_certificates} == {"a", "b"}
     assert three.post(f"{CERTIFICATES}/delete", json={"aliases": []}).status_code == 400
 
 
 def test_a_preview_of_a_replacement_changes_nothing(three):
     body = replace(three, fingerprint=OLD_PRINT, preview="true").json()
-    assert (body["replaced"], [each["alias"] for each in body["list"]]) == (False, ["a", "b"])
-    assert [(each["usedBy"], each["refusal"], each["backend"]) for each in body["list"]] == [(1, None, None)] * 2
+    assert (body["replaced"], [replacement["alias"] for replacement in body["list"]]) == (False, ["a", "b"])
+    assert [
+        (replacement["usedBy"], replacement["refusal"], replacement["backend"]) for replacement in body["list"]
+    ] == [(1, None, None)] * 2
     assert aliases(three, query="new ca") == []
 
 
 def test_a_certificate_is_replaced_everywhere_and_others_of_the_bundle_stay(three):
-    new, leaf = (read_certificate(each.der).fingerprint for each in (NEW_CA, LEAF))
+    new, leaf = (read_certificate(certificate.der).fingerprint for certificate in (NEW_CA, LEAF))
     colons = ":".join(OLD_PRINT[at : at + 2] for at in range(0, 64, 2)).upper()
     body = replace(three, fingerprint=colons, keepPrevious="true").json()
     assert (body["replaced"], body["count"]) == (True, 2)
@@ -118,7 +120,9 @@ def test_a_certificate_is_replaced_everywhere_and_others_of_the_bundle_stay(thre
 
 
 def test_a_replacement_can_be_limited_to_some_aliases(three):
-    assert [each["alias"] for each in replace(three, fingerprint=OLD_PRINT, aliases="b").json()["list"]] == ["b"]
+    assert [
+        replacement["alias"] for replacement in replace(three, fingerprint=OLD_PRINT, aliases="b").json()["list"]
+    ] == ["b"]
     assert aliases(three, issuer="new ca") == ["b"]
     response = replace(three, fingerprint=OLD_PRINT, aliases="a,b")
     assert (response.status_code, aliases(three, issuer="new ca")) == (404, ["b"])
@@ -130,7 +134,7 @@ def test_if_one_alias_cannot_be_changed_none_is(three):
     assert upload(three, twin.pem, "twin", "https://b.test").status_code == 201
     files = {"certificate": ("new.pem", other.pem)}
     preview = three.post(f"{CERTIFICATES}/replace", data={"fingerprint": OLD_PRINT, "preview": "true"}, files=files)
-    assert [each["refusal"] is None for each in preview.json()["list"]] == [True, False]
+    assert [replacement["refusal"] is None for replacement in preview.json()["list"]] == [True, False]
     response = three.post(f"{CERTIFICATES}/replace", data={"fingerprint": OLD_PRINT}, files=files)
     assert (response.status_code, "b: twin already" in response.text) == (409, True)
     assert aliases(three, issuer="old ca") == ["a", "b"]

@@ -52,44 +52,46 @@ def send_json(machine, text):
 
 def test_a_machine_joins_with_nothing_but_the_token(operator, machine, name):
     assert operator.post(f"{GATEWAYS}/groups", json={"name": "Europe"}).status_code == 201
-    enrolled = enroll(operator, name, group="Europe", labels={"region": "eu"}).json()
-    assert (enrolled["state"], enrolled["certificate"], enrolled["enrolledTime"]) == ("WAITING", None, None)
-    answer = join(machine, enrolled["token"])
+    enrollment = enroll(operator, name, group="Europe", labels={"region": "eu"}).json()
+    assert (enrollment["state"], enrollment["certificate"], enrollment["enrolledTime"]) == ("WAITING", None, None)
+    answer = join(machine, enrollment["token"])
     assert answer.status_code == 200, answer.text
     member = answer.json()
     assert (member["name"], member["group"]) == (name, "Europe")
     # It listens on every address, so the host is the one through which the machine reached the publisher.
     assert member["discovery"] == {"host": None, "port": 9443, "serverName": "discovery.holdfast.internal"}
     certificate = x509.load_pem_x509_certificate(member["certificate"].encode())
-    shown = operator.get(f"{GATEWAYS}/{name}").json()
-    assert shown["certificate"]["fingerprint"] == certificate.fingerprint(certificate.signature_hash_algorithm).hex()
-    assert (shown["state"], shown["labels"], shown["joinBefore"]) == ("ENROLLED", {"region": "eu"}, None)
-    assert shown in operator.get(GATEWAYS, params={"limit": 1000}).json()["list"]
-    assert "token" not in shown
+    gateway = operator.get(f"{GATEWAYS}/{name}").json()
+    assert gateway["certificate"]["fingerprint"] == certificate.fingerprint(certificate.signature_hash_algorithm).hex()
+    assert (gateway["state"], gateway["labels"], gateway["joinBefore"]) == ("ENROLLED", {"region": "eu"}, None)
+    assert gateway in operator.get(GATEWAYS, params={"limit": 1000}).json()["list"]
+    assert "token" not in gateway
 
 
 def test_a_token_that_was_used_and_an_unknown_one_get_the_same_answer(machine, token):
     assert join(machine, token).status_code == 200
-    refused = [assert_problem(join(machine, each), 403, says="Create another one") for each in (token, "hfg_unknown")]
-    assert refused[0] == refused[1]
-    assert refused[0]["type"] == "/problems/join-refused"
+    problems = [
+        assert_problem(join(machine, secret), 403, says="Create another one") for secret in (token, "hfg_unknown")
+    ]
+    assert problems[0] == problems[1]
+    assert problems[0]["type"] == "/problems/join-refused"
 
 
 def test_without_a_discovery_port_a_token_is_not_used_up(operator, machine, name, shared_runtime, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(type(shared_runtime), "discovery", None)
-        enrolled = enroll(operator, name).json()
-        assert enrolled["discovery"] is None
-        assert_problem(join(machine, enrolled["token"]), 409, says="Start it with --discovery")
-    assert join(machine, enrolled["token"]).status_code == 200
+        enrollment = enroll(operator, name).json()
+        assert enrollment["discovery"] is None
+        assert_problem(join(machine, enrollment["token"]), 409, says="Start it with --discovery")
+    assert join(machine, enrollment["token"]).status_code == 200
 
 
 def test_guessing_is_slowed_down(machine):
     for _ in range(FREE + 1):
         assert_problem(join(machine, "hfg_guess"), 403)
-    slowed = join(machine, "hfg_guess")
-    assert_problem(slowed, 429)
-    assert slowed.headers["retry-after"] == "1"
+    response = join(machine, "hfg_guess")
+    assert_problem(response, 429)
+    assert response.headers["retry-after"] == "1"
 
 
 def test_a_request_that_cannot_be_used_is_rejected_by_name(machine, token):

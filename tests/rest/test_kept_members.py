@@ -24,54 +24,54 @@ SENT = {
 
 
 def test_everything_that_was_sent_is_returned(client):
-    made = create_api(client, **SENT)
-    assert {name: made[name] for name in SENT} == SENT
-    assert client.get(f"{APIS}/{made['id']}").json() == made
-    (listed,) = client.get(APIS, params={"expand": "true"}).json()["list"]
-    assert listed == made
+    api = create_api(client, **SENT)
+    assert {name: api[name] for name in SENT} == SENT
+    assert client.get(f"{APIS}/{api['id']}").json() == api
+    (entry,) = client.get(APIS, params={"expand": "true"}).json()["list"]
+    assert entry == api
 
 
 def test_lists_include_the_type_but_not_other_members(client):
     create_api(client, "Chat", type="WS", **SENT)
     create_api(client)
-    assert [each["type"] for each in client.get(APIS).json()["list"]] == ["WS", "HTTP"]
-    found = client.get(f"{APIS.removesuffix('/apis')}/search").json()["list"]
-    assert [each["transportType"] for each in found] == ["WS", "HTTP"]
+    assert [entry["type"] for entry in client.get(APIS).json()["list"]] == ["WS", "HTTP"]
+    results = client.get(f"{APIS.removesuffix('/apis')}/search").json()["list"]
+    assert [entry["transportType"] for entry in results] == ["WS", "HTTP"]
     assert client.get(APIS, params={"limit": 1000}).json()["pagination"]["limit"] == 1000
     assert client.get(APIS, params={"limit": 1000, "expand": "true"}).json()["pagination"]["limit"] == 100
 
 
 def test_a_change_keeps_members_that_it_does_not_send(client):
-    made = create_api(client, **SENT)
-    changed = client.put(f"{APIS}/{made['id']}", json={"tags": [], "somethingNew": None}).json()
-    assert changed["tags"] == []
-    assert "somethingNew" not in changed
-    assert changed["endpointConfig"] == CONFIG
-    assert changed["operations"] == SENT["operations"]
+    api = create_api(client, **SENT)
+    body = client.put(f"{APIS}/{api['id']}", json={"tags": [], "somethingNew": None}).json()
+    assert body["tags"] == []
+    assert "somethingNew" not in body
+    assert body["endpointConfig"] == CONFIG
+    assert body["operations"] == SENT["operations"]
 
 
 def test_members_of_an_endpoint_are_removed_with_it(client):
-    made = create_api(client, **SENT)
+    api = create_api(client, **SENT)
     config = {"endpoint_type": "http", "production_endpoints": {"url": "https://new.test"}}
-    changed = client.put(f"{APIS}/{made['id']}", json={"endpointConfig": config}).json()
-    assert changed["endpointConfig"] == config
+    body = client.put(f"{APIS}/{api['id']}", json={"endpointConfig": config}).json()
+    assert body["endpointConfig"] == config
 
 
 def test_an_endpoint_that_was_changed_on_the_page_keeps_its_settings(client):
-    made = create_api(client, **SENT)
+    api = create_api(client, **SENT)
     form = {"with_production": "on", "production": "https://new.test"}
-    assert client.post(f"/apis/{made['id']}/endpoints", data=form).status_code == 303
-    found = client.get(f"{APIS}/{made['id']}").json()["endpointConfig"]
-    assert found["production_endpoints"] == CONFIG["production_endpoints"] | {"url": "https://new.test"}
-    assert "sandbox_endpoints" not in found
+    assert client.post(f"/apis/{api['id']}/endpoints", data=form).status_code == 303
+    endpoint_config = client.get(f"{APIS}/{api['id']}").json()["endpointConfig"]
+    assert endpoint_config["production_endpoints"] == CONFIG["production_endpoints"] | {"url": "https://new.test"}
+    assert "sandbox_endpoints" not in endpoint_config
 
 
 def test_the_password_of_a_backend_is_not_returned(client):
     security = {"type": "BASIC", "username": "pizza", "password": "geheim"}
     config = {"production_endpoints": {"url": "https://backend.test"}}
-    made = create_api(client, endpointConfig=config, endpointSecurity=security)
-    assert made["endpointSecurity"] == security | {"password": ""}
-    assert "geheim" not in client.get(f"{APIS}/{made['id']}").text
+    api = create_api(client, endpointConfig=config, endpointSecurity=security)
+    assert api["endpointSecurity"] == security | {"password": ""}
+    assert "geheim" not in client.get(f"{APIS}/{api['id']}").text
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ def put(client, kind, name, *labels):
     return client.put(LABELS, params={"kind": kind, "object": name}, json={"labels": labels})
 
 
-def listed(client, **query):
+def list_objects(client, **query):
     body = client.get(LABELS, params=query).json()
     assert body["count"] == len(body["list"]) <= body["pagination"]["total"]
-    return {(each["kind"], each["object"]): each["labels"] for each in body["list"]}
+    return {(entry["kind"], entry["object"]): entry["labels"] for entry in body["list"]}
 
 
 def test_labels_are_set_and_listed_by_kind_and_label(client, api):
@@ -38,12 +38,12 @@ def test_labels_are_set_and_listed_by_kind_and_label(client, api):
         ("certificate", "pizza-backend"): ["a"],
         ("trust", trust): ["c"],
     }
-    assert listed(client) == everything
-    assert listed(client, label="a") == {key: labels for key, labels in everything.items() if "a" in labels}
-    assert listed(client, kind="trust") == {("trust", trust): ["c"]}
-    assert listed(client, limit=1, offset=1) == {("certificate", "pizza-backend"): ["a"]}
+    assert list_objects(client) == everything
+    assert list_objects(client, label="a") == {key: labels for key, labels in everything.items() if "a" in labels}
+    assert list_objects(client, kind="trust") == {("trust", trust): ["c"]}
+    assert list_objects(client, limit=1, offset=1) == {("certificate", "pizza-backend"): ["a"]}
     assert put(client, "api", api["id"]).json()["labels"] == []
-    assert ("api", api["id"]) not in listed(client)
+    assert ("api", api["id"]) not in list_objects(client)
 
 
 def test_lists_are_filtered_by_label(client, api):
@@ -51,12 +51,12 @@ def test_lists_are_filtered_by_label(client, api):
     put(client, "api", api["id"], "team-a", "team-ab")
     put(client, "certificate", "pizza-backend", "team-a")
     for label, ids in (("team-a", [api["id"]]), ("team", []), ("TEAM-A", []), ("team-ab", [api["id"]])):
-        found = client.get(APIS, params={"query": f"label:{label}"}).json()["list"]
-        assert [each["id"] for each in found] == ids
+        entries = client.get(APIS, params={"query": f"label:{label}"}).json()["list"]
+        assert [entry["id"] for entry in entries] == ids
     assert client.get(APIS, params={"query": "label:team-a Other"}).json()["count"] == 0
     assert client.get(CERTIFICATES, params={"label": "team-a"}).json()["count"] == 1
     assert client.get(CERTIFICATES, params={"label": "team-b"}).json()["count"] == 0
-    assert other["id"] not in str(listed(client))
+    assert other["id"] not in str(list_objects(client))
 
 
 def test_labels_end_with_their_object(client, api):
@@ -64,7 +64,7 @@ def test_labels_end_with_their_object(client, api):
     put(client, "certificate", "pizza-backend", "a")
     client.delete(f"{CERTIFICATES}/pizza-backend")
     client.delete(f"{APIS}/{api['id']}")
-    assert listed(client) == {}
+    assert list_objects(client) == {}
 
 
 @pytest.mark.parametrize("label", ["", " ", "-a", "a-", "a b", "a" * 64, "ü", "a,b", "a%"])
@@ -85,9 +85,9 @@ def test_trust_settings_that_outlive_their_api_can_be_read(client, api):
     assert client.put(f"{ENDPOINTS}/trust-settings", params=query, json={"tlsMinimum": "1.3"}).status_code == 200
     client.delete(f"{APIS}/{api['id']}")
     assert client.get(f"{ENDPOINTS}/trust-settings", params=query).status_code == 400
-    unused = {"unused": "true"}
-    read = client.get(f"{ENDPOINTS}/trust-settings", params=query | unused)
-    assert (read.status_code, read.json()["tlsMinimum"]) == (200, "1.3")
+    flag = {"unused": "true"}
+    response = client.get(f"{ENDPOINTS}/trust-settings", params=query | flag)
+    assert (response.status_code, response.json()["tlsMinimum"]) == (200, "1.3")
     other = {"endpoint": "https://x.example"}
-    assert client.get(f"{ENDPOINTS}/trust-settings", params=other | unused).status_code == 400
+    assert client.get(f"{ENDPOINTS}/trust-settings", params=other | flag).status_code == 400
     assert client.put(f"{ENDPOINTS}/trust-settings", params=query, json={}).status_code == 400

@@ -12,8 +12,8 @@ def move(client, api, action, **params):
 def test_the_history_lists_every_change_with_its_user(client, berta, api):
     for action in ("Publish", "Demote to Created", "Publish", "Deprecate"):
         assert move(client, api, action).status_code == 200
-    found = client.get(f"{APIS}/{api['id']}/lifecycle-history").json()
-    states = [(step.get("previousState"), step["postState"]) for step in found["list"]]
+    history = client.get(f"{APIS}/{api['id']}/lifecycle-history").json()
+    states = [(step.get("previousState"), step["postState"]) for step in history["list"]]
     assert states == [
         (None, "Created"),
         ("Created", "Published"),
@@ -21,16 +21,16 @@ def test_the_history_lists_every_change_with_its_user(client, berta, api):
         ("Created", "Published"),
         ("Published", "Deprecated"),
     ]
-    assert found["count"] == 5
-    assert {step["user"] for step in found["list"]} == {berta.name}
+    assert history["count"] == 5
+    assert {step["user"] for step in history["list"]} == {berta.name}
 
 
 def test_an_api_can_be_addressed_by_provider_name_and_version(client, stranger, berta, api):
-    named = {"id": f"{berta.name}-Pizza-1.0.0"}
-    assert move(client, named, "Publish").status_code == 200
-    copied = client.post(f"{APIS}/copy-api", params={"apiId": named["id"], "newVersion": "2"})
-    assert copied.json()["context"] == api["context"]
-    assert_problem(move(stranger, named, "Publish"), 404, says=named["id"])
+    address = {"id": f"{berta.name}-Pizza-1.0.0"}
+    assert move(client, address, "Publish").status_code == 200
+    response = client.post(f"{APIS}/copy-api", params={"apiId": address["id"], "newVersion": "2"})
+    assert response.json()["context"] == api["context"]
+    assert_problem(move(stranger, address, "Publish"), 404, says=address["id"])
 
 
 def test_the_history_does_not_include_an_api_of_the_same_name(client, api):
@@ -41,17 +41,17 @@ def test_the_history_does_not_include_an_api_of_the_same_name(client, api):
 
 
 def test_the_state_is_the_one_that_the_change_returned(client, api):
-    answered = move(client, api, "Publish").json()["lifecycleState"]
-    assert client.get(f"{APIS}/{api['id']}/lifecycle-state").json() == answered
+    state = move(client, api, "Publish").json()["lifecycleState"]
+    assert client.get(f"{APIS}/{api['id']}/lifecycle-state").json() == state
 
 
 def test_older_versions_are_deprecated_on_request(client, api):
     other = create_api(client, "Pasta")
     new = create_api(client, version="2.0.0")
-    for each in (api, other):
-        move(client, each, "Publish")
+    for version in (api, other):
+        move(client, version, "Publish")
     move(client, new, "Publish", lifecycleChecklist="Deprecate old versions after publishing the API:true,x:false")
-    states = {each["id"]: each["lifeCycleStatus"] for each in client.get(APIS).json()["list"]}
+    states = {entry["id"]: entry["lifeCycleStatus"] for entry in client.get(APIS).json()["list"]}
     assert states == {api["id"]: "DEPRECATED", other["id"]: "PUBLISHED", new["id"]: "PUBLISHED"}
 
 
@@ -72,7 +72,7 @@ def test_publishing_a_published_api_changes_nothing(client, api):
 
 @pytest.mark.parametrize("kind", ["WEBSUB", "ASYNC", "SOAPTOREST", "APIPRODUCT"])
 def test_an_api_that_no_gateway_serves_cannot_be_published(client, kind):
-    unserved, served = create_api(client, type=kind), create_api(client, "Served", type="GRAPHQL")
-    assert_problem(move(client, unserved, "Publish"), 400, "type", says=f"don't serve APIs of the type {kind}")
-    assert move(client, served, "Publish").status_code == 200
-    assert_problem(client.put(f"{APIS}/{served['id']}", json={"type": kind}), 400, "type", says="don't serve")
+    unserved_api, served_api = create_api(client, type=kind), create_api(client, "Served", type="GRAPHQL")
+    assert_problem(move(client, unserved_api, "Publish"), 400, "type", says=f"don't serve APIs of the type {kind}")
+    assert move(client, served_api, "Publish").status_code == 200
+    assert_problem(client.put(f"{APIS}/{served_api['id']}", json={"type": kind}), 400, "type", says="don't serve")

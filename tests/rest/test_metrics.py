@@ -27,21 +27,21 @@ def test_there_are_metrics_of_certificates_exceptions_and_gateways(client, share
     until = shared_runtime.now() + timedelta(days=1)
     body = {"reason": "renewed today, they say", "until": until.isoformat()}
     client.put(f"{ENDPOINTS}/trust-exception", params={"endpoint": URL}, json=body)
-    found = numbers(client)
-    assert found["holdfast_gateways_connected",] == 0
+    metrics = numbers(client)
+    assert metrics["holdfast_gateways_connected",] == 0
     end = "holdfast_trust_exception_end_timestamp_seconds"
-    assert found[end, ("origin", "https://pizza.test:8443"), ("owner", berta.name)] == until.timestamp()
+    assert metrics[end, ("origin", "https://pizza.test:8443"), ("owner", berta.name)] == until.timestamp()
     last = "holdfast_endpoint_certificate_not_after_timestamp_seconds"
     expected = read(backend).not_after.timestamp()
-    assert found[last, ("alias", "pizza-backend"), ("endpoint", URL)] == expected
+    assert metrics[last, ("alias", "pizza-backend"), ("endpoint", URL)] == expected
 
 
 def test_there_are_metrics_of_background_tasks(client, monkeypatch):
     monkeypatch.setattr(Background, "states", (TaskState("publisher", 3, "disk"), TaskState("discovery")))
-    found = numbers(client)
+    metrics = numbers(client)
     for task, running, failures in (("publisher", 0, 3), ("discovery", 1, 0)):
-        assert found["holdfast_background_task_running", ("task", task)] == running
-        assert found["holdfast_background_task_failures_total", ("task", task)] == failures
+        assert metrics["holdfast_background_task_running", ("task", task)] == running
+        assert metrics["holdfast_background_task_failures_total", ("task", task)] == failures
 
 
 def test_metrics_do_not_include_other_organizations(client, stranger):

@@ -19,12 +19,12 @@ def channel(client):
 
 def test_no_response_contains_a_url_or_a_secret(client, channel, shared_storage):
     assert channel["target"] == "https://127.0.0.1:1"
-    every = [
+    responses = [
         client.get(CHANNELS),
         client.get(f"{CHANNELS}/tools"),
         client.put(f"{CHANNELS}/tools", json={"events": []}),
     ]
-    for answer in every:
+    for answer in responses:
         assert answer.status_code == 200
         assert "h4x" not in answer.text
         assert SECRET not in answer.text
@@ -37,9 +37,9 @@ def test_a_test_message_says_whether_it_arrived(client, tmp_path):
     with receiver(tmp_path, "http", "410") as hook:
         body = {"name": "ops", "kind": "slack", "url": f"{hook.url}/services/x"}
         assert client.post(CHANNELS, json=body).status_code == 201
-        failed = client.post(f"{CHANNELS}/ops/test").json()
-        assert failed == {"delivered": False, "error": "127.0.0.1 answered 410: Sorry."}
-        assert client.get(f"{CHANNELS}/ops").json()["state"]["error"] == failed["error"]
+        outcome = client.post(f"{CHANNELS}/ops/test").json()
+        assert outcome == {"delivered": False, "error": "127.0.0.1 answered 410: Sorry."}
+        assert client.get(f"{CHANNELS}/ops").json()["state"]["error"] == outcome["error"]
         assert client.post(f"{CHANNELS}/ops/test").json() == {"delivered": True, "error": ""}
         state = client.get(f"{CHANNELS}/ops").json()["state"]
         assert (state["error"], state["lastFailure"], state["waiting"]) == ("", None, 0)

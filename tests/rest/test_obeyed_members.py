@@ -26,39 +26,42 @@ def test_the_page_has_exactly_the_members_of_the_code():
 
 @pytest.mark.parametrize("prefix", [V1, V4])
 def test_each_member_of_the_description_is_in_the_table(prefix: str):
-    described = DESCRIPTIONS[prefix]["definitions"]["API"]["properties"]
-    assert described.keys() - MEMBERS.keys() == set()
+    properties = DESCRIPTIONS[prefix]["definitions"]["API"]["properties"]
+    assert properties.keys() - MEMBERS.keys() == set()
 
 
 def test_kept_members_are_returned_as_they_were_sent(client):
-    described = DESCRIPTIONS[V4]["definitions"]["API"]["properties"]
+    properties = DESCRIPTIONS[V4]["definitions"]["API"]["properties"]
     texts = {"visibility": "RESTRICTED", "accessControl": "RESTRICTED", "subscriptionAvailability": "ALL_TENANTS"}
     special = {"scopes": [{"scope": {"name": "a"}}], "mediationPolicies": [{"name": "a"}], "deploymentEnvironments": []}
     special |= {"additionalProperties": [{"name": "a", "value": "b", "display": False}]}
-    sent = {name: VALUES.get(described.get(name, {}).get("type", ""), texts.get(name, "text")) for name in KEPT}
-    sent = {name: special.get(name, value) for name, value in sent.items()} | {"labels": ["one"], "enableStore": True}
+    members = {name: VALUES.get(properties.get(name, {}).get("type", ""), texts.get(name, "text")) for name in KEPT}
+    members = {name: special.get(name, value) for name, value in members.items()} | {
+        "labels": ["one"],
+        "enableStore": True,
+    }
     for name in ("businessInformation", "advertiseInfo", "apiPolicies", "websubSubscriptionConfiguration"):
-        sent[name] = {"some": "value"}
-    del sent["additionalPropertiesMap"]  # another form of additionalProperties
-    made = create_api(client, **sent)
-    assert {name: made[name] for name in sent} == sent
+        members[name] = {"some": "value"}
+    del members["additionalPropertiesMap"]  # another form of additionalProperties
+    api = create_api(client, **members)
+    assert {name: api[name] for name in members} == members
     asking = {name for name in KEPT if MEMBERS[name].neutral is not None}
-    assert made["membersWithoutEffect"] == sorted(asking)
+    assert api["membersWithoutEffect"] == sorted(asking)
 
 
 def test_ignored_members_keep_their_values(client):
-    made = create_api(client)
-    ignored = [name for name, rule in MEMBERS.items() if rule.obedience is Obedience.IGNORED]
-    answered = client.put(f"{APIS}/{made['id']}", json=dict.fromkeys(ignored, "sent") | {"createdTime": "sent"})
-    assert answered.status_code == 200, answered.text
-    assert "sent" not in [value for name, value in answered.json().items() if name in ignored]
-    assert set(ignored) - OWN <= {"lastUpdatedTimestamp"}
+    api = create_api(client)
+    names = [name for name, rule in MEMBERS.items() if rule.obedience is Obedience.IGNORED]
+    response = client.put(f"{APIS}/{api['id']}", json=dict.fromkeys(names, "sent") | {"createdTime": "sent"})
+    assert response.status_code == 200, response.text
+    assert "sent" not in [value for name, value in response.json().items() if name in names]
+    assert set(names) - OWN <= {"lastUpdatedTimestamp"}
 
 
 def test_only_members_that_ask_for_something_are_named(client):
     assert "membersWithoutEffect" not in create_api(client)
-    for kind, unobeyed in (("INLINE", ["endpointImplementationType"]), ("ENDPOINT", []), ("MOCKED_OAS", [])):
-        assert list_unobeyed({"endpointImplementationType": kind}) == unobeyed
+    for kind, names in (("INLINE", ["endpointImplementationType"]), ("ENDPOINT", []), ("MOCKED_OAS", [])):
+        assert list_unobeyed({"endpointImplementationType": kind}) == names
     neutral = {"policies": ["Unlimited"], "visibility": "PUBLIC", "enableSchemaValidation": False, "tags": ["a"]}
     assert list_unobeyed(neutral | {"securityScheme": ["mutualssl", "mutualssl_mandatory"]}) == []
     assert list_unobeyed({"securityScheme": ["oauth2"], "enableSchemaValidation": True}) == [

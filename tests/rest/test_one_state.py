@@ -53,16 +53,16 @@ class Transactions:
     def __init__(self, monkeypatch):
         self.begun = ""
         for kind in ("read", "write"):
-            monkeypatch.setattr(Store, kind, self._counted(kind[0], getattr(Store, kind)))
+            monkeypatch.setattr(Store, kind, self._count_calls(kind[0], getattr(Store, kind)))
 
-    def _counted(self, letter, begin):
+    def _count_calls(self, letter, begin):
         @contextmanager
-        def counted(store):
+        def count_call(store):
             self.begun += letter
             with begin(store) as session:
                 yield session
 
-        return counted
+        return count_call
 
     def of(self, call, *arguments, **options):
         """Return the transactions that *call* begins, and its result."""
@@ -93,40 +93,48 @@ def in_order(operations):
 @pytest.mark.long
 def test_every_page_reads_in_one_transaction(house, transactions):
     api = f"/apis/{house.ids['api_id']}"
-    gone = create_api(house.owner, "Gone", "https://gone.test")
+    other_api = create_api(house.owner, "Gone", "https://gone.test")
     upload(house.owner, NEW.pem, "left", "https://gone.test")
-    assert house.owner.delete(f"{APIS}/{gone['id']}").status_code == 200
+    assert house.owner.delete(f"{APIS}/{other_api['id']}").status_code == 200
     page = f"{api}/endpoints?certificates"
     linked_nowhere = (path.format(api=api, revision=house.ids["revision_id"]) for path in LINKED_NOWHERE)
     pages, others = crawl(house.owner, "/apis", page, "/account", *linked_nowhere)
-    begun = {path: transactions.of(house.owner.get, path)[0] for path in pages | others}
-    paths = {path.partition("?")[0] for path in begun}
-    included = [each.original_router for each in create_door(house.runtime).routes if hasattr(each, "original_router")]
-    routes = [each for router in included for each in router.routes if isinstance(each, APIRoute)]
-    routes = [each for each in routes if "GET" in each.methods]
-    missing = {each.path for each in routes if not any(each.path_regex.match(path) for path in paths)}
+    transactions_by_path = {path: transactions.of(house.owner.get, path)[0] for path in pages | others}
+    paths = {path.partition("?")[0] for path in transactions_by_path}
+    routers = [
+        route.original_router for route in create_door(house.runtime).routes if hasattr(route, "original_router")
+    ]
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for route in routes if "GET" in route.methods]
+    missing = {route.path for route in routes if not any(route.path_regex.match(path) for path in paths)}
     assert missing == FOR_NOBODY, missing ^ FOR_NOBODY
     files = (f"{PREFIX}/audit-events/export", "/certificates-export")
-    exports = {path for path in begun if path.startswith(files)}
-    beyond = {path: kinds for path, kinds in begun.items() if kinds not in {"", "r"} and path not in exports}
+    exports = {path for path in transactions_by_path if path.startswith(files)}
+    beyond = {
+        path: kinds for path, kinds in transactions_by_path.items() if kinds not in {"", "r"} and path not in exports
+    }
     beyond = {path.partition("?")[0]: kinds for path, kinds in beyond.items()}
     assert beyond == {f"{api}/trust/production/test": "rr"}, "it asks the backend between the two"
 
 
 @pytest.mark.long
 def test_every_operation_reads_in_one_transaction_and_in_one_more_after_it_has_written(house, transactions):
-    begun, statuses = {}, {}
+    transactions_by_operation, statuses = {}, {}
     for operation in in_order(REQUESTS):
-        begun[operation], answer = transactions.of(house.ask, house.owner, operation)
+        transactions_by_operation[operation], answer = transactions.of(house.ask, house.owner, operation)
         statuses[operation] = answer.status_code
-    reads = {operation: kinds for operation, kinds in begun.items() if operation.startswith("GET")}
+    reads = {operation: kinds for operation, kinds in transactions_by_operation.items() if operation.startswith("GET")}
     # An export reads its batches after the transaction of the request, which would otherwise last as long.
     assert all(set(reads.pop(operation)) == {"r"} for operation in EXPORTS)
     assert set(reads.values()) == {"r"}
-    beyond = {operation: kinds for operation, kinds in begun.items() if not re.fullmatch("r?(wr?)?", kinds)}
+    beyond = {
+        operation: kinds
+        for operation, kinds in transactions_by_operation.items()
+        if not re.fullmatch("r?(wr?)?", kinds)
+    }
     assert beyond.keys() == TWO_READS | EXPORTS
-    failed = {operation: status for operation, status in statuses.items() if status >= 300}
-    assert len(failed) < len(statuses) * 0.3, failed  # such as those of operators only
+    failures = {operation: status for operation, status in statuses.items() if status >= 300}
+    assert len(failures) < len(statuses) * 0.3, failures  # such as those of operators only
 
 
 def test_an_upload_writes_once_and_reads_afterwards_only_what_a_page_shows(client, api, transactions):
@@ -140,12 +148,12 @@ def test_an_upload_writes_once_and_reads_afterwards_only_what_a_page_shows(clien
         ("rwr", 200, client.post, (f"{page}/a/replace",), {"data": fields, "headers": part}),
     )
     for expected, status, call, arguments, options in uploads:
-        begun, answer = transactions.of(call, *arguments, **options)
-        assert (begun, answer.status_code) == (expected, status), arguments
-    begun, answer = transactions.of(client.post, f"{page}/a/replace", data=fields)
-    assert (begun, answer.status_code) == ("rw", 303)
-    begun, answer = transactions.of(client.post, f"{page}/new", data=fields)
-    assert (begun, answer.status_code) == ("rwr", 422)
+        kinds, answer = transactions.of(call, *arguments, **options)
+        assert (kinds, answer.status_code) == (expected, status), arguments
+    kinds, answer = transactions.of(client.post, f"{page}/a/replace", data=fields)
+    assert (kinds, answer.status_code) == ("rw", 303)
+    kinds, answer = transactions.of(client.post, f"{page}/new", data=fields)
+    assert (kinds, answer.status_code) == ("rwr", 422)
 
 
 def test_a_script_reads_in_one_transaction_whatever_its_credentials(
@@ -159,8 +167,8 @@ def test_a_script_reads_in_one_transaction_whatever_its_credentials(
     for options in ({"auth": (berta.name, password)}, {"headers": {"Authorization": f"Bearer {token}"}}):
         # Only the first request checks the password, or records that the token is used.
         assert script.get(APIS, **options).status_code == 200
-        begun, answer = transactions.of(script.get, APIS, **options)
-        assert (begun, answer.status_code) == ("r", 200)
+        kinds, answer = transactions.of(script.get, APIS, **options)
+        assert (kinds, answer.status_code) == ("r", 200)
 
 
 def test_while_a_backend_is_asked_no_transaction_is_open(client, shared_runtime):
@@ -188,20 +196,20 @@ def open_during(shared_runtime, monkeypatch):
     """Make a function note how many transactions are open whenever it begins."""
 
     def open_during(owner, name):
-        work, noted = getattr(owner, name), []
+        work, counts = getattr(owner, name), []
 
         def noting(*arguments, **options):
-            noted.append(shared_runtime.store.connections)
+            counts.append(shared_runtime.store.connections)
             return work(*arguments, **options)
 
         monkeypatch.setattr(owner, name, noting)
-        return noted
+        return counts
 
     return open_during
 
 
 def test_while_passwords_are_hashed_or_compared_no_transaction_is_open(client, berta, password, open_during):
-    hashed, compared = open_during(Passwords, "hash"), open_during(Passwords, "matches")
+    at_hash, at_match = open_during(Passwords, "hash"), open_during(Passwords, "matches")
     new, other = "a whole new sentence", "another whole sentence"
     user = client.post(f"{PREFIX}/users", json={"name": "dora", "password": new, "roles": ["viewer"]}).json()["name"]
     answers = [
@@ -213,15 +221,15 @@ def test_while_passwords_are_hashed_or_compared_no_transaction_is_open(client, b
         client.get(APIS, auth=(berta.name, other)).status_code,
     ]
     assert answers == [204, 303, 303, 303, 204, 200]
-    assert (len(hashed), len(compared)) == (6, 3)
-    assert set(hashed + compared) == {0}
+    assert (len(at_hash), len(at_match)) == (6, 3)
+    assert set(at_hash + at_match) == {0}
 
 
 def test_while_a_file_is_opened_slowly_no_transaction_is_open(client, api, open_during):
     builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(100_001)
     builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).build(b"secret")
     slow = pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(NEW.certificate, None)], builder)
-    derived = open_during(slow_derivation.subprocess, "run")
+    counts = open_during(slow_derivation.subprocess, "run")
     page = f"/apis/{api['id']}/certificates/new"
     fields = {"alias": "b", "endpoint": URL, "password": "secret"}
     answers = [
@@ -230,21 +238,21 @@ def test_while_a_file_is_opened_slowly_no_transaction_is_open(client, api, open_
         client.post(page, data=fields, files={"certificate": ("slow.p12", slow)}),
     ]
     assert [answer.status_code for answer in answers] == [201, 200, 303], [answer.text for answer in answers]
-    assert len(derived) >= len(answers)
-    assert set(derived) == {0}
+    assert len(counts) >= len(answers)
+    assert set(counts) == {0}
 
 
 def test_while_a_key_is_made_no_transaction_is_open(client, open_during):
     create_api(client)
-    made = open_during(gateway_identities, "make_key")
+    counts = open_during(gateway_identities, "make_key")
     body = {"subject": "me", "keyType": "ec-p256"}
     path = f"{ENDPOINTS}/client-certificate/request"
     assert client.post(path, params={"endpoint": URL}, json=body).is_success
-    assert made == [0]
+    assert counts == [0]
 
 
 def test_while_a_body_is_read_no_transaction_is_open(client, open_during):
-    read = open_during(Request, "body")
+    counts = open_during(Request, "body")
     restore = f"{REMOVED}/x/restore"
     answers = [
         client.request("GET", APIS, data={"unknown": "x"}),
@@ -252,5 +260,5 @@ def test_while_a_body_is_read_no_transaction_is_open(client, open_during):
         client.post(restore, content="a", headers={"Content-Type": "text/plain"}),
     ]
     assert [answer.status_code for answer in answers] == [400, 404, 415]
-    assert len(read) >= len(answers)
-    assert set(read) == {0}
+    assert len(counts) >= len(answers)
+    assert set(counts) == {0}

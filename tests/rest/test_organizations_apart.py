@@ -34,23 +34,26 @@ def victim(shared_runtime, settle):
     return House(shared_runtime, *settle())
 
 
-def stored(house):
+def list_stored(house):
     """Return everything in the database that belongs to an organization."""
-    apis, certificates, events, _, removed = contents(house.runtime.store, house.account["organization"])
-    return apis, certificates, events, removed
+    apis, certificates, events, _, removed_rows = contents(house.runtime.store, house.account["organization"])
+    return apis, certificates, events, removed_rows
 
 
 def answers_to_owner(house):
     """Return everything that an organization's own admin can read; of traffic, not when each period began."""
-    answers = {read: house.ask(house.owner, read).text for read in READS}
-    return {read: PERIOD.sub("", text) if read.endswith("/traffic") else text for read, text in answers.items()}
+    answers = {operation: house.ask(house.owner, operation).text for operation in READS}
+    return {
+        operation: PERIOD.sub("", text) if operation.endswith("/traffic") else text
+        for operation, text in answers.items()
+    }
 
 
-def masked(response, ids):
+def mask(response, ids):
     """Return the status and text of a response, without IDs of the request and values that always differ."""
     text = response.text
-    for each in sorted({*ids.values()} - {ids[name] for name in WORDS}, key=len, reverse=True):
-        text = text.replace(each, "ID")
+    for identifier in sorted({*ids.values()} - {ids[name] for name in WORDS}, key=len, reverse=True):
+        text = text.replace(identifier, "ID")
     return response.status_code, VARIES.sub("*", text)
 
 
@@ -60,21 +63,21 @@ def test_every_operation_is_covered(client):
 
 @pytest.mark.parametrize("operation", REQUESTS)
 def test_objects_of_another_organization_are_not_found(victim, settle, operation):
-    before = stored(victim)
+    before = list_stored(victim)
     assert MARKER in str(before)
     nothing = {name: str(uuid.uuid4()) for name in victim.ids} | {"session_id": uuid.uuid4().hex[:16]}
     nothing["environment"] = victim.ids["environment"]
     nothing["group"] = victim.ids["group"]  # every organization can deploy to every group
     nothing |= {name: victim.ids[name] for name in WORDS}
-    told = []
+    answers = []
     for ids in (victim.ids, nothing):
         intruder, _ = settle()  # each is new, so that both get the same response
         response = victim.ask(intruder, operation, ids)
         if operation != "POST /apis/import":  # the request contains the marker
             assert MARKER not in response.text
-        told.append(masked(response, ids))
-    assert told[0] == told[1]
-    assert stored(victim) == before
+        answers.append(mask(response, ids))
+    assert answers[0] == answers[1]
+    assert list_stored(victim) == before
 
 
 @pytest.mark.long

@@ -15,8 +15,8 @@ def settings(client):
 
 
 def change(client, **body):
-    changed = client.put(f"{ENDPOINTS}/trust-settings", params={"endpoint": URL}, json=body)
-    assert changed.status_code == 200, changed.text
+    response = client.put(f"{ENDPOINTS}/trust-settings", params={"endpoint": URL}, json=body)
+    assert response.status_code == 200, response.text
 
 
 @pytest.fixture(autouse=True)
@@ -25,26 +25,26 @@ def _api(api):
 
 
 def test_a_nameless_certificate_is_pinned_and_unpinned(client):
-    imported = upload(client, NAMELESS.pem).json()
-    assert "will reject" in imported["pinProposed"]
-    assert not imported["pinned"]
-    pinned = client.post(PIN).json()
-    assert (pinned["pinned"], pinned["pinProposed"]) == (True, "")
-    assert settings(client) == (True, [imported["certificates"][0]["fingerprint"]])
-    unpinned = client.delete(PIN).json()
-    assert (unpinned["pinned"], unpinned["pinProposed"]) == (False, imported["pinProposed"])
+    upload_answer = upload(client, NAMELESS.pem).json()
+    assert "will reject" in upload_answer["pinProposed"]
+    assert not upload_answer["pinned"]
+    pin_answer = client.post(PIN).json()
+    assert (pin_answer["pinned"], pin_answer["pinProposed"]) == (True, "")
+    assert settings(client) == (True, [upload_answer["certificates"][0]["fingerprint"]])
+    unpin_answer = client.delete(PIN).json()
+    assert (unpin_answer["pinned"], unpin_answer["pinProposed"]) == (False, upload_answer["pinProposed"])
     assert settings(client) == (False, [])
 
 
 def test_an_upload_can_pin_at_once(client):
     files, fields = {"certificate": ("a.pem", NAMELESS.pem)}, {"alias": "pizza-backend", "endpoint": URL, "pin": "true"}
-    imported = client.post(CERTIFICATES, files=files, data=fields).json()
-    assert (imported["pinned"], imported["pinProposed"]) == (True, "")
+    body = client.post(CERTIFICATES, files=files, data=fields).json()
+    assert (body["pinned"], body["pinProposed"]) == (True, "")
     other = issue(common_name="pizza.test")
     assert "will reject" in replace(client, other.pem).json()["pinProposed"]
     path = f"{CERTIFICATES}/pizza-backend"
-    replaced = client.put(path, files={"certificate": ("b.pem", other.pem)}, data={"pin": "true"}).json()
-    assert (replaced["pinned"], replaced["pinProposed"]) == (True, "")
+    answer = client.put(path, files={"certificate": ("b.pem", other.pem)}, data={"pin": "true"}).json()
+    assert (answer["pinned"], answer["pinProposed"]) == (True, "")
 
 
 @pytest.mark.parametrize("names", [["pizza.test"], ["else.test"], ["127.0.0.1"]])
@@ -79,6 +79,6 @@ def test_an_upload_that_cannot_be_pinned_imports_nothing(client):
     create_api(client, "Other")
     assert upload(client, issue("pizza.test").pem, "other").status_code == 201
     fields = {"alias": "pizza-backend", "endpoint": URL, "pin": "true"}
-    refused = client.post(CERTIFICATES, files={"certificate": ("a.pem", NAMELESS.pem)}, data=fields)
-    assert_problem(refused, 409, "pin")
+    response = client.post(CERTIFICATES, files={"certificate": ("a.pem", NAMELESS.pem)}, data=fields)
+    assert_problem(response, 409, "pin")
     assert client.get(f"{CERTIFICATES}/pizza-backend").status_code == 404

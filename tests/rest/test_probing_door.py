@@ -15,7 +15,7 @@ from holdfast.server.clock import utc_now
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.probing.probes import PLACES_OF_USER, Probes
 from issuing import DAY, issue, truststore
-from rest.calls import ENDPOINTS, URL, assert_problem, create_api, unchanged, upload
+from rest.calls import ENDPOINTS, URL, assert_problem, assert_unchanged, create_api, upload
 
 ROOT = issue(ca=True, common_name="root")
 INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
@@ -35,20 +35,20 @@ def what(request):
 
 
 def test_presented_certificates_are_returned_with_the_meaning_of_each_choice(client, runtime):
-    with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend, unchanged(runtime, "default"):
+    with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend, assert_unchanged(runtime, "default"):
         body = post(client, "fetch", backend.url("/base")).json()
         assert backend.requests == 0
     assert (body["endpoint"], body["address"]) == (backend.url("/base"), f"127.0.0.1:{backend.port}")
-    assert [each["role"] for each in body["presented"]] == ["leaf", "intermediate", "root"]
-    assert [each["pem"].encode() for each in body["presented"]] == [LEAF.pem, INTERMEDIATE.pem, ROOT.pem]
-    prints = [each["fingerprint"] for each in body["presented"]]
-    assert [(each["kind"], each["fingerprint"]) for each in body["choices"]] == [
+    assert [certificate["role"] for certificate in body["presented"]] == ["leaf", "intermediate", "root"]
+    assert [certificate["pem"].encode() for certificate in body["presented"]] == [LEAF.pem, INTERMEDIATE.pem, ROOT.pem]
+    prints = [certificate["fingerprint"] for certificate in body["presented"]]
+    assert [(choice["kind"], choice["fingerprint"]) for choice in body["choices"]] == [
         ("root", prints[2]),
         ("intermediate", prints[1]),
         ("leaf", prints[0]),
     ]
-    assert all(each["sentence"] for each in body["choices"])
-    assert all(each["importable"] and not each["reason"] for each in body["choices"])
+    assert all(choice["sentence"] for choice in body["choices"])
+    assert all(choice["importable"] and not choice["reason"] for choice in body["choices"])
     assert (body["tlsVersion"], body["leftOut"], body["clientCertificateRequested"]) == ("TLSv1.3", 0, False)
     assert body["cipher"]
     assert body["problem"] is None
@@ -85,7 +85,7 @@ def test_a_choice_that_cannot_be_imported_is_marked(client):
 def test_findings_are_about_the_host_of_the_endpoint(client):
     with Backend(issue("other.test", by=ROOT)) as backend:
         body = post(client, "probe", backend.url()).json()
-    assert [(each["code"], each["fingerprint"]) for each in body["findings"]] == [
+    assert [(finding["code"], finding["fingerprint"]) for finding in body["findings"]] == [
         ("name-mismatch", body["presented"][0]["fingerprint"])
     ]
 
@@ -119,17 +119,17 @@ def test_a_missing_endpoint_is_named(client, what):
 
 
 def test_an_unusable_file_is_rejected_before_any_connection(client):
-    locked = truststore("s3cret", ROOT)
+    store = truststore("s3cret", ROOT)
     with Backend(LEAF) as backend:
         for data, says in (
             (b"nonsense", "not a certificate"),
             (LEAF.pem + LEAF.key_pem, "private key"),
             (b"x" * (MAX_BYTES + 1), "larger than"),
-            (locked, "Enter its password"),
+            (store, "Enter its password"),
         ):
             assert_problem(post(client, "probe", backend.url(), data), 400, "certificate", says=says)
         assert backend.connections == 0
-        assert post(client, "probe", backend.url(), locked, password="s3cret").status_code == 200
+        assert post(client, "probe", backend.url(), store, password="s3cret").status_code == 200
 
 
 def test_an_alias_must_be_one_of_the_organization_and_of_the_endpoint(client, stranger):
@@ -151,28 +151,32 @@ def test_too_many_waiting_probes_get_429_with_retry_after(shared_runtime, connec
     count = PLACES_OF_USER + 4
     with silent_backend() as url, ThreadPoolExecutor(count) as threads:
         answers = list(threads.map(lambda _: post(client, "fetch", url), range(count)))
-    refused = [answer for answer in answers if answer.status_code != 200]
-    assert 0 < len(refused) <= 4
-    for answer in refused:
+    refusals = [answer for answer in answers if answer.status_code != 200]
+    assert 0 < len(refusals) <= 4
+    for answer in refusals:
         assert_problem(answer, 429, says="Too many backends are being tested")
         assert answer.json()["type"] == "/problems/too-many-tests"
         assert int(answer.headers["retry-after"]) > 0
 
 
 def test_unreadable_certificates_have_position_size_and_fingerprint(client):
-    damaged = b"\x31" + INTERMEDIATE.der[1:]
-    with damaged_backend([LEAF.der, damaged, ROOT.der]) as url:
+    damaged_der = b"\x31" + INTERMEDIATE.der[1:]
+    with damaged_backend([LEAF.der, damaged_der, ROOT.der]) as url:
         body = post(client, "fetch", url).json()
     reason = "it doesn't begin like a certificate"
-    print_of = hashlib.sha256(damaged).hexdigest()
-    assert body["unreadable"] == [{"position": 2, "fingerprint": print_of, "size": len(damaged), "reason": reason}]
-    assert (body["sent"], body["leftOut"], [each["role"] for each in body["presented"]]) == (3, 1, ["leaf", "root"])
-    assert [each["kind"] for each in body["choices"]] == ["leaf"]
+    print_of = hashlib.sha256(damaged_der).hexdigest()
+    assert body["unreadable"] == [{"position": 2, "fingerprint": print_of, "size": len(damaged_der), "reason": reason}]
+    assert (body["sent"], body["leftOut"], [certificate["role"] for certificate in body["presented"]]) == (
+        3,
+        1,
+        ["leaf", "root"],
+    )
+    assert [choice["kind"] for choice in body["choices"]] == ["leaf"]
 
 
 def test_without_a_readable_leaf_no_certificate_is_offered(client):
     with damaged_backend([LEAF.der[:-1], INTERMEDIATE.der, ROOT.der]) as url:
         body = post(client, "fetch", url).json()
-    assert [each["role"] for each in body["presented"]] == ["intermediate", "root"]
-    assert all(each["pem"] for each in body["presented"])
+    assert [certificate["role"] for certificate in body["presented"]] == ["intermediate", "root"]
+    assert all(certificate["pem"] for certificate in body["presented"])
     assert body["choices"] == []

@@ -42,9 +42,9 @@ def undeploy(client, api, where=None, **params):
 
 def point(client, api, url):
     body = {"endpointConfig": {"endpoint_type": "http", "production_endpoints": {"url": url}}}
-    changed = client.put(path_of(api), json=body)
-    assert changed.status_code == 200, changed.text
-    return changed.json()
+    response = client.put(path_of(api), json=body)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def url_of(api):
@@ -63,31 +63,35 @@ def test_a_revision_is_created_listed_deployed_and_undeployed(client, api, group
         }
         == first
     )
-    listed = client.get(path_of(api, "/revisions")).json()
-    assert listed == {"count": 1, "list": [first]}
+    revisions = client.get(path_of(api, "/revisions")).json()
+    assert revisions == {"count": 1, "list": [first]}
     assert client.get(path_of(api, "/revisions"), params={"query": "deployed:true"}).json()["count"] == 0
 
-    deployed = deploy(client, api, first, [*DEFAULT, {"name": group}])
-    assert deployed.status_code == 201, deployed.text
-    assert [(each["name"], each["revisionUuid"]) for each in deployed.json()] == [
+    response = deploy(client, api, first, [*DEFAULT, {"name": group}])
+    assert response.status_code == 201, response.text
+    assert [(deployment["name"], deployment["revisionUuid"]) for deployment in response.json()] == [
         ("Default", first["id"]),
         (group, first["id"]),
     ]
-    assert {(each["status"], each["displayOnDevportal"]) for each in deployed.json()} == {("APPROVED", True)}
-    assert client.get(path_of(api, "/deployments")).json() == {"list": deployed.json()}
+    assert {(deployment["status"], deployment["displayOnDevportal"]) for deployment in response.json()} == {
+        ("APPROVED", True)
+    }
+    assert client.get(path_of(api, "/deployments")).json() == {"list": response.json()}
     one = client.get(path_of(api, f"/revisions/{first['id']}")).json()
-    assert one == first | {"deploymentInfo": deployed.json()}
+    assert one == first | {"deploymentInfo": response.json()}
     assert client.get(path_of(api, "/revisions"), params={"query": "deployed:true"}).json()["list"] == [one]
     assert client.get(path_of(api, "/revisions"), params={"query": "deployed:false"}).json()["count"] == 0
 
     second = create(client, api)
     assert deploy(client, api, second).status_code == 201
-    left = undeploy(client, api, [{"name": group}], revisionId=first["id"])
-    assert left.status_code == 201, left.text
-    assert [(each["name"], each["revisionUuid"]) for each in left.json()] == [("Default", second["id"])]
+    answer = undeploy(client, api, [{"name": group}], revisionId=first["id"])
+    assert answer.status_code == 201, answer.text
+    assert [(deployment["name"], deployment["revisionUuid"]) for deployment in answer.json()] == [
+        ("Default", second["id"])
+    ]
     # As apictl sends it.
-    gone = undeploy(client, api, revisionNumber="2", allEnvironments="true")
-    assert (gone.status_code, gone.json()) == (201, [])
+    last_answer = undeploy(client, api, revisionNumber="2", allEnvironments="true")
+    assert (last_answer.status_code, last_answer.json()) == (201, [])
     assert client.get(path_of(api)).json()["gatewayEnvironments"] == []
     assert undeploy(client, api, revisionNumber="2", allEnvironments="true").json() == []
 
@@ -96,19 +100,19 @@ def test_a_revision_does_not_change_with_the_api(client, api):
     first = create(client, api)
     point(client, api, OTHER)
     client.put(path_of(api), json={"description": "new", "tags": ["new"]}).raise_for_status()
-    kept = client.get(path_of({"id": first["id"]})).json()
-    assert (url_of(kept), kept["description"], kept["tags"]) == (URL, "", [])
-    assert (kept["id"], kept["revisionedApiId"]) == (first["id"], api["id"])
-    assert (kept["isRevision"], kept["revisionId"]) == (True, 1)
+    revision = client.get(path_of({"id": first["id"]})).json()
+    assert (url_of(revision), revision["description"], revision["tags"]) == (URL, "", [])
+    assert (revision["id"], revision["revisionedApiId"]) == (first["id"], api["id"])
+    assert (revision["isRevision"], revision["revisionId"]) == (True, 1)
     assert client.put(path_of({"id": first["id"]}), json={"description": "other"}).status_code == 404
     assert client.delete(path_of({"id": first["id"]})).status_code == 404
     current = client.get(path_of(api)).json()
     assert (current["isRevision"], current["revisionId"], url_of(current)) == (False, 0, OTHER)
 
-    restored = client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]})
-    assert restored.status_code == 201, restored.text
-    assert (restored.json()["id"], url_of(restored.json()), restored.json()["tags"]) == (api["id"], URL, [])
-    assert restored.json()["isRevision"] is False
+    response = client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]})
+    assert response.status_code == 201, response.text
+    assert (response.json()["id"], url_of(response.json()), response.json()["tags"]) == (api["id"], URL, [])
+    assert response.json()["isRevision"] is False
 
 
 def test_the_definition_and_connection_settings_belong_to_a_revision(client, api):
@@ -145,8 +149,8 @@ def test_the_state_and_the_environments_are_not_restored(client, api, group):
     first = create(client, api)
     client.put(path_of(api), json={"gatewayEnvironments": [group]}).raise_for_status()
     client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"}).raise_for_status()
-    restored = client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]}).json()
-    assert (restored["lifeCycleStatus"], restored["gatewayEnvironments"]) == ("PUBLISHED", [group])
+    response = client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]}).json()
+    assert (response["lifeCycleStatus"], response["gatewayEnvironments"]) == ("PUBLISHED", [group])
 
 
 def test_an_api_says_where_its_working_copy_is_served(client, api, group):
@@ -157,8 +161,8 @@ def test_an_api_says_where_its_working_copy_is_served(client, api, group):
     now = client.get(path_of(api)).json()
     assert (now["gatewayEnvironments"], now["workingCopyEnvironments"]) == (["Default", group], ["Default"])
     deploy(client, api, create(client, api)).raise_for_status()
-    changed = point(client, api, OTHER)
-    assert (changed["gatewayEnvironments"], changed["workingCopyEnvironments"]) == (["Default", group], [])
+    body = point(client, api, OTHER)
+    assert (body["gatewayEnvironments"], body["workingCopyEnvironments"]) == (["Default", group], [])
 
 
 def test_the_first_deployment_of_an_api_that_is_not_served_is_its_only_one(client, api, group):
@@ -183,14 +187,14 @@ def test_sending_an_api_back_keeps_its_deployments(client, api):
 
 
 def test_an_api_has_at_most_five_revisions_and_numbers_are_never_used_again(client, api):
-    every = [create(client, api) for _ in range(5)]
+    revisions = [create(client, api) for _ in range(5)]
     problem = client.post(path_of(api, "/revisions"), json={"description": "one too many"})
     assert_problem(problem, 400, says="Maximum number of revisions per API has reached")
-    deploy(client, api, every[0]).raise_for_status()
-    refused = client.delete(path_of(api, f"/revisions/{every[0]['id']}"))
-    assert_problem(refused, 409, "revisionId", says="Revision 1 is deployed to Default")
-    left = client.delete(path_of(api, f"/revisions/{every[4]['id']}"))
-    assert (left.status_code, left.json()["count"]) == (200, 4)
+    deploy(client, api, revisions[0]).raise_for_status()
+    response = client.delete(path_of(api, f"/revisions/{revisions[0]['id']}"))
+    assert_problem(response, 409, "revisionId", says="Revision 1 is deployed to Default")
+    answer = client.delete(path_of(api, f"/revisions/{revisions[4]['id']}"))
+    assert (answer.status_code, answer.json()["count"]) == (200, 4)
     assert create(client, api)["displayName"] == "Revision 6"
 
 
@@ -204,8 +208,8 @@ def test_whether_a_developer_portal_shows_a_deployment_is_stored(client, api):
     deploy(client, api, create(client, api)).raise_for_status()
     deployment_id = urlsafe_b64encode(b"Default").decode().rstrip("=")
     path = path_of(api, f"/deployments/{deployment_id}")
-    changed = client.put(path, json={"name": "Default", "displayOnDevportal": False})
-    assert (changed.status_code, changed.json()["displayOnDevportal"]) == (200, False)
+    response = client.put(path, json={"name": "Default", "displayOnDevportal": False})
+    assert (response.status_code, response.json()["displayOnDevportal"]) == (200, False)
     assert client.get(path_of(api, "/deployments")).json()["list"][0]["displayOnDevportal"] is False
     assert_problem(client.put(path_of(api, "/deployments/%F0"), json={"name": "eu"}), 404)
 
@@ -216,8 +220,8 @@ def test_wrong_requests_are_refused(client, api):
     assert_problem(deploy(client, api, foreign), 404, says="revision")
     assert_problem(client.get(path_of(api, f"/revisions/{foreign['id']}")), 404)
     assert_problem(client.delete(path_of(api, f"/revisions/{foreign['id']}")), 404)
-    restored = client.post(path_of(api, "/restore-revision"), params={"revisionId": foreign["id"]})
-    assert_problem(restored, 404)
+    response = client.post(path_of(api, "/restore-revision"), params={"revisionId": foreign["id"]})
+    assert_problem(response, 404)
     assert_problem(deploy(client, api, mine, [{"name": "nowhere"}]), 400, "gatewayEnvironments")
     assert_problem(deploy(client, api, mine, []), 400, "gatewayEnvironments")
     assert_problem(undeploy(client, api, revisionNumber="7", allEnvironments="true"), 404)
@@ -253,8 +257,8 @@ def test_the_audit_log_has_every_change(client, api):
     client.post(path_of(api, "/restore-revision"), params={"revisionId": first["id"]}).raise_for_status()
     client.delete(path_of(api, f"/revisions/{first['id']}")).raise_for_status()
     events = client.get(f"{PREFIX}/audit-events", params={"limit": 20}).json()["list"]
-    told = [(each["action"], each["detail"]) for each in events if "revision" in each["action"]]
-    assert told == [
+    details = [(event["action"], event["detail"]) for event in events if "revision" in event["action"]]
+    assert details == [
         ("delete revision", "revision 1"),
         ("restore revision", "revision 1"),
         ("undeploy revision", "revision 2, groups Default"),

@@ -32,17 +32,17 @@ def responses(shared_runtime, enlist, sign_in, save):
     organization = str(uuid.uuid4())
     admin, clara = (enlist(organization, f"{name} of {organization}", Role.ADMIN) for name in ("admin", "clara"))
     house = House(shared_runtime, sign_in(admin), clara)
-    found = {}
+    bodies = {}
     for role in Role:
         by_organization = {name: sign_in(enlist(name, str(uuid.uuid4()), role)) for name in (organization, "default")}
         house.owned_by(by_organization[organization])
         put_back = save()
         for operation in OPERATIONS:
             client = by_organization["default" if FOR_OPERATORS.fullmatch(operation) else organization]
-            response = found[operation, role] = house.ask(client, operation)
+            response = bodies[operation, role] = house.ask(client, operation)
             if response.status_code != 403 and not operation.startswith("GET"):
                 put_back()
-    return found
+    return bodies
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,12 @@ def test_every_operation_is_covered(client):
 
 @pytest.mark.long
 def test_an_admin_may_use_every_operation(answers):
-    refused = {
+    refusals = {
         operation: status
         for (operation, role), status in answers.items()
         if role is Role.ADMIN and status not in {200, 201, 204, OTHERWISE.get(operation)}
     }
-    assert refused == {}
+    assert refusals == {}
 
 
 def test_a_role_gets_either_403_or_the_same_response_as_an_admin(answers):
@@ -81,7 +81,7 @@ def test_every_role_allows_something_that_the_next_one_does_not(answers):
 def test_the_reference_page_lists_what_each_role_allows(answers):
     rows = [
         f"| `{operation}` | {' | '.join('yes' if answers[operation, role] != 403 else '' for role in Role)} |"
-        for operation in sorted(OPERATIONS, key=lambda each: each.split()[::-1])
+        for operation in sorted(OPERATIONS, key=lambda operation: operation.split()[::-1])
     ]
     head = f"| operation | {' | '.join(Role)} |\n|---|{'---|' * len(Role)}"
     intro, mark, _ = PAGE.read_text().partition("<!-- The table is made by tests/rest/test_roles.py. -->")
@@ -93,7 +93,7 @@ def test_the_reference_page_lists_what_each_role_allows(answers):
 
 def test_responses_match_the_description(responses, client):
     description = client.get("/openapi.json").json()
-    described = {
+    responses_by_operation = {
         f"{method.upper()} {path.removeprefix(PREFIX)}": operation["responses"]
         for path, operations in description["paths"].items()
         for method, operation in operations.items()
@@ -102,6 +102,8 @@ def test_responses_match_the_description(responses, client):
         if role is Role.ADMIN and response.content and response.headers["content-type"] == "application/json":
             if operation == "DELETE /apis/{api_id}":  # empty or JSON, which only the description says
                 continue
-            answer = described[operation].get(str(response.status_code), described[operation]["default"])
+            answer = responses_by_operation[operation].get(
+                str(response.status_code), responses_by_operation[operation]["default"]
+            )
             schema = answer["content"]["application/json"]["schema"] | {"components": description["components"]}
             jsonschema_rs.validator_for(schema).validate(response.json())

@@ -9,26 +9,26 @@ from holdfast.apis.trust.endpoint_certificate import Generation
 from holdfast.services.access.principal import Principal
 from holdfast.services.trust import endpoint_certificates, rotation
 from issuing import issue
-from rest.calls import CERTIFICATES, REMOVED, URL, assert_problem, create_api, replace, unchanged, upload
+from rest.calls import CERTIFICATES, REMOVED, URL, assert_problem, assert_unchanged, create_api, replace, upload
 from store.values import read
 
 pytestmark = pytest.mark.usefixtures("api")
 PLACE = f"{CERTIFICATES}/pizza-backend"
 
 
-def prints(described):
-    return [each["fingerprint"] for each in described]
+def prints(certificates):
+    return [certificate["fingerprint"] for certificate in certificates]
 
 
-def printed(*issued):
-    return [read(each).fingerprint for each in issued]
+def write_prints(*certificates):
+    return [read(certificate).fingerprint for certificate in certificates]
 
 
 def replace_beside(client, data):
     return client.put(f"{PLACE}?keepPrevious=true", files={"certificate": ("new.pem", data)})
 
 
-def removed(client):
+def list_removed(client):
     return client.get(REMOVED).json()["list"]
 
 
@@ -44,19 +44,19 @@ def certificates(client):
 def test_a_replacement_with_overlap_returns_current_and_previous_certificates(client, certificates):
     old, new = certificates
     body = client.get(PLACE).json()
-    assert (prints(body["certificates"]), prints(body["previous"])) == (printed(new), printed(old))
+    assert (prints(body["certificates"]), prints(body["previous"])) == (write_prints(new), write_prints(old))
     assert datetime.fromisoformat(body["replacedTime"]) == datetime.fromisoformat(body["lastUpdatedTime"])
     assert (body["inUse"], body["retireProposed"]) == ("unknown", False)
-    assert removed(client) == []
+    assert list_removed(client) == []
 
 
 def test_a_replacement_without_overlap_has_no_previous_certificate(client, certificates):
     body = replace(client, issue("pizza.test").pem).json()
     assert body["previous"] == []
-    (gone,) = removed(client)
-    assert (prints(gone["certificates"]), prints(gone["previous"])) == (
-        printed(certificates[1]),
-        printed(certificates[0]),
+    (removed_certificate,) = list_removed(client)
+    assert (prints(removed_certificate["certificates"]), prints(removed_certificate["previous"])) == (
+        write_prints(certificates[1]),
+        write_prints(certificates[0]),
     )
 
 
@@ -77,10 +77,10 @@ def test_indistinguishable_certificates_do_not_overlap(client):
 def test_retire_and_undo_return_the_new_state(client, certificates):
     old, new = certificates
     body = client.post(f"{PLACE}/retire").json()
-    assert (prints(body["certificates"]), body["previous"]) == (printed(new), [])
-    assert [each["why"] for each in removed(client)] == ["retired"]
+    assert (prints(body["certificates"]), body["previous"]) == (write_prints(new), [])
+    assert [certificate["why"] for certificate in list_removed(client)] == ["retired"]
     body = client.post(f"{PLACE}/undo").json()
-    assert (prints(body["certificates"]), body["previous"]) == (printed(old), [])
+    assert (prints(body["certificates"]), body["previous"]) == (write_prints(old), [])
     assert body["alias"] == "pizza-backend"
     assert client.get(PLACE).json().items() >= body.items()
 
@@ -98,7 +98,7 @@ def test_every_word_can_be_an_alias(client, alias):
     upload(client, issue("pizza.test").pem, alias)
     assert client.get(f"{CERTIFICATES}/{alias}").json()["alias"] == alias
     assert client.delete(f"{CERTIFICATES}/{alias}").status_code == 200
-    assert [each["alias"] for each in removed(client)] == [alias]
+    assert [certificate["alias"] for certificate in list_removed(client)] == [alias]
 
 
 def test_removed_certificates_are_listed_in_pages(client, berta):
@@ -108,7 +108,7 @@ def test_removed_certificates_are_listed_in_pages(client, berta):
     body = client.get(REMOVED, params={"limit": 2}).json()
     assert (body["count"], body["pagination"]["total"]) == (2, 3)
     rest = client.get(body["pagination"]["next"]).json()
-    assert [each["alias"] for each in body["list"] + rest["list"]] == ["a2", "a1", "a0"]
+    assert [certificate["alias"] for certificate in body["list"] + rest["list"]] == ["a2", "a1", "a0"]
     first = body["list"][0]
     assert first.keys() == {
         *("id", "alias", "endpoint", "why", "removedTime", "removedBy", "restorableUntil", "certificates", "previous")
@@ -122,12 +122,12 @@ def test_a_deleted_certificate_can_be_restored(client):
     backend = issue("pizza.test")
     upload(client, backend.pem)
     client.delete(PLACE)
-    (gone,) = removed(client)
-    response = client.post(f"{REMOVED}/{gone['id']}/restore")
+    (removed_certificate,) = list_removed(client)
+    response = client.post(f"{REMOVED}/{removed_certificate['id']}/restore")
     assert response.status_code == 200
     assert prints(response.json()["certificates"]) == prints(client.get(PLACE).json()["certificates"])
-    assert prints(response.json()["certificates"]) == printed(backend)
-    assert_problem(client.post(f"{REMOVED}/{gone['id']}/restore"), 404, says="No removed certificate")
+    assert prints(response.json()["certificates"]) == write_prints(backend)
+    assert_problem(client.post(f"{REMOVED}/{removed_certificate['id']}/restore"), 404, says="No removed certificate")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_a_certificate_can_be_restored_under_another_alias(client, body):
     upload(client, issue("pizza.test").pem)
     client.delete(PLACE)
     upload(client, issue("pizza.test").pem)
-    (gone,) = removed(client)
-    restore = f"{REMOVED}/{gone['id']}/restore"
+    (removed_certificate,) = list_removed(client)
+    restore = f"{REMOVED}/{removed_certificate['id']}/restore"
     assert_problem(client.post(restore), 409, "alias", says="Restore it under another alias")
     assert client.post(restore, **body).json()["alias"] == "other"
 
@@ -169,20 +169,22 @@ def test_a_body_without_a_valid_alias_is_rejected_and_nothing_is_restored(
 ):
     upload(client, issue("pizza.test").pem)
     client.delete(PLACE)
-    (gone,) = removed(client)
-    with unchanged(shared_runtime, berta.organization):
-        assert_problem(client.post(f"{REMOVED}/{gone['id']}/restore", **body), status, *([field] if field else []))
-    assert removed(client) == [gone]
+    (removed_certificate,) = list_removed(client)
+    with assert_unchanged(shared_runtime, berta.organization):
+        assert_problem(
+            client.post(f"{REMOVED}/{removed_certificate['id']}/restore", **body), status, *([field] if field else [])
+        )
+    assert list_removed(client) == [removed_certificate]
 
 
 def test_certificates_that_another_organization_removed_are_not_found(client, stranger):
     create_api(stranger)
     upload(stranger, issue("pizza.test").pem)
     stranger.delete(PLACE)
-    (gone,) = removed(stranger)
-    assert removed(client) == []
-    assert_problem(client.post(f"{REMOVED}/{gone['id']}/restore"), 404)
-    assert removed(stranger) == [gone]
+    (removed_certificate,) = list_removed(stranger)
+    assert list_removed(client) == []
+    assert_problem(client.post(f"{REMOVED}/{removed_certificate['id']}/restore"), 404)
+    assert list_removed(stranger) == [removed_certificate]
 
 
 def test_the_certificate_in_use_is_reported_and_retiring_suggested(client, certificates, shared_runtime, berta):

@@ -38,7 +38,7 @@ def cookies(shared_runtime, berta):
 
 
 @pytest.fixture(scope="module")
-def known(sign_in, berta):
+def known_ids(sign_in, berta):
     """An existing API and certificate, so that not every request ends with 404."""
     client = sign_in(berta)
     api = create_api(client)
@@ -49,13 +49,13 @@ def known(sign_in, berta):
 
 
 @pytest.fixture(scope="module")
-def described(shared_runtime):
+def operations(shared_runtime):
     """Each operation of the description, by its name in rest.operations, which has all of them."""
     description = rest.create_door(SimpleNamespace()).openapi()
-    loaded = schemathesis.openapi.from_dict(description)
-    loaded.app = create_asgi(shared_runtime)
+    schema = schemathesis.openapi.from_dict(description)
+    schema.app = create_asgi(shared_runtime)
     return {
-        f"{method.upper()} {path.removeprefix(PREFIX)}": loaded[path][method]
+        f"{method.upper()} {path.removeprefix(PREFIX)}": schema[path][method]
         for path, operations in description["paths"].items()
         for method in operations
     }
@@ -73,19 +73,19 @@ def described(shared_runtime):
     ],
 )
 @pytest.mark.parametrize("name", REQUESTS)
-def test_every_operation_matches_its_description(described, cookies, known, name, mode):
-    operation = described[name]
+def test_every_operation_matches_its_description(operations, cookies, known_ids, name, mode):
+    operation = operations[name]
     # Values that match their schema can still be invalid host names, certificates or lifecycle states.
     # That check sends wrong passwords, which are slowed down; test_authentication.py covers requests without any.
-    excluded = [positive_data_acceptance, ignored_auth]
+    excluded_checks = [positive_data_acceptance, ignored_auth]
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(HOW_MANY, database=None, suppress_health_check=list(HealthCheck))
     def ask(case):
         for values in (case.path_parameters, case.query) if operation.method != "delete" else ():
-            for name in known.keys() & (values or {}).keys():
+            for name in known_ids.keys() & (values or {}).keys():
                 if len(str(values[name])) % 3:
-                    values[name] = known[name]
-        case.call_and_validate(cookies=cookies, excluded_checks=excluded)
+                    values[name] = known_ids[name]
+        case.call_and_validate(cookies=cookies, excluded_checks=excluded_checks)
 
     ask()

@@ -38,7 +38,7 @@ def enter(shared_runtime, enlist, sign_in, connect):
 
     def enter():
         organization, name = str(uuid.uuid4()), str(uuid.uuid4())
-        admin, clara = (enlist(organization, f"{each} {name}", Role.ADMIN) for each in ("admin", "clara"))
+        admin, clara = (enlist(organization, f"{user} {name}", Role.ADMIN) for user in ("admin", "clara"))
         owner = sign_in(admin)
         house = House(shared_runtime, owner, clara)
 
@@ -46,10 +46,10 @@ def enter(shared_runtime, enlist, sign_in, connect):
         def bearer(scope):
             end = (shared_runtime.now() + timedelta(hours=1)).isoformat()
             body = {"name": str(uuid.uuid4()), "scopes": [scope], "expiresTime": end}
-            made = owner.post(f"{PREFIX}/tokens", json=body)
-            assert made.status_code == 201, made.text
+            response = owner.post(f"{PREFIX}/tokens", json=body)
+            assert response.status_code == 201, response.text
             client = connect(shared_runtime, client=(organization, 50000))
-            client.headers["authorization"] = f"Bearer {made.json()['token']}"
+            client.headers["authorization"] = f"Bearer {response.json()['token']}"
             return client
 
         return house, bearer
@@ -58,13 +58,13 @@ def enter(shared_runtime, enlist, sign_in, connect):
 
 
 @pytest.fixture(scope="module")
-def shared(enter):
+def house_and_bearer(enter):
     return enter()
 
 
 @pytest.mark.parametrize(("operation", "scope"), PAIRS)
-def test_each_scope_suffices_on_its_own(shared, save, operation, scope):
-    house, bearer = shared
+def test_each_scope_suffices_on_its_own(house_and_bearer, save, operation, scope):
+    house, bearer = house_and_bearer
     client = bearer(scope)
     if operation.startswith("GET"):
         answer = house.ask(client, operation)
@@ -75,16 +75,16 @@ def test_each_scope_suffices_on_its_own(shared, save, operation, scope):
     assert answer.status_code in {200, 201}, answer.text
 
 
-def test_a_publisher_can_change_the_description_but_not_the_endpoints(shared):
-    house, bearer = shared
+def test_a_publisher_can_change_the_description_but_not_the_endpoints(house_and_bearer):
+    house, bearer = house_and_bearer
     publisher, path = bearer("apim:api_publish"), f"{APIS}/{house.ids['api_id']}"
     api = house.owner.get(path).json()
     assert publisher.put(path, json=api | {"description": "other words"}).json()["description"] == "other words"
     url = api["endpointConfig"]["production_endpoints"]["url"]
     for elsewhere in ({"production_endpoints": {"url": "https://elsewhere.test"}}, {"sandbox_endpoints": {"url": url}}):
         config = {"endpoint_type": "http"} | elsewhere
-        refused = publisher.put(path, json={"endpointConfig": config, "description": "not these"})
-        assert_problem(refused, 403, says="Use one with the scope apim:api_create")
+        response = publisher.put(path, json={"endpointConfig": config, "description": "not these"})
+        assert_problem(response, 403, says="Use one with the scope apim:api_create")
     assert house.owner.get(path).json() == house.owner.get(path).json() | {
         "description": "other words",
         "endpointConfig": api["endpointConfig"],
@@ -96,29 +96,29 @@ def test_a_publisher_cannot_change_who_may_call(enter):
     publisher, path = bearer("apim:api_publish"), f"{APIS}/{house.ids['api_id']}"
     for certificate in house.owner.get(f"{path}/client-certificates").json()["certificates"]:
         assert house.owner.delete(f"{path}/client-certificates/{certificate['alias']}").status_code == 200
-    for now, wanted in ((["mutualssl"], []), ([], ["mutualssl"])):
+    for now, schemes in ((["mutualssl"], []), ([], ["mutualssl"])):
         assert house.owner.put(path, json={"securityScheme": now}).status_code == 200
-        refused = publisher.put(path, json={"securityScheme": wanted})
-        assert_problem(refused, 403, says="Use one with the scope apim:api_create")
+        response = publisher.put(path, json={"securityScheme": schemes})
+        assert_problem(response, 403, says="Use one with the scope apim:api_create")
         assert house.owner.get(path).json()["securityScheme"] == now
 
 
-def test_a_publisher_cannot_replace_the_backend_with_examples(shared):
-    house, bearer = shared
+def test_a_publisher_cannot_replace_the_backend_with_examples(house_and_bearer):
+    house, bearer = house_and_bearer
     publisher, path = bearer("apim:api_publish"), f"{APIS}/{house.ids['api_id']}"
-    refused = publisher.put(path, json={"endpointImplementationType": "MOCKED_OAS"})
-    assert_problem(refused, 403, says="Use one with the scope apim:api_create")
+    response = publisher.put(path, json={"endpointImplementationType": "MOCKED_OAS"})
+    assert_problem(response, 403, says="Use one with the scope apim:api_create")
     assert house.owner.get(path).json()["endpointImplementationType"] == "ENDPOINT"
 
 
-def test_an_api_can_be_addressed_by_name_without_permission_to_list(shared):
-    house, bearer = shared
+def test_an_api_can_be_addressed_by_name_without_permission_to_list(house_and_bearer):
+    house, bearer = house_and_bearer
     owner = house.account["name"]
     publish = {"apiId": f"{owner}-Pizza-1.0.0", "action": "Publish"}
     assert bearer("apim:api_publish").post(f"{APIS}/change-lifecycle", params=publish).status_code == 200
     for scope in ("apim:api_publish", "apim:api_create"):
-        named = {"name": "Pizza", "version": "1.0.0"}
-        assert bearer(scope).get(f"{APIS}/export", params=named).status_code == 200
+        address = {"name": "Pizza", "version": "1.0.0"}
+        assert bearer(scope).get(f"{APIS}/export", params=address).status_code == 200
 
 
 def test_creating_an_api_does_not_need_permission_to_read_it(enter):

@@ -27,9 +27,9 @@ def paths(layer, runtime):
     return {path for path, operations in layer.create_door(runtime).openapi()["paths"].items() if "get" in operations}
 
 
-def filled(path, api):
-    known = {"api_id": api["id"], "alias": "backend", "environment": "production"}
-    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda found: known.get(found[1], str(uuid.uuid4())), path)
+def fill(path, api):
+    values = {"api_id": api["id"], "alias": "backend", "environment": "production"}
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: values.get(match[1], str(uuid.uuid4())), path)
 
 
 def careful(headers):
@@ -37,8 +37,8 @@ def careful(headers):
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert "unsafe" not in headers["content-security-policy"]
     assert "camera=()" in headers["permissions-policy"].split(", ")
-    told = {name: headers.get(name) for name in EXPECTED}
-    assert told == EXPECTED
+    security_headers = {name: headers.get(name) for name in EXPECTED}
+    assert security_headers == EXPECTED
     assert "server" not in headers
     assert "strict-transport-security" not in headers  # browsers ignore it over http
 
@@ -47,15 +47,15 @@ def careful(headers):
 @pytest.mark.long
 def test_every_path_has_the_security_headers(client, shared_runtime, api, layer):
     upload(client, issue("pizza.test").pem, alias="backend")
-    found = sorted(path for path in paths(layer, shared_runtime) if not path.endswith(STREAM))
-    assert len(found) > 10
-    seen = []
-    for path in found:
-        answer = client.get(filled(path, api))
-        seen.append(answer.status_code)
+    all_paths = sorted(path for path in paths(layer, shared_runtime) if not path.endswith(STREAM))
+    assert len(all_paths) > 10
+    statuses = []
+    for path in all_paths:
+        answer = client.get(fill(path, api))
+        statuses.append(answer.status_code)
         careful(answer.headers)
-    assert max(seen) < 500
-    assert seen.count(200) > len(seen) / 3
+    assert max(statuses) < 500
+    assert statuses.count(200) > len(statuses) / 3
 
 
 def test_responses_without_a_session_have_the_security_headers(connect, shared_runtime, api):

@@ -54,8 +54,8 @@ def test_every_parameter_and_member_is_described(description, operations):
 
 
 def test_every_tag_is_described_and_used(description, operations):
-    described = {tag["name"] for tag in description["tags"]}
-    assert described == {tag for operation in operations for tag in operation["tags"]}
+    tags = {tag["name"] for tag in description["tags"]}
+    assert tags == {tag for operation in operations for tag in operation["tags"]}
 
 
 def test_every_json_response_has_a_type(answers):
@@ -67,18 +67,18 @@ def test_every_json_response_has_a_type(answers):
     # WSO2's clients expect these lists without an object around them.
     lists = {"POST /apis/{api_id}/deploy-revision", "POST /apis/{api_id}/undeploy-revision"}
     assert all("$ref" in schemas.pop(operation)["items"] for operation in lists)
-    untyped = {
+    untyped_operations = {
         operation
         for operation, schema in schemas.items()
         if not all("$ref" in choice for choice in schema.get("anyOf", [schema]))
     }
     # A definition is any object, and so is the empty response of RFC 7009.
-    assert untyped == {"GET /apis/{api_id}/swagger", "PUT /apis/{api_id}/swagger", "POST /oauth2/revoke"}
-    assert all(schemas[operation]["type"] == "object" for operation in untyped)
+    assert untyped_operations == {"GET /apis/{api_id}/swagger", "PUT /apis/{api_id}/swagger", "POST /oauth2/revoke"}
+    assert all(schemas[operation]["type"] == "object" for operation in untyped_operations)
 
 
 def test_every_other_response_is_a_file_or_empty(answers):
     others = {operation: content for operation, content in answers.items() if "application/json" not in content}
     files = {operation for operation, content in others.items() if content}
-    assert all(each["schema"]["format"] == "binary" for operation in files for each in others[operation].values())
+    assert all(value["schema"]["format"] == "binary" for operation in files for value in others[operation].values())
     assert {operation for operation in others.keys() - files if not operation.startswith("DELETE")} == EMPTY

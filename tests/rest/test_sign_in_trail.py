@@ -25,8 +25,8 @@ def events(shared_runtime, berta):
     def events(organization=berta.organization):
         shared_runtime.accounts.failures.write(shared_runtime.store, shared_runtime.now(), everything=True)
         with shared_runtime.store.read() as session:
-            every = journal.list_audit_events(session, organization)
-        return [each for each in every if each.address == berta.organization]
+            all_events = journal.list_audit_events(session, organization)
+        return [event for event in all_events if event.address == berta.organization]
 
     return events
 
@@ -43,11 +43,11 @@ def anybody(shared_runtime, connect, berta):
 def test_every_change_by_a_request_records_its_address(shared_runtime, client, berta):
     House(shared_runtime, client, berta)
     with shared_runtime.store.read() as session:
-        every = journal.list_audit_events(session, berta.organization)
-    actions = {event.action for event in every if event.address == berta.organization}
+        all_events = journal.list_audit_events(session, berta.organization)
+    actions = {event.action for event in all_events if event.address == berta.organization}
     assert len(actions) > 8, actions
     # No request creates the session of these tests, and exceptions expire automatically.
-    assert {event.action for event in every if event.address is None} <= {"sign in", "verification is on again"}
+    assert {event.action for event in all_events if event.address is None} <= {"sign in", "verification is on again"}
 
 
 def test_signing_in_and_out_on_pages_records_the_address(anybody, berta, password, events):
@@ -98,7 +98,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize(("attempt", "detail"), WAYS.items(), ids=lambda each: getattr(each, "__name__", ""))
+@pytest.mark.parametrize(("attempt", "detail"), WAYS.items(), ids=lambda way: getattr(way, "__name__", ""))
 def test_each_way_to_fail_is_in_the_audit_log_of_the_user(anybody, berta, password, events, attempt, detail):
     attempt(anybody, berta, password)
     (event,) = [event for event in events() if event.action == Action.FAIL_TO_SIGN_IN]
@@ -109,11 +109,11 @@ def test_each_way_to_fail_is_in_the_audit_log_of_the_user(anybody, berta, passwo
 def test_an_expired_token_is_recorded_with_its_user_and_an_unknown_one_without(shared_runtime, anybody, berta, events):
     before = shared_runtime.now() - timedelta(days=2)
     who = make_principal(berta)
-    made = create_token(
+    token = create_token(
         context_of(shared_runtime.store, who, before), "x", ["apim:api_view"], before + timedelta(days=1)
     )
-    for secret in (made[1], "hfp_unknown"):
+    for secret in (token[1], "hfp_unknown"):
         assert anybody.get(APIS, headers={"authorization": f"Bearer {secret}"}).status_code == 401
-    told = [(event.subject, event.detail) for event in events() if event.action == Action.FAIL_TO_SIGN_IN]
-    told += [(event.subject, event.detail) for event in events("default") if event.action == Action.FAIL_TO_SIGN_IN]
-    assert told == [(berta.name, "token: unknown or expired"), (UNKNOWN_USER, "token: unknown or expired")]
+    details = [(event.subject, event.detail) for event in events() if event.action == Action.FAIL_TO_SIGN_IN]
+    details += [(event.subject, event.detail) for event in events("default") if event.action == Action.FAIL_TO_SIGN_IN]
+    assert details == [(berta.name, "token: unknown or expired"), (UNKNOWN_USER, "token: unknown or expired")]

@@ -23,18 +23,18 @@ def make(client, shared_runtime):
 
     def make(name, *scopes):
         until = (shared_runtime.now() + timedelta(days=1)).isoformat()
-        made = client.post(TOKENS, json={"name": name, "scopes": scopes or ["apim:api_view"], "expiresTime": until})
-        assert made.status_code == 201, made.text
-        return {"authorization": f"Bearer {made.json()['token']}"}
+        response = client.post(TOKENS, json={"name": name, "scopes": scopes or ["apim:api_view"], "expiresTime": until})
+        assert response.status_code == 201, response.text
+        return {"authorization": f"Bearer {response.json()['token']}"}
 
     return make
 
 
 def test_a_token_can_read_its_own_description(script, make, client):
     token = make("nightly", "apim:api_delete")
-    told = script.get(CURRENT, headers=token).json()
-    assert told == client.get(TOKENS).json()["list"][0]
-    assert (told["name"], told["scopes"]) == ("nightly", ["apim:api_delete"])
+    description = script.get(CURRENT, headers=token).json()
+    assert description == client.get(TOKENS).json()["list"][0]
+    assert (description["name"], description["scopes"]) == ("nightly", ["apim:api_delete"])
 
 
 def test_a_token_can_revoke_only_itself_whatever_its_scopes(script, make, client):
@@ -44,7 +44,7 @@ def test_a_token_can_revoke_only_itself_whatever_its_scopes(script, make, client
     assert_problem(script.delete(CURRENT, headers=token), 401)
     assert_problem(script.get(APIS, headers=token), 401)
     assert script.get(APIS, headers=other).status_code == 200
-    assert [each["name"] for each in client.get(TOKENS).json()["list"]] == ["weekly"]
+    assert [token["name"] for token in client.get(TOKENS).json()["list"]] == ["weekly"]
 
 
 def test_the_revocation_is_in_the_audit_log(script, make, shared_runtime, berta):
@@ -61,17 +61,17 @@ def test_the_revocation_is_in_the_audit_log(script, make, shared_runtime, berta)
 
 def test_a_request_without_a_personal_token_gets_404(script, client, berta, password):
     body = {"clientName": "a", "owner": berta.name, "grantType": "password"}
-    made = script.post("/client-registration/v0.17/register", json=body, auth=(berta.name, password)).json()
+    application = script.post("/client-registration/v0.17/register", json=body, auth=(berta.name, password)).json()
     form = {"grant_type": "password", "username": berta.name, "password": password}
-    asked = script.post("/oauth2/token", data=form, auth=(made["clientId"], made["clientSecret"]))
-    access = {"authorization": f"Bearer {asked.json()['access_token']}"}
+    grant = script.post("/oauth2/token", data=form, auth=(application["clientId"], application["clientSecret"]))
+    access = {"authorization": f"Bearer {grant.json()['access_token']}"}
     for method in ("GET", "DELETE"):
-        for told in (
+        for answer in (
             client.request(method, CURRENT),
             script.request(method, CURRENT, auth=(berta.name, password)),
             script.request(method, CURRENT, headers=access),
         ):
-            assert_problem(told, 404, says="has no personal token")
+            assert_problem(answer, 404, says="has no personal token")
     assert script.get(APIS, headers=access).status_code == 200
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from issuing import DAY, issue, key_usage, revoke
-from rest.calls import ENDPOINTS, SANDBOX, URL, assert_problem, unchanged, upload
+from rest.calls import ENDPOINTS, SANDBOX, URL, assert_problem, assert_unchanged, upload
 from revoking import extension, write_crl
 from store.values import read
 
@@ -107,8 +107,8 @@ def test_crls_that_reject_everything_are_refused_with_the_reason(client):
         (write_crl(issue(ca=True), extensions=[extension("1.2.3.4", b"", critical=True)]), "1.2.3.4"),
     ):
         assert_problem(put(client, crls=crl.decode()), 400, "crls", says=reason)
-        inspected = client.post(f"{SETTINGS}/inspect", params={"endpoint": URL}, json={"crls": crl.decode()})
-        assert_problem(inspected, 400, "crls", says=reason)
+        response = client.post(f"{SETTINGS}/inspect", params={"endpoint": URL}, json={"crls": crl.decode()})
+        assert_problem(response, 400, "crls", says=reason)
     assert get(client).json()["crls"] == []
 
 
@@ -116,13 +116,13 @@ def test_problems_of_crls_are_findings_and_do_not_block_saving(client):
     root = issue(ca=True, common_name="root")
     upload(client, root.pem)
     values = {"crls": revoke(root).decode()}
-    inspected = client.post(f"{SETTINGS}/inspect", params={"endpoint": URL}, json=values).json()
+    response = client.post(f"{SETTINGS}/inspect", params={"endpoint": URL}, json=values).json()
     assert get(client).json()["crls"] == []
     body = put(client, **values).json()
-    assert inspected["findings"] == body["findings"]
-    codes = [(each["code"], each["severity"]) for each in body["findings"]]
+    assert response["findings"] == body["findings"]
+    codes = [(finding["code"], finding["severity"]) for finding in body["findings"]]
     assert codes == [("crl-without-number", "info"), ("crl-without-key-identifier", "info")]
-    assert {each["fingerprint"] for each in body["findings"]} == {body["crls"][0]["fingerprint"]}
+    assert {finding["fingerprint"] for finding in body["findings"]} == {body["crls"][0]["fingerprint"]}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_problems_of_crls_are_findings_and_do_not_block_saving(client):
     ],
 )
 def test_values_that_cannot_be_used_are_refused_by_field(client, shared_runtime, berta, values, field):
-    with unchanged(shared_runtime, berta.organization):
+    with assert_unchanged(shared_runtime, berta.organization):
         assert_problem(put(client, **values), 400, field)
 
 
@@ -164,12 +164,12 @@ def test_an_exception_has_a_reason_an_owner_and_an_end(client, shared_runtime, b
     body = grant(client, until).json()
     assert body["exception"] == {"reason": REASON, "owner": berta.name, "until": until.isoformat()}
     assert "verification is off" in body["effect"][0]
-    listed = client.get(f"{ENDPOINTS}/trust-exceptions").json()
-    assert (listed["count"], listed["pagination"]["total"]) == (1, 1)
-    assert listed["list"] == [{"origin": body["origin"]} | body["exception"]]
+    exceptions = client.get(f"{ENDPOINTS}/trust-exceptions").json()
+    assert (exceptions["count"], exceptions["pagination"]["total"]) == (1, 1)
+    assert exceptions["list"] == [{"origin": body["origin"]} | body["exception"]]
     assert put(client, names=["a.internal"]).json()["exception"] == body["exception"]
-    ended = client.delete(EXCEPTION, params={"endpoint": URL}).json()
-    assert (ended["exception"], ended["names"]) == (None, ["a.internal"])
+    settings = client.delete(EXCEPTION, params={"endpoint": URL}).json()
+    assert (settings["exception"], settings["names"]) == (None, ["a.internal"])
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_an_exception_has_a_reason_an_owner_and_an_end(client, shared_runtime, b
     [(7.1, REASON, "until"), (-1, REASON, "until"), (1, "why not", "reason"), (1, "x" * 501, "reason")],
 )
 def test_an_exception_without_reason_or_expiry_is_rejected(client, shared_runtime, berta, days, reason, field):
-    with unchanged(shared_runtime, berta.organization):
+    with assert_unchanged(shared_runtime, berta.organization):
         assert_problem(grant(client, shared_runtime.now() + timedelta(days=days), reason), 400, field)
 
 
@@ -188,7 +188,7 @@ def test_an_expiry_without_a_time_zone_is_rejected(client):
 def test_another_organization_cannot_read_or_change_trust_settings(client, stranger, shared_runtime, berta):
     put(client, names=["a.internal"])
     grant(client, shared_runtime.now() + timedelta(days=1))
-    with unchanged(shared_runtime, berta.organization):
+    with assert_unchanged(shared_runtime, berta.organization):
         assert_problem(get(stranger), 400, "endpoint")
         assert_problem(put(stranger), 400, "endpoint")
         assert_problem(grant(stranger, shared_runtime.now() + timedelta(days=1)), 400, "endpoint")

@@ -3,7 +3,7 @@
 import pytest
 
 from issuing import issue
-from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, create_api, unchanged, upload
+from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, assert_unchanged, create_api, upload
 from rest.operations import REQUESTS, House
 
 OAUTH = {"POST /oauth2/token", "POST /oauth2/revoke"}
@@ -29,7 +29,7 @@ def house(shared_runtime, client, berta):
 @pytest.fixture
 def nothing_changes(shared_runtime, berta, house):
     del house
-    return lambda: unchanged(shared_runtime, berta.organization)
+    return lambda: assert_unchanged(shared_runtime, berta.organization)
 
 
 def in_query(request):
@@ -67,7 +67,7 @@ def test_unknown_parameters_of_token_requests_are_ignored_as_rfc_6749_says(house
 
 def test_of_many_unknown_parameters_the_first_are_named(client):
     answer = client.get(APIS, params={f"p{number}": "1" for number in range(2_000)})
-    assert [each["code"] for each in answer.json()["error"]] == [f"p{number}" for number in range(20)]
+    assert [error["code"] for error in answer.json()["error"]] == [f"p{number}" for number in range(20)]
 
 
 def test_unauthenticated_requests_learn_nothing_about_parameters(connect, shared_runtime, house):
@@ -75,15 +75,15 @@ def test_unauthenticated_requests_learn_nothing_about_parameters(connect, shared
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "ignored"),
+    ("method", "path", "parameter"),
     [
         ("GET", APIS, {"sortBy": "createdTime", "sortOrder": "desc"}),
         ("GET", f"{APIS}/export", {"revisionNumber": "1", "latestRevision": "true"}),
     ],
 )
-def test_meaningless_parameters_of_wso2_clients_are_ignored(client, house, method, path, ignored):
+def test_meaningless_parameters_of_wso2_clients_are_ignored(client, house, method, path, parameter):
     params = {"apiId": house.ids["api_id"]} if path.endswith("export") else {}
-    assert client.request(method, path, params=params | ignored).status_code == 200
+    assert client.request(method, path, params=params | parameter).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -140,15 +140,15 @@ def test_keep_previous_works_in_the_query_and_in_the_form(sign_in, join, options
 
 def test_ignored_parameters_are_described_as_ignored(client):
     paths = client.get("/openapi.json").json()["paths"]
-    ignored = {
+    ignored_parameters = {
         parameter["name"]
         for operations in paths.values()
         for operation in operations.values()
         for parameter in operation.get("parameters", [])
         if parameter.get("description", "").startswith("Ignored: ")
     }
-    preserved = {"preserveProvider", "preserveCredentials"}
-    assert ignored == {"apiId", "openAPIVersion", "query", "serviceVersion"} | preserved
+    exceptions = {"preserveProvider", "preserveCredentials"}
+    assert ignored_parameters == {"apiId", "openAPIVersion", "query", "serviceVersion"} | exceptions
 
 
 @pytest.mark.parametrize("time", ["251", "2027-01-31", "2027-01-31T12:00:00"])

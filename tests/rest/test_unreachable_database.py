@@ -21,9 +21,9 @@ def server():
 
 @pytest.fixture
 def store(server):
-    opened = Store(parse_location(server.create_database().url + "&connect_timeout=10"))
-    yield opened
-    opened.close()
+    store = Store(parse_location(server.create_database().url + "&connect_timeout=10"))
+    yield store
+    store.close()
 
 
 def test_every_response_says_that_the_database_cannot_be_reached(own_client, runtime, server):

@@ -16,9 +16,9 @@ def codes(response):
 
 
 def test_a_certificate_can_be_imported_before_an_api_has_the_endpoint(client):
-    imported = upload(client, issue("else.test").pem, "early", ELSE)
-    assert imported.status_code == 201
-    assert codes(imported) == codes(client.get(f"{CERTIFICATES}/early")) == ["endpoint-unused"]
+    response = upload(client, issue("else.test").pem, "early", ELSE)
+    assert response.status_code == 201
+    assert codes(response) == codes(client.get(f"{CERTIFICATES}/early")) == ["endpoint-unused"]
     assert client.get(f"{CERTIFICATES}/early/usage").json()["count"] == 0
     create_api(client, endpointConfig={"production_endpoints": {"url": "https://else.test:8443/other"}})
     assert codes(client.get(f"{CERTIFICATES}/early")) == []
@@ -40,7 +40,7 @@ def test_nobody_uses_an_alias_that_does_not_exist(client):
 
 
 @pytest.fixture(scope="module")
-def searched(enlist, sign_in):
+def client_with_certificates(enlist, sign_in):
     """A client whose certificates are for several endpoints, whose aliases are numbers."""
     client = sign_in(enlist("searched", "searcher", Role.ADMIN))
     urls = ("https://pizza.test", "https://pizza.test:8443/base", "https://pizza.test.evil.test", "https://[::1]:8443")
@@ -69,16 +69,16 @@ def searched(enlist, sign_in):
         ("https://pizza.test:x", ""),
     ],
 )
-def test_certificates_are_found_by_scheme_host_and_port(searched, endpoint, aliases):
-    found = searched.get(CERTIFICATES, params={"endpoint": endpoint})
-    assert found.status_code == 200
-    assert "".join(each["alias"] for each in found.json()["certificates"]) == aliases
+def test_certificates_are_found_by_scheme_host_and_port(client_with_certificates, endpoint, aliases):
+    response = client_with_certificates.get(CERTIFICATES, params={"endpoint": endpoint})
+    assert response.status_code == 200
+    assert "".join(certificate["alias"] for certificate in response.json()["certificates"]) == aliases
 
 
 def test_an_expired_certificate_is_refused_with_the_text_that_clients_search(client):
     create_api(client)
-    expired = upload(client, issue("pizza.test", start=-9 * DAY, end=-3 * DAY).pem)
-    assert (expired.status_code, expired.json()["message"]) == (400, "Certificate Expired.")
+    response = upload(client, issue("pizza.test", start=-9 * DAY, end=-3 * DAY).pem)
+    assert (response.status_code, response.json()["message"]) == (400, "Certificate Expired.")
 
 
 def test_a_taken_name_or_alias_is_refused_with_the_text_that_clients_search(client):
@@ -86,6 +86,6 @@ def test_a_taken_name_or_alias_is_refused_with_the_text_that_clients_search(clie
     assert upload(client, BACKEND.pem).status_code == 201
     path = CERTIFICATES.removesuffix("/endpoint-certificates")
     others = [client.post(f"{path}/apis", json=api_body(name, context="/pizza")) for name in ("Pizza", "Else")]
-    for refused in (upload(client, BACKEND.pem), *others):
-        assert refused.status_code == 409
-        assert all("already exists" in refused.json()[member] for member in ("message", "description"))
+    for response in (upload(client, BACKEND.pem), *others):
+        assert response.status_code == 409
+        assert all("already exists" in response.json()[member] for member in ("message", "description"))

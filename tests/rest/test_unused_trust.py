@@ -23,53 +23,56 @@ def pizza(client):
     return api
 
 
-def unused(client):
-    return [each["alias"] for each in client.get(CERTIFICATES, params={"unused": "true"}).json()["certificates"]]
+def list_unused(client):
+    return [
+        certificate["alias"]
+        for certificate in client.get(CERTIFICATES, params={"unused": "true"}).json()["certificates"]
+    ]
 
 
-def left(aliases=("pizza-backend",), *, settings=True, client=True):
+def describe_left_trust(aliases=("pizza-backend",), *, settings=True, client=True):
     origin = URL.removesuffix("/base")
     return {"origin": origin, "certificates": list(aliases), "trustSettings": settings, "clientCertificate": client}
 
 
 def test_deleting_an_api_reports_unused_trust_and_the_list_includes_it(client, pizza):
-    assert unused(client) == []
-    assert client.delete(f"{APIS}/{pizza['id']}").json() == {"unusedTrust": [left()], "deletedTrust": []}
-    assert unused(client) == ["pizza-backend"]
+    assert list_unused(client) == []
+    assert client.delete(f"{APIS}/{pizza['id']}").json() == {"unusedTrust": [describe_left_trust()], "deletedTrust": []}
+    assert list_unused(client) == ["pizza-backend"]
 
 
 def test_deleting_an_api_can_delete_unused_trust_and_certificates_can_be_restored(client, pizza):
     answer = client.delete(f"{APIS}/{pizza['id']}", params=DELETE)
-    assert answer.json() == {"unusedTrust": [], "deletedTrust": [left()]}
+    assert answer.json() == {"unusedTrust": [], "deletedTrust": [describe_left_trust()]}
     assert client.get(CERTIFICATES).json()["certificates"] == []
     create_api(client, "Again")
     where = {"endpoint": URL}
     assert client.get(f"{ENDPOINTS}/trust-settings", params=where).json()["names"] == []
     assert client.get(f"{ENDPOINTS}/client-certificate", params=where).status_code == 404
-    [removed] = client.get(REMOVED).json()["list"]
-    assert client.post(f"{REMOVED}/{removed['id']}/restore").status_code == 200
+    [removed_certificate] = client.get(REMOVED).json()["list"]
+    assert client.post(f"{REMOVED}/{removed_certificate['id']}/restore").status_code == 200
 
 
 def test_trust_that_another_api_uses_is_neither_unused_nor_deleted(client, pizza):
     create_api(client, "Pasta", "https://pizza.test:8443/another/path")
     answer = client.delete(f"{APIS}/{pizza['id']}", params=DELETE)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert unused(client) == []
+    assert list_unused(client) == []
     assert len(client.get(CERTIFICATES).json()["certificates"]) == 1
 
 
 def test_changing_an_endpoint_reports_unused_trust_and_can_delete_it(client, pizza):
     path = f"{APIS}/{pizza['id']}"
     config = {name: api_body(production=url)["endpointConfig"] for name, url in (("old", URL), ("new", OTHER))}
-    changed = client.put(path, json={"endpointConfig": config["new"]}).json()
-    assert (changed["unusedTrust"], changed["deletedTrust"]) == ([left()], [])
-    again = client.put(path, json=changed | {"description": "read and written back"}).json()
+    body = client.put(path, json={"endpointConfig": config["new"]}).json()
+    assert (body["unusedTrust"], body["deletedTrust"]) == ([describe_left_trust()], [])
+    again = client.put(path, json=body | {"description": "read and written back"}).json()
     assert "unusedTrust" not in again | client.get(path).json()
-    assert unused(client) == ["pizza-backend"]
+    assert list_unused(client) == ["pizza-backend"]
     client.put(path, json={"endpointConfig": config["old"]})
-    assert unused(client) == []
-    changed = client.put(path, params=DELETE, json={"endpointConfig": config["new"]}).json()
-    assert (changed["unusedTrust"], changed["deletedTrust"]) == ([], [left()])
+    assert list_unused(client) == []
+    body = client.put(path, params=DELETE, json={"endpointConfig": config["new"]}).json()
+    assert (body["unusedTrust"], body["deletedTrust"]) == ([], [describe_left_trust()])
     assert client.get(CERTIFICATES).json()["certificates"] == []
 
 
@@ -84,8 +87,8 @@ def test_gateway_identities_stay_without_permission_to_manage_them(berta, enlist
     creator = sign_in(enlist(berta.organization, f"creator of {berta.organization}", Role.CREATOR))
     answer = creator.delete(f"{APIS}/{pizza['id']}", params=DELETE)
     assert answer.json() == {
-        "unusedTrust": [left((), settings=False)],
-        "deletedTrust": [left(client=False)],
+        "unusedTrust": [describe_left_trust((), settings=False)],
+        "deletedTrust": [describe_left_trust(client=False)],
     }
 
 
@@ -93,7 +96,7 @@ def test_trust_of_another_organization_is_never_listed_as_unused(client, strange
     theirs = create_api(stranger)
     assert client.delete(f"{APIS}/{pizza['id']}").status_code == 200
     assert stranger.delete(f"{APIS}/{theirs['id']}", params=DELETE).content == b""
-    assert (unused(stranger), unused(client)) == ([], ["pizza-backend"])
+    assert (list_unused(stranger), list_unused(client)) == ([], ["pizza-backend"])
 
 
 def test_the_list_of_unused_certificates_is_paginated(client, pizza):
@@ -101,4 +104,6 @@ def test_the_list_of_unused_certificates_is_paginated(client, pizza):
     client.delete(f"{APIS}/{pizza['id']}")
     page = client.get(CERTIFICATES, params={"unused": "true", "limit": 1}).json()
     assert (page["count"], page["pagination"]["total"]) == (1, 2)
-    assert [each["alias"] for each in client.get(page["pagination"]["next"]).json()["certificates"]] == ["second"]
+    assert [certificate["alias"] for certificate in client.get(page["pagination"]["next"]).json()["certificates"]] == [
+        "second"
+    ]

@@ -25,7 +25,7 @@ def presents(shared_runtime, berta):
     return write
 
 
-def listed(client, **query):
+def list_watched(client, **query):
     return client.get(PATH, params=query).json()["list"]
 
 
@@ -34,16 +34,16 @@ def test_a_change_is_listed_with_what_is_new_and_whether_it_is_trusted(client, p
     old, new = issue("pizza.test"), issue("pizza.test", end=20 * DAY)
     presents(old, ago=timedelta(days=30))
     presents(new, ago=timedelta(days=2), coverage=Coverage("trust", accepted=False, cause="unknown_issuer"))
-    (endpoint,) = listed(client)
+    (endpoint,) = list_watched(client)
     assert (endpoint["endpoint"], endpoint["status"], endpoint["trusted"]) == (ORIGIN, "changed", False)
     assert (endpoint["cause"], endpoint["decidedBy"]) == ("unknown_issuer", "comparison")
     assert endpoint["apis"] == [{"id": api["id"], "name": "Pizza", "version": "1.0.0"}]
     assert endpoint["changed"]["key"] == endpoint["presented"]["since"]
     assert endpoint["changed"]["names"] is None
     whole = client.get(f"{PATH}/{endpoint['id']}").json()
-    assert [each["fingerprint"] for each in whole["certificates"]] == [read(new).fingerprint]
+    assert [certificate["fingerprint"] for certificate in whole["certificates"]] == [read(new).fingerprint]
     history = client.get(f"{PATH}/{endpoint['id']}/history").json()
-    assert [each["changes"] for each in history["list"]] == [["key"], []]
+    assert [entry["changes"] for entry in history["list"]] == [["key"], []]
     assert history["pagination"]["total"] == 2
 
 
@@ -56,13 +56,15 @@ def test_watched_endpoints_are_filtered_and_paged(client, presents):
         "https://bread.test",
         coverage=Coverage("trust", accepted=False, cause="expired"),
     )
-    assert [each["status"] for each in listed(client)] == ["expiring", "not_trusted", "trusted"]
-    assert [each["endpoint"] for each in listed(client, status="trusted")] == ["https://pasta.test"]
-    assert [each["endpoint"] for each in listed(client, apiId=api["id"])] == [ORIGIN]
-    assert [each["endpoint"] for each in listed(client, endpoint="https://bread.test/base")] == ["https://bread.test"]
-    assert listed(client, apiId=api["id"], endpoint="https://bread.test") == []
+    assert [endpoint["status"] for endpoint in list_watched(client)] == ["expiring", "not_trusted", "trusted"]
+    assert [endpoint["endpoint"] for endpoint in list_watched(client, status="trusted")] == ["https://pasta.test"]
+    assert [endpoint["endpoint"] for endpoint in list_watched(client, apiId=api["id"])] == [ORIGIN]
+    assert [endpoint["endpoint"] for endpoint in list_watched(client, endpoint="https://bread.test/base")] == [
+        "https://bread.test"
+    ]
+    assert list_watched(client, apiId=api["id"], endpoint="https://bread.test") == []
     later = (read(issue("x.test", end=30 * DAY))).not_after.isoformat()
-    assert [each["endpoint"] for each in listed(client, expiresBefore=later)] == [ORIGIN]
+    assert [endpoint["endpoint"] for endpoint in list_watched(client, expiresBefore=later)] == [ORIGIN]
     page = client.get(PATH, params={"limit": 1, "offset": 1, "status": "trusted"}).json()
     assert (page["list"], page["pagination"]["total"]) == ([], 1)
 
@@ -70,7 +72,7 @@ def test_watched_endpoints_are_filtered_and_paged(client, presents):
 def test_a_changed_backend_needs_attention_now_only_if_gateways_reject_it(client, presents):
     def item():
         listed_items = client.get(f"{PREFIX}/attention").json()["list"]
-        return {each["kind"]: (each["urgency"], each["count"]) for each in listed_items}.get("changed-certificates")
+        return {item["kind"]: (item["urgency"], item["count"]) for item in listed_items}.get("changed-certificates")
 
     create_api(client)
     presents(issue("pizza.test"), ago=timedelta(days=30))
@@ -101,7 +103,7 @@ def test_watched_endpoints_of_other_organizations_are_not_found(client, stranger
     for path in (f"{PATH}/{endpoint.id}", f"{PATH}/{endpoint.id}/history"):
         assert client.get(path).status_code == 200
         assert stranger.get(path).status_code == 404
-    assert listed(stranger) == stranger.get(EXPIRY).json()["list"] == []
+    assert list_watched(stranger) == stranger.get(EXPIRY).json()["list"] == []
 
 
 def test_the_timeline_counts_what_is_trusted_and_what_is_presented_by_month(client, presents, shared_runtime):
@@ -112,11 +114,14 @@ def test_the_timeline_counts_what_is_trusted_and_what_is_presented_by_month(clie
     presents(issue("pizza.test", end=40 * DAY))
     timeline = client.get(EXPIRY).json()
     month = f"{shared_runtime.now() + timedelta(days=40):%Y-%m}"
-    counts = {each["period"]: (each["trusted"], each["presented"]) for each in timeline["periods"]}
+    counts = {period["period"]: (period["trusted"], period["presented"]) for period in timeline["periods"]}
     names = list(counts)
     assert (names[0], names[-1], len(names)) == ("expired", "later", 14)
     assert {name: count for name, count in counts.items() if any(count)} == {month: (1, 1), "later": (1, 0)}
-    assert {(each["source"], each["alias"]) for each in timeline["list"]} == {("trusted", "soon"), ("presented", None)}
+    assert {(certificate["source"], certificate["alias"]) for certificate in timeline["list"]} == {
+        ("trusted", "soon"),
+        ("presented", None),
+    }
     (entry,) = client.get(EXPIRY, params={"period": "later"}).json()["list"]
     assert (entry["alias"], entry["endpoint"], entry["used"], entry["previous"]) == ("later", ORIGIN, True, False)
     only = client.get(EXPIRY, params={"period": month, "source": "presented"}).json()

@@ -24,15 +24,15 @@ PREFIXES = [
 
 
 def describe(name):
-    described = read_document((Path(__file__).parent / f"wso2/{name}.yaml").read_bytes())
-    operations = described["operations"]
+    document = read_document((Path(__file__).parent / f"wso2/{name}.yaml").read_bytes())
+    operations = document["operations"]
     # WSO2's description says 200, but WSO2 responds 201 with Location, and so does Holdfast.
     operations["post /endpoint-certificates"]["201"] = "CertMetadata"
     operations["post /apis/{apiId}/client-certificates"]["201"] = "ClientCertMetadata"
     # The description doesn't describe downloads.
     operations["get /endpoint-certificates/{alias}/content"]["200"] = "file"
     operations["get /apis/{apiId}/client-certificates/{alias}/content"]["200"] = "file"
-    return described
+    return document
 
 
 DESCRIPTIONS = {prefix: describe("publisher-v1" if prefix == V1 else "publisher-v4") for prefix in PREFIXES}
@@ -62,7 +62,7 @@ def validate(prefix, name, value):
 def example_api():
     """The body that the examples of the description make, member by member."""
     properties = DEFINITIONS["API"]["properties"]
-    return {name: each["example"] for name, each in properties.items() if "example" in each}
+    return {name: member["example"] for name, member in properties.items() if "example" in member}
 
 
 @pytest.fixture(params=PREFIXES)
@@ -95,10 +95,10 @@ def test_every_operation_responds_as_described(ask):
     api = ask("post /apis", 201, json=example_api()).json()
     of = {"api": api["id"]}
     ask("get /apis", 200, params={"limit": 1, "offset": 0, "query": "name:PizzaShackAPI version:1.0.0"})
-    expanded = "APIListExpanded" if ask.prefix == V1 else "API"
+    schema = "APIListExpanded" if ask.prefix == V1 else "API"
     page = ask("get /apis", 200, params={"expand": "true"}).json()
     for part in [page] if ask.prefix == V1 else page["list"]:
-        validate(ask.prefix, expanded, part)
+        validate(ask.prefix, schema, part)
     ask("get /apis/{apiId}", 200, **of)
     ask("get /apis/{apiId}", 404, api="0")
     ask("put /apis/{apiId}", 200, json=api, **of)
@@ -131,17 +131,17 @@ def test_every_operation_responds_as_described(ask):
     ask("post /apis/validate", 200, params={"query": "name:Imported"})
     ask("post /apis/validate", 404, params={"query": "context:/nothing"})
     nowhere = {"endpointUrl": "https://127.0.0.1:1/pizzashack/v1/api/"}
-    checked = ask("post /apis/validate-endpoint", 200, params=nowhere | {"apiId": api["id"]}).json()
-    assert (checked["statusCode"], checked["error"].partition(":")[0]) == (0, "no_gateway")
+    validation = ask("post /apis/validate-endpoint", 200, params=nowhere | {"apiId": api["id"]}).json()
+    assert (validation["statusCode"], validation["error"].partition(":")[0]) == (0, "no_gateway")
     ask("post /apis/validate-endpoint", 404, params=nowhere | {"apiId": "0"})
     ask("post /apis/validate-endpoint", 400)
     ask("get /apis/export", 200, params={"apiId": api["id"], "format": "JSON", "preserveStatus": "true"})
     ask("get /apis/export", 200, params={"name": "PizzaShackAPI", "version": "1.0.0"})
 
     parts = {"certificate": ("a.crt", PEM), "alias": (None, "wso2carbon"), "tier": (None, "Gold")}
-    made = ask("post /apis/{apiId}/client-certificates", 201, files=parts, **of)
-    assert made.headers["location"] == f"{ask.prefix}/apis/{api['id']}/client-certificates/wso2carbon"
-    assert made.json().items() >= {"alias": "wso2carbon", "apiId": api["id"], "tier": "Gold"}.items()
+    response = ask("post /apis/{apiId}/client-certificates", 201, files=parts, **of)
+    assert response.headers["location"] == f"{ask.prefix}/apis/{api['id']}/client-certificates/wso2carbon"
+    assert response.json().items() >= {"alias": "wso2carbon", "apiId": api["id"], "tier": "Gold"}.items()
     ask("get /apis/{apiId}/client-certificates", 200, params={"alias": "wso2carbon", "limit": 1, "offset": 0}, **of)
     of_alias, one = of | {"alias": "wso2carbon"}, "/apis/{apiId}/client-certificates/{alias}"
     assert ask(f"get {one}", 200, **of_alias).json()["status"] == "Active"
@@ -154,8 +154,8 @@ def test_every_operation_responds_as_described(ask):
 
     endpoint = api["endpointConfig"]["production_endpoints"]["url"]
     parts = {"certificate": ("a.crt", PEM), "alias": (None, "pizza-backend"), "endpoint": (None, endpoint)}
-    made = ask("post /endpoint-certificates", 201, files=parts)
-    assert made.headers["location"] == f"{ask.prefix}/endpoint-certificates/pizza-backend"
+    response = ask("post /endpoint-certificates", 201, files=parts)
+    assert response.headers["location"] == f"{ask.prefix}/endpoint-certificates/pizza-backend"
     ask("get /endpoint-certificates", 200, params={"alias": "pizza-backend", "endpoint": endpoint})
     ask("get /endpoint-certificates/{alias}", 200)
     ask("get /endpoint-certificates/{alias}", 404, alias="nobody")
@@ -163,16 +163,16 @@ def test_every_operation_responds_as_described(ask):
     ask("get /endpoint-certificates/{alias}/content", 200)
     ask("delete /endpoint-certificates/{alias}", 200)
 
-    found = ask("get /search", 200, params={"query": "pizzashackapi"}).json()["list"]
-    assert {each["version"] for each in found} == {"1.0.0", "2.0"}
+    results = ask("get /search", 200, params={"query": "pizzashackapi"}).json()["list"]
+    assert {result["version"] for result in results} == {"1.0.0", "2.0"}
     ask("get /settings", 200)
     ask("delete /apis/{apiId}", 200, **of)
     ask("delete /apis/{apiId}", 404, **of)
 
 
 def test_the_values_of_the_examples_are_returned(client):
-    sent = example_api()
-    given = client.post(f"{V1}/apis", json=sent).json()
+    example = example_api()
+    api = client.post(f"{V1}/apis", json=example).json()
     own = {
         "id",
         "context",
@@ -185,22 +185,22 @@ def test_the_values_of_the_examples_are_returned(client):
         "gatewayEnvironments",
     }
     # The name of WSO2's only environment before version 4.0.
-    assert sent["gatewayEnvironments"] == ["Production and Sandbox"]
-    assert given["gatewayEnvironments"] == ["Default"]
-    assert {name: given.get(name) for name in sent.keys() - own - {"testKey"}} == {
-        name: value for name, value in sent.items() if name not in own | {"testKey"}
+    assert example["gatewayEnvironments"] == ["Production and Sandbox"]
+    assert api["gatewayEnvironments"] == ["Default"]
+    assert {name: api.get(name) for name in example.keys() - own - {"testKey"}} == {
+        name: value for name, value in example.items() if name not in own | {"testKey"}
     }
 
 
 def test_operations_without_a_test_here_respond_as_described(client, ask):
     """New operations are called for an object that doesn't exist, until they have a test."""
     create_api(client)
-    served = {
+    own_operations = {
         f"{method} {path.removeprefix(PREFIXES[0]).replace('{api_id}', '{apiId}')}"
         for path, operations in client.get("/openapi.json").json()["paths"].items()
         for method in operations
     }
-    common = sorted(served & DESCRIPTIONS[ask.prefix]["operations"].keys())
+    common = sorted(own_operations & DESCRIPTIONS[ask.prefix]["operations"].keys())
     assert len(common) >= 30
     for operation in common:
         ask(operation, api="0", alias="nobody")

@@ -50,34 +50,34 @@ class _Reader(HTMLParser):
         self._in_time = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.offer.ids.add(given.get("id", ""))
+        attributes = {name: value or "" for name, value in attrs}
+        self.offer.ids.add(attributes.get("id", ""))
         self._in_time = tag == "time"
-        if given.get("aria-disabled") == "true":
-            assert (tag, given["type"]) == ("button", "button"), given
-            assert "disabled" not in given, "nobody could get to it by keyboard"
-            self.offer.reasons.append(given["aria-describedby"])
+        if attributes.get("aria-disabled") == "true":
+            assert (tag, attributes["type"]) == ("button", "button"), attributes
+            assert "disabled" not in attributes, "nobody could get to it by keyboard"
+            self.offer.reasons.append(attributes["aria-describedby"])
             return
-        if tag == "form" and given.get("method") == "post":
-            self._form = _Form(given["action"])
+        if tag == "form" and attributes.get("method") == "post":
+            self._form = _Form(attributes["action"])
             self._forms.append(self._form)
-            self._named[given.get("id", "")] = self._form
+            self._named[attributes.get("id", "")] = self._form
         elif tag == "a":
-            self.offer.links.add(given["href"])
-        elif tag == "input" and self._form and "name" in given and self._is_sent(given):
-            self._form.fields.append((given["name"], given.get("value", "")))
-        elif tag == "button" and given.get("type") != "button" and "disabled" not in given:
-            form = self._named.get(given["form"]) if "form" in given else self._form
+            self.offer.links.add(attributes["href"])
+        elif tag == "input" and self._form and "name" in attributes and self._is_sent(attributes):
+            self._form.fields.append((attributes["name"], attributes.get("value", "")))
+        elif tag == "button" and attributes.get("type") != "button" and "disabled" not in attributes:
+            form = self._named.get(attributes["form"]) if "form" in attributes else self._form
             if form:
-                form.buttons.append(given)
+                form.buttons.append(attributes)
         if tag != "button" and tag != "form":
-            self.offer.links |= {given["hx-get"]} if "hx-get" in given else set()
-            self.offer.sends |= {Sent(given["hx-post"])} if "hx-post" in given else set()
+            self.offer.links |= {attributes["hx-get"]} if "hx-get" in attributes else set()
+            self.offer.sends |= {Sent(attributes["hx-post"])} if "hx-post" in attributes else set()
 
     @staticmethod
-    def _is_sent(given: dict[str, str]) -> bool:
-        chosen = given.get("type") not in {"checkbox", "radio"} or "checked" in given
-        return chosen and "disabled" not in given and given.get("type") != "file"
+    def _is_sent(attributes: dict[str, str]) -> bool:
+        is_checked = attributes.get("type") not in {"checkbox", "radio"} or "checked" in attributes
+        return is_checked and "disabled" not in attributes and attributes.get("type") != "file"
 
     def handle_data(self, data: str) -> None:
         if _TIME.search(data) and not self._in_time:
@@ -91,8 +91,8 @@ class _Reader(HTMLParser):
         super().close()
         for form in self._forms:
             for button in form.buttons:
-                named = [(button["name"], button.get("value", ""))] if "name" in button else []
-                self.offer.sends.add(Sent(button.get("formaction", form.action), (*form.fields, *named)))
+                own_field = [(button["name"], button.get("value", ""))] if "name" in button else []
+                self.offer.sends.add(Sent(button.get("formaction", form.action), (*form.fields, *own_field)))
 
 
 def read_page(html: str) -> Offer:

@@ -43,9 +43,9 @@ def test_a_user_is_created_signs_in_and_is_disabled(client, other, berta):
 
 
 def test_users_are_found_by_name_and_the_list_says_when_they_signed_in(client, berta):
-    found = client.get("/users", params={"query": berta.name.upper()}).text
-    assert f">{berta.name}</a>" in found
-    assert "Last sign-in" in found
+    page = client.get("/users", params={"query": berta.name.upper()}).text
+    assert f">{berta.name}</a>" in page
+    assert "Last sign-in" in page
     assert "No users match" in client.get("/users", params={"query": "no such name"}).text
     assert "No users match" in client.get(f"/users?query={'a' * 60_000}").text
     assert "Page 99 doesn't exist" in client.get("/users", params={"page": 99}).text.replace("&#39;", "'")
@@ -114,23 +114,23 @@ def test_browsers_are_named_as_people_do(agent, words):
 
 def test_a_token_is_shown_once_works_and_is_revoked(client, other):
     form = {"name": "nightly", "scopes": ["apim:api_view"], "days": "7"}
-    made = client.post("/tokens", data=form)
-    (secret,) = re.findall(r"hfp_[\w-]{43}", made.text)
+    response = client.post("/tokens", data=form)
+    (secret,) = re.findall(r"hfp_[\w-]{43}", response.text)
     headers = {"authorization": f"Bearer {secret}"}
     assert other.get(APIS, headers=headers).status_code == 200
-    listed = client.get("/tokens").text
-    assert ("nightly" in listed, secret in listed, "Last used" in listed) == (True, False, True)
+    page = client.get("/tokens").text
+    assert ("nightly" in page, secret in page, "Last used" in page) == (True, False, True)
     again = client.post("/tokens", data=form)
     assert (again.status_code, "nightly" in again.text) == (422, True)
     assert client.post("/tokens", data=form | {"name": "x", "scopes": []}).status_code == 422
-    (path,) = re.findall(r"/tokens/[\w-]+/revoke", listed)
+    (path,) = re.findall(r"/tokens/[\w-]+/revoke", page)
     assert client.post(path).status_code == 303
     assert other.get(APIS, headers=headers).status_code == 401
 
 
 def test_a_token_opens_no_page(client, other):
-    made = client.post("/tokens", data={"name": "page", "scopes": ["apim:api_view"]})
-    (secret,) = re.findall(r"hfp_[\w-]{43}", made.text)
+    response = client.post("/tokens", data={"name": "page", "scopes": ["apim:api_view"]})
+    (secret,) = re.findall(r"hfp_[\w-]{43}", response.text)
     assert other.get("/apis", headers={"authorization": f"Bearer {secret}"}).status_code == 303
 
 

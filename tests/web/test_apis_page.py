@@ -13,7 +13,7 @@ from rest.calls import APIS, ENDPOINTS, create_api, upload
 @pytest.fixture
 def apis(client, shared_runtime, berta):
     """APIs in every state of health, by name."""
-    every = {name: create_api(client, name, url) for name, url in (
+    apis_by_name = {name: create_api(client, name, url) for name, url in (
         ("Fine", "https://fine.test"),
         ("Failing", "https://failing.test:8443"),
         ("Off", "https://off.test"),
@@ -22,11 +22,11 @@ def apis(client, shared_runtime, berta):
         ("Empty", None),
     )}  # fmt: skip
     for name in ("Fine", "Failing", "Off", "Plain"):
-        client.post(f"{APIS}/change-lifecycle", params={"apiId": every[name]["id"], "action": "Publish"})
+        client.post(f"{APIS}/change-lifecycle", params={"apiId": apis_by_name[name]["id"], "action": "Publish"})
     shared_runtime.failures.record(
         FailedRequest(
             gateway="local",
-            cluster=f"{berta.organization}/{every['Failing']['id']}/production",
+            cluster=f"{berta.organization}/{apis_by_name['Failing']['id']}/production",
             upstream="",
             evidence=Evidence(flags=frozenset({"UT"})),
             request_id="",
@@ -37,7 +37,7 @@ def apis(client, shared_runtime, berta):
     assert client.put(f"{ENDPOINTS}/trust-exception", params={"endpoint": "https://off.test"}, json=body).is_success
     for alias, name, days in (("soon", "fine", 9), ("late", "draft", 99)):
         assert upload(client, issue(f"{name}.test", end=days * DAY).pem, alias, f"https://{name}.test").is_success
-    return every
+    return apis_by_name
 
 
 def names(client, **parameters):

@@ -62,8 +62,10 @@ def test_every_text_survives_escaping_and_lines_are_short(text):
     assert all(len(line) <= 75 for line in data.split(b"\r\n"))
     assert b"\n" not in data.replace(b"\r\n", b"")
     (event,) = icalendar.Calendar.from_ical(data).walk("VEVENT")
-    wanted = "".join(each for each in text.replace("\r\n", "\n") if each == "\n" or each.isprintable())
-    assert str(event["summary"]) == str(event["description"]) == wanted
+    readable_text = "".join(
+        character for character in text.replace("\r\n", "\n") if character == "\n" or character.isprintable()
+    )
+    assert str(event["summary"]) == str(event["description"]) == readable_text
 
 
 def test_folding_splits_no_character():
@@ -85,8 +87,8 @@ def test_an_address_ends_for_good_when_its_user_is_disabled_or_deleted(client, v
     user = enlist(berta.organization, f"dora of {berta.organization}", Role.VIEWER)
     path = create(sign_in(user))
     assert visitor.get(path).status_code == 200
-    for disabled in (True, False):
-        assert client.put(f"{PREFIX}/users/{user.name}", json={"disabled": disabled}).status_code == 200
+    for is_disabled in (True, False):
+        assert client.put(f"{PREFIX}/users/{user.name}", json={"disabled": is_disabled}).status_code == 200
         assert visitor.get(path).status_code == 404
     another = create(sign_in(user))
     assert client.delete(f"{PREFIX}/users/{user.name}").status_code == 204
@@ -107,7 +109,7 @@ def test_the_secret_of_a_feed_opens_nothing_else_and_is_not_stored(client, visit
 def test_a_feed_is_read_a_limited_number_of_times(client, visitor):
     path = create(client)
     answers = [visitor.get(path) for _ in range(int(BURST) + 1)]
-    assert [each.status_code for each in answers] == [200] * int(BURST) + [429]
+    assert [answer.status_code for answer in answers] == [200] * int(BURST) + [429]
     assert 0 < int(answers[-1].headers["retry-after"]) <= 60
 
 

@@ -41,8 +41,8 @@ ONLY_LISTED = RequestRules(operations=(BY_ID,))
 )
 def test_an_api_is_called_as_usual_for_its_type(kind, operations, rules, commands):
     api = replace(make_api(context="/shop.v1.Orders"), rules=rules)
-    built = build_call_commands([("production", PLAIN), ("production", TLS)], api, kind, operations)
-    assert built == list(zip(["Production", "Production over TLS"], commands, strict=True))
+    result = build_call_commands([("production", PLAIN), ("production", TLS)], api, kind, operations)
+    assert result == list(zip(["Production", "Production over TLS"], commands, strict=True))
 
 
 @pytest.mark.parametrize(

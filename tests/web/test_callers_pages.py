@@ -24,9 +24,9 @@ def callers_of(client, page):
 
 def test_a_callers_certificate_is_added_replaced_and_deleted(client, page):
     assert upload(client, f"{page}/new", CALLER, alias="partner").status_code == 303
-    shown = client.get(page).text
-    assert "partner" in shown
-    assert "CN=caller" in shown
+    text = client.get(page).text
+    assert "partner" in text
+    assert "CN=caller" in text
     assert upload(client, f"{page}/partner/replace", OTHER).status_code == 303
     assert "CN=other" in client.get(page).text
     assert "last one" in client.get(f"{page}/partner/delete").text

@@ -71,12 +71,14 @@ def test_every_curl_command_requests_an_existing_operation(action, client):
     words = shlex.split(lines(action)[1])
     method = words[words.index("-X") + 1] if "-X" in words else "POST" if {"-F", "--json"} & set(words) else "GET"
     path = urlsplit(words[-1]).path.removeprefix(PREFIX)
-    known = {
+    templates = {
         (verb.upper(), template.removeprefix(PREFIX))
         for template, operations in client.get("/openapi.json").json()["paths"].items()
         for verb in operations
     }
-    assert any(method == verb and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path) for verb, each in known)
+    assert any(
+        method == verb and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) for verb, template in templates
+    )
 
 
 @pytest.mark.parametrize("action", [action for action, curl in CURL_LINES.items() if "{body}" in curl])

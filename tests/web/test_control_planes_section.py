@@ -23,26 +23,26 @@ GONE = replace(ONE, id="3", name="web-3", started_at=NOW - timedelta(hours=1))
 
 
 @pytest.fixture
-def shared(runtime):
+def shared_plane(runtime):
     """A control plane of a shared database, with one that is live and one that was killed."""
     with runtime.store.note(Topic.CONTROL_PLANES) as session:
-        for each, seen in ((ONE, 0), (TWO, 0), (GONE, 11)):
-            control_planes.save(session, each, each.name, datetime.now(UTC) - timedelta(seconds=seen))
+        for control_plane, age in ((ONE, 0), (TWO, 0), (GONE, 11)):
+            control_planes.save(session, control_plane, control_plane.name, datetime.now(UTC) - timedelta(seconds=age))
         leases.take(session, "tasks", "2", datetime.now(UTC))
     return replace(runtime, presence=Presence(runtime.store, ONE, "web-1", shared=True))
 
 
 @pytest.fixture
-def sign_in_as(shared, connect):
+def sign_in_as(shared_plane, connect):
     """Return a client of the shared control plane for an admin of an organization."""
 
     def sign_in(organization):
         user = accounts.User(str(uuid.uuid4()), organization, f"admin of {organization}", "", frozenset({Role.ADMIN}))
-        with shared.store.write() as session:
+        with shared_plane.store.write() as session:
             accounts.insert_organization(session, organization, NOW)
             accounts.insert_user(session, user, NOW)
-        client = connect(shared)
-        client.cookies.set(SESSION_COOKIE, shared.accounts.start_session(user, shared.now()))
+        client = connect(shared_plane)
+        client.cookies.set(SESSION_COOKIE, shared_plane.accounts.start_session(user, shared_plane.now()))
         return client
 
     return sign_in
@@ -57,9 +57,9 @@ def test_operators_see_which_control_planes_are_live_and_what_differs(sign_in_as
 
     body = operator.get(f"{PREFIX}/control-planes").json()
     assert body["count"] == 3
-    one, two, gone = body["list"]
-    assert (one["live"], two["live"], gone["live"]) == (True, True, False)
-    assert (one["doesTasks"], two["doesTasks"], gone["doesTasks"]) == (False, True, False)
+    one, two, three = body["list"]
+    assert (one["live"], two["live"], three["live"]) == (True, True, False)
+    assert (one["doesTasks"], two["doesTasks"], three["doesTasks"]) == (False, True, False)
     assert (one["deviatingSettings"], two["deviatingSettings"]) == ([], ["HOLDFAST_GATEWAY"])
     assert one["discovery"] == ["192.0.2.7:9081"]
 

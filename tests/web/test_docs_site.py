@@ -33,7 +33,7 @@ def test_pages_need_no_sign_in_and_allow_no_scripts_but_their_own(visitor):
     policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
     scripts = re.findall(r"<script>(.*?)</script>", response.text, re.DOTALL)
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    assert policy["script-src"].split() == ["'self'", *(f"'sha256-{each}'" for each in hashes)]
+    assert policy["script-src"].split() == ["'self'", *(f"'sha256-{value}'" for value in hashes)]
     assert policy["style-src"] == policy["connect-src"] == "'self'"
     assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
 
@@ -48,9 +48,9 @@ def test_browsers_ask_whether_a_page_changed_and_keep_its_policy(visitor):
 
 
 def test_files_with_a_hash_in_their_name_are_kept_for_good(visitor):
-    loaded = re.findall(r'(?:href|src)="(assets/[^"]*\.(?:css|js))"', visitor.get("/help/").text)
-    assert len(loaded) > 2
-    for path in loaded:
+    files = re.findall(r'(?:href|src)="(assets/[^"]*\.(?:css|js))"', visitor.get("/help/").text)
+    assert len(files) > 2
+    for path in files:
         assert "immutable" in visitor.get(f"/help/{path}").headers["cache-control"]
 
 
@@ -85,9 +85,9 @@ def test_without_the_site_help_says_how_to_build_it(shared_runtime, monkeypatch,
 
 def test_pages_load_nothing_from_other_hosts():
     loading = re.compile(r'<(?:link|script|img)[^>]*(?:href|src)="([^"]*)"')
-    loaded = {each for path in docs_site.DIRECTORY.rglob("*.html") for each in loading.findall(path.read_text("utf-8"))}
-    assert len(loaded) > 10
-    assert {each for each in loaded if re.match(r"[a-z]+:|//", each)} == set()
+    urls = {url for path in docs_site.DIRECTORY.rglob("*.html") for url in loading.findall(path.read_text("utf-8"))}
+    assert len(urls) > 10
+    assert {url for url in urls if re.match(r"[a-z]+:|//", url)} == set()
 
 
 def test_every_page_leads_to_help_and_findings_and_failures_to_their_entries(client, shared_runtime, berta):
@@ -97,12 +97,12 @@ def test_every_page_leads_to_help_and_findings_and_failures_to_their_entries(cli
     shared_runtime.failures.record(FailedRequest("edge", cluster, "", "1", datetime.now(UTC), evidence))
     expiring = issue("pizza.test", end=timedelta(days=10)).pem
     endpoints = f"/apis/{api['id']}/endpoints"
-    told = {
+    pages = {
         "/failures": client.get("/failures").text,
         endpoints: client.get(endpoints).text,
         "inspection": client.post(f"/apis/{api['id']}/certificates/inspect", data={"pem": expiring}).text,
     }
-    entries = {place: set(re.findall(r'href="/help/([^"#]+)#([^"]+)"', text)) for place, text in told.items()}
+    entries = {place: set(re.findall(r'href="/help/([^"#]+)#([^"]+)"', text)) for place, text in pages.items()}
     assert ("reference/causes/", "no_subject_alt_name") in entries["/failures"] & entries[endpoints]
     assert ("reference/findings/", "expiring") in entries["inspection"]
     for page, anchor in set().union(*entries.values()):

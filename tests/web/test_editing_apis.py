@@ -55,9 +55,9 @@ def test_an_invalid_definition_is_explained_before_and_after(client, content):
 
 def test_the_definition_is_downloaded_and_replaced(client):
     path = f"/apis/{create_api(client)['id']}/definition"
-    generated = client.get(f"{path}/download")
-    assert generated.headers["content-disposition"].startswith("attachment")
-    assert generated.json()["info"]["title"] == "Pizza"
+    response = client.get(f"{path}/download")
+    assert response.headers["content-disposition"].startswith("attachment")
+    assert response.json()["info"]["title"] == "Pizza"
     assert client.post(f"{path}/replace", files=file(DEFINITION)).status_code == 303
     assert client.get(f"{path}/download").json() == DEFINITION
     answer = client.post(f"{path}/replace", files=file(b"{"), headers=HTMX)
@@ -139,12 +139,12 @@ def test_grpc_apis_are_refused_where_clients_cannot_call_them(client):
     assert_problem(client.put(f"{APIS}/{api['id']}", json={"type": "GRPC"}), 400, "type", says="begin with /t/")
 
 
-@pytest.mark.parametrize(("address", "shown"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False)])
+@pytest.mark.parametrize(("address", "is_shown"), [("127.0.0.1", True), ("::1", True), ("192.0.2.1", False)])
 def test_only_who_signs_in_on_the_same_machine_sees_where_the_first_password_is(
-    connect, shared_runtime, address, shown
+    connect, shared_runtime, address, is_shown
 ):
     anonymous = connect(shared_runtime, client=(address, 50000))
-    assert ("admin-password" in anonymous.get("/sign-in").text) == shown
+    assert ("admin-password" in anonymous.get("/sign-in").text) == is_shown
 
 
 def test_the_overview_names_members_that_have_no_effect(client):

@@ -64,18 +64,18 @@ def test_an_api_that_requires_certificates_is_shown_only_with_https(client, api,
 
 def test_environments_are_chosen_in_a_dialog(client, api, europe):
     path = f"/apis/{api['id']}/environments"
-    shown = client.get(path).text
-    assert f'value="{europe}" >' in shown
-    assert 'value="Default" checked>' in shown
-    assert "In Frankfurt" in shown
-    saved = client.post(path, data={"environment": ["Default", europe]})
-    assert saved.headers["location"] == f"/apis/{api['id']}?done=environments-saved"
+    page = client.get(path).text
+    assert f'value="{europe}" >' in page
+    assert 'value="Default" checked>' in page
+    assert "In Frankfurt" in page
+    response = client.post(path, data={"environment": ["Default", europe]})
+    assert response.headers["location"] == f"/apis/{api['id']}?done=environments-saved"
     assert client.get(f"{APIS}/{api['id']}").json()["gatewayEnvironments"] == ["Default", europe]
 
 
-@pytest.mark.parametrize("chosen", [[], ["moon"]])
-def test_the_dialog_reports_an_invalid_choice(client, api, chosen):
-    answer = client.post(f"/apis/{api['id']}/environments", data={"environment": chosen})
+@pytest.mark.parametrize("names", [[], ["moon"]])
+def test_the_dialog_reports_an_invalid_choice(client, api, names):
+    answer = client.post(f"/apis/{api['id']}/environments", data={"environment": names})
     assert answer.status_code == 422
     assert 'id="gatewayEnvironments-error"' in answer.text
     assert client.get(f"{APIS}/{api['id']}").json()["gatewayEnvironments"] == ["Default"]

@@ -44,16 +44,16 @@ def test_the_endpoints_page_of_an_api_says_what_its_backend_presents(client, pre
 
 
 def test_the_endpoints_page_says_that_a_backend_is_trusted_as_soon_as_its_certificate_is_imported(client, presents):
-    api, presented = create_api(client), issue("pizza.test", end=40 * DAY)
+    api, backend_certificate = create_api(client), issue("pizza.test", end=40 * DAY)
     path = f"/apis/{api['id']}/endpoints"
-    presents(presented, ago=timedelta(days=10), coverage=REJECTED)
+    presents(backend_certificate, ago=timedelta(days=10), coverage=REJECTED)
     assert statuses(client.get(path)) == ["not_trusted"]
     form = {"alias": "new", "endpoint": ORIGIN}
-    files, part = {"certificate": ("new.pem", presented.pem)}, {"HX-Request": "true"}
-    said = client.post(f"/apis/{api['id']}/certificates/new", data=form, files=files, headers=part)
-    assert 'id="production-presents" hx-swap-oob="true"' in said.text
-    assert (statuses(said), statuses(client.get(path))) == (["trusted"], ["trusted"])
-    assert "https://pizza.test<wbr>:8443" in said.text
+    files, part = {"certificate": ("new.pem", backend_certificate.pem)}, {"HX-Request": "true"}
+    response = client.post(f"/apis/{api['id']}/certificates/new", data=form, files=files, headers=part)
+    assert 'id="production-presents" hx-swap-oob="true"' in response.text
+    assert (statuses(response), statuses(client.get(path))) == (["trusted"], ["trusted"])
+    assert "https://pizza.test<wbr>:8443" in response.text
 
 
 def test_a_list_of_what_backends_present_is_filtered_and_leads_to_the_history(client, presents):
@@ -91,8 +91,8 @@ def test_choosing_a_month_of_the_timeline_filters_the_table(client, presents, sh
     # Once in the drawing for each kind of screen, and once in the table of numbers.
     assert everything.count(f'href="/expiry?month={month}#certificates"') == 3
     assert "1 trusted, 1 presented" in everything
-    chosen = client.get(f"/expiry?month={month}").text
-    assert all(f">{name}<" in chosen for name in ("soon", "presented"))
-    assert ">later<" not in chosen
+    page = client.get(f"/expiry?month={month}").text
+    assert all(f">{name}<" in page for name in ("soon", "presented"))
+    assert ">later<" not in page
     assert ">soon<" not in client.get(f"/expiry?month={month}&source=presented").text
     assert client.get("/expiry?month=1999-01").status_code == 200  # an old bookmark shows everything

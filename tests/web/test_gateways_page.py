@@ -55,7 +55,7 @@ def card(client, name):
 
 
 def test_operators_see_connection_configuration_report_and_certificate(operator, name):
-    shown = card(operator, name)
+    html = card(operator, name)
     for text in (
         "192.0.2.7",
         "9.8.7",
@@ -66,9 +66,9 @@ def test_operators_see_connection_configuration_report_and_certificate(operator,
         "it cannot be parsed",
         "192.0.2.7:8280",
     ):
-        assert text in shown
-    assert 'data-connection="connected"' in shown
-    assert f"/gateways/{name}/revoke" in shown
+        assert text in html
+    assert 'data-connection="connected"' in html
+    assert f"/gateways/{name}/revoke" in html
 
 
 def test_a_gateway_is_stale_only_while_it_is_not_connected(operator, shared_runtime):
@@ -110,9 +110,9 @@ def test_groups_are_shown_with_the_urls_of_their_callers(operator, stranger, sha
 
 
 def test_rest_reports_the_same(operator, name):
-    shown = operator.get(f"{PREFIX}/gateways/{name}").json()
-    assert shown in operator.get(f"{PREFIX}/gateways", params={"limit": 1000}).json()["list"]
-    connection = shown["connection"]
+    body = operator.get(f"{PREFIX}/gateways/{name}").json()
+    assert body in operator.get(f"{PREFIX}/gateways", params={"limit": 1000}).json()["list"]
+    connection = body["connection"]
     assert (connection["address"], connection["applied"]["revision"], connection["rejections"]) == ("192.0.2.7", 41, 1)
     assert connection["rejected"] == [{"type": "Cluster", "name": SECRET_NAME, "message": "it cannot be parsed"}]
     report = connection["report"]
@@ -125,11 +125,11 @@ def test_rest_reports_the_same(operator, name):
 def test_others_see_progress_but_nothing_of_other_organizations(enlist, sign_in, stranger, name):
     viewer = sign_in(enlist("default", str(uuid.uuid4()), Role.VIEWER))
     for client in (viewer, stranger):
-        shown = card(client, name)
-        assert 'data-connection="connected"' in shown
-        assert "41" in shown
+        html = card(client, name)
+        assert 'data-connection="connected"' in html
+        assert "41" in html
         for text in ("192.0.2.7", "9.8.7", "region", "1,200", SECRET_NAME, "it cannot be parsed", "revoke"):
-            assert text not in shown
+            assert text not in html
         assert client.get("/gateways/enroll").status_code == 403
         assert client.get(f"/gateways/{name}/revoke").status_code == 403
         assert client.post(f"/gateways/{name}/revoke").status_code == 403
@@ -141,8 +141,8 @@ def test_a_join_token_is_shown_once_and_never_again(operator):
     answer = operator.post("/gateways/enroll", data=form)
     (token,) = re.findall(r"holdfast gateway join http://127.0.0.1:9080 (hfg_[\w-]+)", answer.text)
     assert answer.headers["cache-control"] == "no-store"
-    shown = card(operator, name)
-    assert (token in shown, "tier" in shown, 'data-connection="waiting"' in shown) == (False, True, True)
+    text = card(operator, name)
+    assert (token in text, "tier" in text, 'data-connection="waiting"' in text) == (False, True, True)
     assert operator.post(f"/gateways/{name}/revoke").headers["location"] == "/gateways?done=gateway-revoked"
     assert f"gateway-{name}" not in operator.get("/gateways").text
 

@@ -72,8 +72,8 @@ def test_mistakes_are_shown_next_to_their_fields_and_what_was_typed_stays(client
     assert response.status_code == 422
     assert f'id="{field}"' in response.text
     assert f'id="{field}"></div>' not in response.text
-    [typed] = values.values()
-    assert f'value="{typed if isinstance(typed, str) else typed[-1]}"' in response.text
+    [form] = values.values()
+    assert f'value="{form if isinstance(form, str) else form[-1]}"' in response.text
     assert config_of(client, api)["endpoint_type"] == "http"
 
 
@@ -89,18 +89,18 @@ def test_each_member_of_a_group_has_its_own_trust_settings(client):
     assert page.count("identity-actions") == 0
     dialog = client.get(f"{path}/trust/production", params={"endpoint": TWO}).text
     assert f'action="{path}/trust/production?endpoint={quote(TWO)}"' in dialog
-    saved = client.post(f"{path}/trust/production", params={"endpoint": TWO}, data={"names": "two.example"})
-    assert saved.status_code == 303
+    response = client.post(f"{path}/trust/production", params={"endpoint": TWO}, data={"names": "two.example"})
+    assert response.status_code == 303
     names = {
         url: client.get(f"{ENDPOINTS}/trust-settings", params={"endpoint": url}).json()["names"] for url in (ONE, TWO)
     }
     assert names == {ONE: [], TWO: ["two.example"]}
-    granted = client.post(
+    answer = client.post(
         f"{path}/trust/production/exception",
         params={"endpoint": THREE},
         data={"reason": "its certificate is on the way"},
     )
-    assert granted.status_code == 303
+    assert answer.status_code == 303
     assert THREE in client.get("/exceptions").text
     page = client.get(f"{path}/endpoints?certificates").text
     assert "its certificate is on the way" in page

@@ -33,9 +33,9 @@ def test_a_group_is_created_changed_and_deleted(operator, name):
     form = {"name": name, "display_name": "Europe", "description": "In Frankfurt", "urls": URLS, "listen": LISTEN}
     answer = operator.post("/gateways/groups/new", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, "/gateways?done=group-created")
-    shown = item(operator, name)
+    html = item(operator, name)
     for text in ("Europe", name, "In Frankfurt", *URLS, "0.0.0.0:8280, [::]:8280", "0.0.0.0:8243", "0 APIs", "no gat"):
-        assert text in shown
+        assert text in html
 
     edit = f"/gateways/groups/{name}/edit"
     assert "0.0.0.0:8280 [::]:8280" in operator.get(edit).text
@@ -55,9 +55,9 @@ def test_a_group_in_use_says_why_it_cannot_be_deleted(operator, client, name):
     assert client.put(f"{PREFIX}/apis/{api['id']}", json={"gatewayEnvironments": [name]}).status_code == 200
     gateway = f"eu-{uuid.uuid4().hex[:8]}"
     assert operator.post(f"{PREFIX}/gateways", json={"name": gateway, "group": name}).status_code == 201
-    shown = item(operator, name)
-    assert "1 API ·" in shown
-    assert gateway in shown
+    html = item(operator, name)
+    assert "1 API ·" in html
+    assert gateway in html
     dialog = operator.get(f"/gateways/groups/{name}/delete").text
     for text in ("1 API is deployed to it.", f"Its gateways are {gateway}."):
         assert text in dialog
@@ -97,10 +97,10 @@ def test_others_see_names_and_urls_only(operator, stranger, enlist, sign_in, nam
     body = {"name": name, "urls": {"production": URLS[0]}, "listen": {"production": ["192.0.2.7:8280"]}}
     assert operator.post(GROUPS, json=body).status_code == 201
     for client in (sign_in(enlist("default", str(uuid.uuid4()), Role.VIEWER)), stranger):
-        shown = item(client, name)
-        assert URLS[0] in shown
+        html = item(client, name)
+        assert URLS[0] in html
         for text in ("192.0.2.7", "API", "gateways/groups"):
-            assert text not in shown
+            assert text not in html
         for page in ("new", f"{name}/edit", f"{name}/delete"):
             assert client.get(f"/gateways/groups/{page}").status_code == 403
             assert client.post(f"/gateways/groups/{page}", data={"name": "other"}).status_code == 403

@@ -60,8 +60,8 @@ def test_the_page_lists_what_expires_first_and_filters(three):
 def test_pages_are_linked_in_both_directions(three):
     entry = three.get(f"{CERTIFICATES}/root").json()["endpoint"]
     for number in range(SIZE):
-        issued = issue("root.test", common_name=f"n{number}", end=(30 + number) * DAY)
-        assert upload(three, issued.pem, f"n-{number}", entry).status_code == 201
+        certificate = issue("root.test", common_name=f"n{number}", end=(30 + number) * DAY)
+        assert upload(three, certificate.pem, f"n-{number}", entry).status_code == 201
     first = three.get(PAGE)
     (forward,) = re.findall(r'href="([^"]+)" rel="next"', first.text)
     second = three.get(unescape(forward))
@@ -116,17 +116,17 @@ def test_a_certificate_is_replaced_everywhere_after_a_preview(three):
     preview = three.post(f"{CHANGES}/replace", data=fields, files={"certificate": ("new.pem", NEW.pem)})
     assert "Backend not known" in words(preview)
     assert rows(three.get(f"{PAGE}?query=new+root")) == []
-    confirmed = fields | {"pem": NEW.pem.decode(), "confirmed": "true", "alias": ["root", "both"]}
-    answer = three.post(f"{CHANGES}/replace", data=confirmed)
+    form = fields | {"pem": NEW.pem.decode(), "confirmed": "true", "alias": ["root", "both"]}
+    answer = three.post(f"{CHANGES}/replace", data=form)
     assert "2 certificates replaced" in three.get(answer.headers["location"]).text
     assert rows(three.get(f"{PAGE}?show=previous&sort=alias")) == ["both", "root"]
-    again = three.post(f"{CHANGES}/replace", data=confirmed)
+    again = three.post(f"{CHANGES}/replace", data=form)
     assert (again.status_code, 'role="alert"' in again.text) == (422, True)
 
 
 def test_a_user_saves_views_and_deletes_them(three):
-    saved = three.post("/certificate-views", data={"name": "Soon", "query": "show=7&sort=alias&x=y"})
-    assert saved.status_code == 303
+    response = three.post("/certificate-views", data={"name": "Soon", "query": "show=7&sort=alias&x=y"})
+    assert response.status_code == 303
     page = three.get(PAGE).text
     assert 'href="/certificates?show=7&amp;sort=alias"' in page
     three.post("/certificate-views/delete", data={"name": "Soon"})
@@ -135,7 +135,7 @@ def test_a_user_saves_views_and_deletes_them(three):
 
 
 def test_a_chain_is_drawn_with_each_certificate_below_its_issuer():
-    leaf, root, other = (read_certificate(each.der) for each in (LEAF, ROOT, NEW))
+    leaf, root, other = (read_certificate(certificate.der) for certificate in (LEAF, ROOT, NEW))
     drawing = draw_chain([leaf, root, other])
     assert [(box.title, box.end is None, bool(box.line)) for box in drawing.boxes] == [
         ("Root", False, False),

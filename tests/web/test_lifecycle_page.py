@@ -6,7 +6,7 @@ from rest.calls import APIS, create_api
 
 
 @pytest.fixture
-def deprecated(client):
+def deprecated_api(client):
     """An API that can be retired."""
     api = create_api(client)
     for action in ("Publish", "Deprecate"):
@@ -18,22 +18,22 @@ def state_of(client, api):
     return client.get(f"{APIS}/{api['id']}").json()["lifeCycleStatus"]
 
 
-@pytest.mark.parametrize("typed", ["", "pizza", "Pizza 1.0.0"])
-def test_only_who_types_the_name_of_an_api_retires_it(client, deprecated, typed):
-    answer = client.post(f"/apis/{deprecated['id']}/lifecycle", data={"action": "Retire", "confirmation": typed})
+@pytest.mark.parametrize("text", ["", "pizza", "Pizza 1.0.0"])
+def test_only_who_types_the_name_of_an_api_retires_it(client, deprecated_api, text):
+    answer = client.post(f"/apis/{deprecated_api['id']}/lifecycle", data={"action": "Retire", "confirmation": text})
     assert answer.status_code == 422
     assert "Type Pizza to retire it" in answer.text
-    assert state_of(client, deprecated) == "DEPRECATED"
+    assert state_of(client, deprecated_api) == "DEPRECATED"
 
 
-def test_htmx_goes_to_the_page_after_a_change_and_gets_the_error_otherwise(client, deprecated):
-    path = f"/apis/{deprecated['id']}/lifecycle"
+def test_htmx_goes_to_the_page_after_a_change_and_gets_the_error_otherwise(client, deprecated_api):
+    path = f"/apis/{deprecated_api['id']}/lifecycle"
     headers = {"HX-Request": "true"}
     answer = client.post(path, data={"action": "Retire"}, headers=headers)
     assert (answer.status_code, "confirmation-error" in answer.text) == (422, True)
     answer = client.post(path, data={"action": "Retire", "confirmation": " Pizza "}, headers=headers)
     assert answer.headers["hx-redirect"].startswith(path)
-    assert state_of(client, deprecated) == "RETIRED"
+    assert state_of(client, deprecated_api) == "RETIRED"
 
 
 @pytest.mark.parametrize("action", ["Demote to Created", "Retire", "", "<script>"])
@@ -44,8 +44,8 @@ def test_only_a_possible_action_has_a_dialog(client, action):
     assert 'name="confirmation"' not in answer.text
 
 
-def test_the_dialog_says_where_calls_will_go(client, deprecated):
-    path = f"/apis/{deprecated['id']}/lifecycle/confirm"
+def test_the_dialog_says_where_calls_will_go(client, deprecated_api):
+    path = f"/apis/{deprecated_api['id']}/lifecycle/confirm"
     ask = {"params": {"action": "Retire"}}
     assert "will return 404 at once" in client.get(path, **ask).text
     other = create_api(client, version="2.0.0", isDefaultVersion=True)

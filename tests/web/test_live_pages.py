@@ -19,9 +19,9 @@ OTHER = "https://other.test"
 def test_the_number_of_live_pages_per_user_is_limited(client, berta, shared_runtime):
     url = f"/apis/{create_api(client)['id']}/enforcement"
     shared_runtime.live_pages[make_principal(berta).account] = MAX_STREAMS
-    refused = client.get(f"{url}/live")
-    assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
-    assert "You have 20 live pages open" in refused.text
+    response = client.get(f"{url}/live")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "30")
+    assert "You have 20 live pages open" in response.text
     assert client.get(url).status_code == 200
 
 
@@ -29,7 +29,7 @@ def test_the_last_failure_of_a_group_is_shown_at_its_first_endpoint_unless_that_
     client, berta, shared_runtime
 ):
     api, context = create_api(client), context_of(shared_runtime.store, make_principal(berta))
-    url, members = f"{APIS}/{api['id']}", [{"url": each} for each in (FIRST, OTHER)]
+    url, members = f"{APIS}/{api['id']}", [{"url": member} for member in (FIRST, OTHER)]
     config = {"endpoint_type": "load_balance", "production_endpoints": members}
     assert client.put(url, json=client.get(url).json() | {"endpointConfig": config}).is_success
 
@@ -42,10 +42,10 @@ def test_the_last_failure_of_a_group_is_shown_at_its_first_endpoint_unless_that_
         return {name: failure["help"].partition("#")[2] for name, failure in failures.items()}
 
     hostname, self_signed = "SAN matcher, certificate SANs are [a.test]", "depth_0:_self_signed_certificate"
-    expired = "depth_0:_certificate_has_expired"
+    reason_text = "depth_0:_certificate_has_expired"
     assert fail(1, FIRST, hostname) == {"production": "hostname_mismatch"}
     assert fail(2, "", self_signed) == {"production": "self_signed_not_trusted"}
-    assert fail(3, OTHER, expired) == {"production": "self_signed_not_trusted", "production-1": "expired"}
+    assert fail(3, OTHER, reason_text) == {"production": "self_signed_not_trusted", "production-1": "expired"}
     assert fail(4, FIRST, hostname)["production"] == "hostname_mismatch"
 
 

@@ -33,16 +33,21 @@ def find_form(client, operator, enlist):
         on = {"with_production": "true"}
         match kind:
             case "endpoints":
-                both = {"with_sandbox": "true", "sandbox": "https://sandbox.test"}
-                form = "/endpoints", on | {"production": mine}, on | both | {"production": theirs}, f'value="{mine}"'
+                with_sandbox = {"with_sandbox": "true", "sandbox": "https://sandbox.test"}
+                form = (
+                    "/endpoints",
+                    on | {"production": mine},
+                    on | with_sandbox | {"production": theirs},
+                    f'value="{mine}"',
+                )
             case "request rules":
                 form = "/request-rules", {"production": "21"}, {"sandbox": "34"}, 'value="21"'
             case "description":
                 form = "/edit", {"description": "By me"}, {"description": "By them"}, ">By me</textarea>"
             case "environments":
                 assert operator.post(f"{PREFIX}/gateways/groups", json={"name": group}).status_code == 201
-                both = {"environment": ["Default", group]}
-                form = "/environments", both, {"environment": group}, 'value="Default" checked'
+                form = {"environment": ["Default", group]}
+                form = "/environments", form, {"environment": group}, 'value="Default" checked'
             case "trust":
                 form = "/trust/production", {"names": "mine.test"}, {"certificate_pins": "ab" * 32}, ">mine.test<"
             case "group":
@@ -81,85 +86,85 @@ def tag_of(page):
 
 @pytest.mark.parametrize("kind", FORMS)
 def test_an_outdated_form_keeps_its_input_and_is_saved_the_second_time(find_form, kind):
-    client, path, mine, theirs, shown = find_form(kind)
-    opened = client.get(path)
-    assert not REFUSED.search(opened.text)
-    assert shown not in opened.text or kind == "environments"
-    assert client.post(path, data=theirs | {"if_match": tag_of(opened)}).status_code == 303
+    client, path, mine, theirs, input_text = find_form(kind)
+    page = client.get(path)
+    assert not REFUSED.search(page.text)
+    assert input_text not in page.text or kind == "environments"
+    assert client.post(path, data=theirs | {"if_match": tag_of(page)}).status_code == 303
     current = tag_of(client.get(path))
-    assert current != tag_of(opened)
+    assert current != tag_of(page)
 
-    refused = client.post(path, data=mine | {"if_match": tag_of(opened)})
-    assert refused.status_code == 412
-    message = REFUSED.search(refused.text)
+    answer = client.post(path, data=mine | {"if_match": tag_of(page)})
+    assert answer.status_code == 412
+    message = REFUSED.search(answer.text)
     assert message
-    assert 'role="alert" tabindex="-1" autofocus' in refused.text
-    assert refused.text.count("autofocus", 0, message.start()) == 1
-    assert shown in refused.text
-    (saved_now,) = re.findall(r'<a href="([^"]+)" target="_blank">what is saved now', refused.text)
-    assert tag_of(client.get(unescape(saved_now))) == tag_of(refused) == current
+    assert 'role="alert" tabindex="-1" autofocus' in answer.text
+    assert answer.text.count("autofocus", 0, message.start()) == 1
+    assert input_text in answer.text
+    (saved_now,) = re.findall(r'<a href="([^"]+)" target="_blank">what is saved now', answer.text)
+    assert tag_of(client.get(unescape(saved_now))) == tag_of(answer) == current
 
-    assert client.post(path, data=mine | {"if_match": tag_of(refused)}).status_code == 303
-    assert shown in client.get(path).text
+    assert client.post(path, data=mine | {"if_match": tag_of(answer)}).status_code == 303
+    assert input_text in client.get(path).text
 
 
 @pytest.mark.parametrize("kind", DIALOGS)
 def test_an_open_dialog_receives_only_the_message_and_the_current_tag(find_form, kind):
-    client, path, mine, theirs, shown = find_form(kind)
-    opened = client.get(path, headers=HTMX)
+    client, path, mine, theirs, input_text = find_form(kind)
+    dialog = client.get(path, headers=HTMX)
     client.post(path, data=theirs)
-    part = client.post(path, data=mine | {"if_match": tag_of(opened)}, headers=HTMX)
+    part = client.post(path, data=mine | {"if_match": tag_of(dialog)}, headers=HTMX)
     assert part.status_code == 412
     assert re.findall(r' id="([\w-]+)"[^>]* hx-swap-oob=true', part.text) == ["dialog-condition", "dialog-outdated"]
-    assert shown not in part.text
+    assert input_text not in part.text
     answer = client.post(path, data=mine | {"if_match": tag_of(part)}, headers=HTMX)
     assert answer.status_code in {200, 204}
-    assert shown in client.get(path).text
+    assert input_text in client.get(path).text
 
 
 def test_an_outdated_form_with_an_error_is_still_outdated_when_it_is_corrected(find_form):
     client, path, mine, theirs, _ = find_form("endpoints")
-    opened = tag_of(client.get(path))
+    tag = tag_of(client.get(path))
     client.post(path, data=theirs)
-    refused = client.post(path, data=mine | {"production": "no URL", "if_match": opened})
-    assert (refused.status_code, tag_of(refused)) == (422, opened)
-    checked = client.post(f"{path}/check", params={"environment": "production"}, data=mine | {"if_match": opened})
-    assert tag_of(checked) == opened
-    assert client.post(path, data=mine | {"if_match": opened}).status_code == 412
+    response = client.post(path, data=mine | {"production": "no URL", "if_match": tag})
+    assert (response.status_code, tag_of(response)) == (422, tag)
+    answer = client.post(f"{path}/check", params={"environment": "production"}, data=mine | {"if_match": tag})
+    assert tag_of(answer) == tag
+    assert client.post(path, data=mine | {"if_match": tag}).status_code == 412
 
 
 def test_secrets_have_to_be_typed_again(find_form):
     client, path, mine, theirs, _ = find_form("endpoints")
-    opened = tag_of(client.get(path))
+    tag = tag_of(client.get(path))
     client.post(path, data=theirs)
-    typed = {"type": "BASIC", "username": "anna", "password": "geheim"}
-    security = {f"production_security_{name}": value for name, value in typed.items()}
-    refused = client.post(path, data=mine | security | {"if_match": opened})
-    assert "Your input is still here, except for secrets." in refused.text
-    assert "geheim" not in refused.text
+    members = {"type": "BASIC", "username": "anna", "password": "geheim"}
+    security = {f"production_security_{name}": value for name, value in members.items()}
+    response = client.post(path, data=mine | security | {"if_match": tag})
+    assert "Your input is still here, except for secrets." in response.text
+    assert "geheim" not in response.text
 
 
 def test_a_certificate_for_an_unsaved_endpoint_does_not_overwrite_a_change(client):
     path = f"/apis/{create_api(client, sandbox=None)['id']}"
-    opened = tag_of(client.get(f"{path}/endpoints"))
-    unsaved = {"production": "https://new.test", "if_match": opened}
-    dialog = client.get(f"{path}/certificates/new?{urlencode(unsaved)}", headers=HTMX)
-    assert tag_of(dialog) == opened
-    form = unsaved | {"alias": "new", "endpoint": "https://new.test", "pem": "no certificate"}
+    tag = tag_of(client.get(f"{path}/endpoints"))
+    urls = {"production": "https://new.test", "if_match": tag}
+    dialog = client.get(f"{path}/certificates/new?{urlencode(urls)}", headers=HTMX)
+    assert tag_of(dialog) == tag
+    form = urls | {"alias": "new", "endpoint": "https://new.test", "pem": "no certificate"}
 
     # The endpoint is saved, but not the certificate: the page and the dialog have the new tag.
-    refused = client.post(f"{path}/certificates/new", data=form, headers=HTMX)
-    assert refused.status_code == 422
+    response = client.post(f"{path}/certificates/new", data=form, headers=HTMX)
+    assert response.status_code == 422
     current = tag_of(client.get(f"{path}/endpoints"))
-    assert re.findall(r'id="([a-z-]+)" name="if_match" value="(\w+)"', refused.text) == [
+    assert re.findall(r'id="([a-z-]+)" name="if_match" value="(\w+)"', response.text) == [
         ("page-condition", current),
         ("dialog-condition", current),
     ]
 
-    other = {"production": "https://other.test", "endpoint": "https://other.test", "if_match": opened}
-    refused = client.post(f"{path}/certificates/new", data=form | other, headers=HTMX)
-    assert "Someone has changed this API since you opened the page." in unescape(refused.text)
+    other = {"production": "https://other.test", "endpoint": "https://other.test", "if_match": tag}
+    response = client.post(f"{path}/certificates/new", data=form | other, headers=HTMX)
+    assert "Someone has changed this API since you opened the page." in unescape(response.text)
     assert tag_of(client.get(f"{path}/endpoints")) == current
     valid = form | other | {"if_match": current, "pem": issue("other.test").pem}
-    imported = client.post(f"{path}/certificates/new", data=valid, headers=HTMX)
-    assert f'value="{tag_of(client.get(f"{path}/endpoints"))}" form="endpoints-form"' in imported.text
+    answer = client.post(f"{path}/certificates/new", data=valid, headers=HTMX)
+    assert f'value="{tag_of(client.get(f"{path}/endpoints"))}" form="endpoints-form"' in answer.text

@@ -15,9 +15,9 @@ CURRENT = re.compile(r'href="([^"]+)" aria-current=page')
 
 
 def read_menu(page: str) -> str:
-    found = MENU.search(page)
-    assert found
-    return found[1]
+    match = MENU.search(page)
+    assert match
+    return match[1]
 
 
 @pytest.mark.parametrize("role", Role)
@@ -35,7 +35,7 @@ def test_every_entry_opens_its_page_and_is_marked_there(enlist, sign_in, role):
 
 def test_a_count_above_zero_becomes_a_badge(client, monkeypatch):
     numbers = iter((1200, 0))
-    counted = replace(ENTRIES[0], count=lambda *_: next(numbers))
-    monkeypatch.setattr(navigation, "ENTRIES", (counted,))
+    entry = replace(ENTRIES[0], count=lambda *_: next(numbers))
+    monkeypatch.setattr(navigation, "ENTRIES", (entry,))
     assert '<span class="badge-count">1,200</span>' in read_menu(client.get("/failures").text)
     assert "badge-count" not in read_menu(client.get("/failures").text)

@@ -49,8 +49,8 @@ def test_a_notice_belongs_to_the_page_that_the_change_leads_to(client):
 
 def test_names_are_text_whatever_they_contain(client):
     form = {"name": NAME, "scopes": ["apim:api_view"]}
-    listed = client.post("/tokens", data=form) and client.get("/tokens").text
-    (path,) = re.findall(r"/tokens/[\w-]+/revoke", listed)
+    tokens_page = client.post("/tokens", data=form) and client.get("/tokens").text
+    (path,) = re.findall(r"/tokens/[\w-]+/revoke", tokens_page)
     page = client.get(client.post(path).headers["location"])
     assert notice_of(page) == f"Token {NAME} revoked"
     assert "<b>Pizza" not in page.text

@@ -34,9 +34,9 @@ def test_a_channel_is_added_tested_changed_and_deleted(client, hook):
     assert "127.0.0.1 answered 500: Sorry." in text_of(page)
     assert client.post(f"{CHANNELS}/tools/test").status_code == 303
     assert "Delivering" in text_of(client.get(PAGE))
-    every = page.text + client.get(f"{CHANNELS}/tools").text
-    assert "h4x" not in every
-    assert SECRET not in every
+    text = page.text + client.get(f"{CHANNELS}/tools").text
+    assert "h4x" not in text
+    assert SECRET not in text
     assert client.post(f"{CHANNELS}/tools", data={"audience": "owned"}).status_code == 303
     assert "All events, only about what it owns" in text_of(client.get(PAGE))
     assert client.post(f"{CHANNELS}/tools/delete").status_code == 303

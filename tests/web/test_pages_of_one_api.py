@@ -69,7 +69,7 @@ NEW_OBJECTS = {"GET /certificates/alias", "POST /callers/new"}
 def house(shared_runtime, enlist, sign_in):
     """An organization with the API Pizza, which has every kind of object, and the API Other, which has none."""
     organization = str(uuid.uuid4())
-    owner, clara = (enlist(organization, f"{each} {organization}", Role.ADMIN) for each in ("owner", "clara"))
+    owner, clara = (enlist(organization, f"{name} {organization}", Role.ADMIN) for name in ("owner", "clara"))
     house = House(shared_runtime, sign_in(owner), clara)
     house.ids |= {"other_id": create_api(house.owner, "Other", OTHER)["id"], "environment": "production"}
     return house
@@ -77,13 +77,15 @@ def house(shared_runtime, enlist, sign_in):
 
 def names_of(dependant: Dependant) -> set[str]:
     """Return the names of all parameters of a page: in path, query and form."""
-    told = {each.name for each in (*dependant.path_params, *dependant.query_params, *dependant.body_params)}
-    return told.union(*(names_of(each) for each in dependant.dependencies))
+    names = {parameter.name for parameter in (*dependant.path_params, *dependant.query_params, *dependant.body_params)}
+    return names.union(*(names_of(dependency) for dependency in dependant.dependencies))
 
 
 def test_every_page_with_another_object_in_its_parameters_is_in_the_table(shared_runtime):
-    included = [each.original_router for each in create_door(shared_runtime).routes if hasattr(each, "original_router")]
-    routes = [route for router in included for route in router.routes if isinstance(route, APIRoute)]
+    routers = [
+        route.original_router for route in create_door(shared_runtime).routes if hasattr(route, "original_router")
+    ]
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     about = set()
     for route in routes:
         if route.path.startswith("/apis/{api_id}") and names_of(route.dependant) & OBJECTS:
@@ -94,12 +96,12 @@ def test_every_page_with_another_object_in_its_parameters_is_in_the_table(shared
 @pytest.mark.parametrize("page", ABOUT_ANOTHER)
 def test_a_page_of_one_api_neither_shows_nor_changes_objects_of_another(house, page):
     method, template = page.split()
-    sent, status = ABOUT_ANOTHER[page]
+    fields, status = ABOUT_ANOTHER[page]
     organization = house.account["organization"]
     before = contents(house.runtime.store, organization)
-    path = re.sub(r"\{(\w+)\}", lambda found: house.ids[found[1]], template)
+    path = re.sub(r"\{(\w+)\}", lambda match: house.ids[match[1]], template)
     headers = {"HX-Request": "true"}  # parts only: whole pages show the organization's exceptions
-    answer = house.owner.request(method, f"/apis/{house.ids['other_id']}{path}", headers=headers, **sent)
+    answer = house.owner.request(method, f"/apis/{house.ids['other_id']}{path}", headers=headers, **fields)
     assert answer.status_code == status, answer.text
     assert house.marker not in answer.text
     if status != 404:
@@ -117,18 +119,18 @@ def test_fetching_for_a_replacement_is_bound_to_the_replaced_certificate(house):
 
 def test_the_same_pages_exist_for_the_api_that_owns_the_object(house):
     own = f"/apis/{house.ids['api_id']}"
-    for page, (sent, _) in ABOUT_ANOTHER.items():
+    for page, (fields, _) in ABOUT_ANOTHER.items():
         method, template = page.split()
         if method == "GET":
-            path = re.sub(r"\{(\w+)\}", lambda found: house.ids[found[1]], template)
-            assert house.owner.get(own + path, **sent).status_code == 200, page
+            path = re.sub(r"\{(\w+)\}", lambda match: house.ids[match[1]], template)
+            assert house.owner.get(own + path, **fields).status_code == 200, page
 
 
 def test_a_certificate_is_shown_on_the_pages_of_every_api_with_an_endpoint_of_its_origin(house):
-    shared = create_api(house.owner, "Shared", "https://pizza.test:8443/another/path")["id"]
-    assert house.owner.get(f"/apis/{shared}/certificates/pizza-backend").status_code == 200
+    api_id = create_api(house.owner, "Shared", "https://pizza.test:8443/another/path")["id"]
+    assert house.owner.get(f"/apis/{api_id}/certificates/pizza-backend").status_code == 200
     fields = {"endpoint": "https://pizza.test:8443/another/path", "alias": "both", "pem": issue("pizza.test").pem}
-    answer = house.owner.post(f"/apis/{shared}/certificates/new", data=fields)
+    answer = house.owner.post(f"/apis/{api_id}/certificates/new", data=fields)
     assert answer.status_code == 303, answer.text
     assert house.owner.delete(f"{CERTIFICATES}/both").status_code == 200
 
@@ -136,7 +138,9 @@ def test_a_certificate_is_shown_on_the_pages_of_every_api_with_an_endpoint_of_it
 def test_a_removed_certificate_is_restored_only_on_a_page_that_lists_it(house):
     assert upload(house.owner, issue("other.test").pem, "others", OTHER).status_code == 201
     assert house.owner.delete(f"{CERTIFICATES}/others").status_code == 200
-    removed = next(each for each in house.owner.get(REMOVED).json()["list"] if each["alias"] == "others")
-    path = f"removed-certificates/{removed['id']}/restore"
+    removed_certificate = next(
+        certificate for certificate in house.owner.get(REMOVED).json()["list"] if certificate["alias"] == "others"
+    )
+    path = f"removed-certificates/{removed_certificate['id']}/restore"
     assert house.owner.post(f"/apis/{house.ids['api_id']}/{path}").status_code == 404
     assert house.owner.post(f"/apis/{house.ids['other_id']}/{path}").status_code == 303

@@ -55,10 +55,10 @@ def test_all_rules_are_set_shown_and_removed(client, api):
     }
     expected = {"isDefaultVersion": True, "onlyListedOperations": True, "corsConfiguration": cors}
     assert rules(client, api) == expected | {"maxTps": {"production": 100, "productionTimeUnit": "MINUTE"}}
-    shown = client.get(path).text
-    assert "https://shop.test\nhttp://localhost:3000</textarea>" in shown
-    assert 'value="GET, PUT"' in shown
-    assert '<option value="MINUTE" selected>' in shown
+    page = client.get(path).text
+    assert "https://shop.test\nhttp://localhost:3000</textarea>" in page
+    assert 'value="GET, PUT"' in page
+    assert '<option value="MINUTE" selected>' in page
     overview = client.get(f"/apis/{api['id']}").text
     for text in ("Yes, once it is published", "Only listed ones (1)", "with credentials", "100 per minute and gateway"):
         assert text in overview
@@ -76,7 +76,7 @@ def test_an_unchanged_form_changes_nothing(client, api):
 
 
 @pytest.mark.parametrize(
-    ("changed", "field", "text"),
+    ("values", "field", "text"),
     [
         ({"production": "0"}, "production", "whole number from 1 to 1,000,000"),
         ({"sandbox": "1.5"}, "sandbox", "whole number"),
@@ -89,11 +89,11 @@ def test_an_unchanged_form_changes_nothing(client, api):
         ({"headers": "a:b"}, "headers", "isn&#39;t the name of a header"),
     ],
 )
-def test_errors_are_next_to_their_fields_and_nothing_is_saved(client, api, changed, field, text):
+def test_errors_are_next_to_their_fields_and_nothing_is_saved(client, api, values, field, text):
     before = rules(client, api)
     path = f"/apis/{api['id']}/request-rules"
-    part = client.post(path, data=FORM | changed, headers={"HX-Request": "true"})
-    page = client.post(path, data=FORM | changed)
+    part = client.post(path, data=FORM | values, headers={"HX-Request": "true"})
+    page = client.post(path, data=FORM | values)
     for answer in (part, page):
         assert answer.status_code == 422
         assert list(errors(answer)) == [field]

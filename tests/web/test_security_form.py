@@ -7,31 +7,31 @@ FORM = {"with_production": "true", "production": URL}
 BASIC = {"production_security_type": "BASIC", "production_security_username": "shop"}
 
 
-def security(client, made):
-    return client.get(f"{APIS}/{made['id']}").json()["endpointConfig"].get("endpoint_security")
+def security(client, api):
+    return client.get(f"{APIS}/{api['id']}").json()["endpointConfig"].get("endpoint_security")
 
 
 def test_it_is_saved_kept_and_removed_and_the_secret_is_never_on_the_page(client):
-    made = create_api(client)
-    path = f"/apis/{made['id']}/endpoints"
+    api = create_api(client)
+    path = f"/apis/{api['id']}/endpoints"
     assert client.post(path, data=FORM | BASIC | {"production_security_password": "geheim"}).status_code == 303
     members = {"enabled": True, "type": "BASIC", "username": "shop", "password": ""}
-    assert security(client, made) == {"production": members}
+    assert security(client, api) == {"production": members}
     for form in (FORM | BASIC, FORM):  # with an empty password, and without these fields
         assert client.post(path, data=form).status_code == 303
-        assert security(client, made) == {"production": members}
+        assert security(client, api) == {"production": members}
     page = client.get(path).text
     assert "Endpoint Security: BASIC | " in page
     assert "/help/how-to/sign-in-to-backends/#unsupported-types" in page
     assert "geheim" not in page
     assert client.post(path, data=FORM | {"production_security_type": "NONE"}).status_code == 303
-    assert security(client, made) is None
+    assert security(client, api) is None
 
 
 def test_mistakes_are_shown_next_to_their_fields_and_the_secret_is_not_sent_back(client):
-    made = create_api(client)
+    api = create_api(client)
     form = FORM | {"production_security_type": "apikey", "production_security_apiKeyIdentifier": "Host"}
-    answer = client.post(f"/apis/{made['id']}/endpoints", data=form | {"production_security_apiKeyValue": "geheim"})
+    answer = client.post(f"/apis/{api['id']}/endpoints", data=form | {"production_security_apiKeyValue": "geheim"})
     assert answer.status_code == 422
     assert 'id="production-security-apiKeyIdentifier-error">Host can&#39;t contain an API key.' in answer.text
     assert "geheim" not in answer.text
@@ -39,13 +39,13 @@ def test_mistakes_are_shown_next_to_their_fields_and_the_secret_is_not_sent_back
 
 
 def test_the_parameters_of_token_requests_are_one_line(client):
-    made = create_api(client)
-    path = f"/apis/{made['id']}/endpoints"
+    api = create_api(client)
+    path = f"/apis/{api['id']}/endpoints"
     url = "https://login.test/token"
     form = FORM | {"production_security_type": "OAUTH", "production_security_tokenUrl": url}
     form |= {"production_security_clientId": "shop", "production_security_customParameters": "scope=a+b&audience=c"}
     assert client.post(path, data=form | {"production_security_clientSecret": "geheim"}).status_code == 303
-    members = security(client, made)["production"]
+    members = security(client, api)["production"]
     assert members["customParameters"] == {"audience": "c", "scope": "a b"}
     assert (members["tokenUrl"], members["clientId"], members["clientSecret"]) == (url, "shop", "")
     page = client.get(path).text
@@ -62,7 +62,7 @@ def test_the_parameters_of_token_requests_are_one_line(client):
     assert 'id="production-security-password-error">Enter the secret.' in without.text
     for password in ("geheim zwei", ""):  # saved, then kept
         assert client.post(path, data=form | {"production_security_password": password}).status_code == 303
-    assert security(client, made)["production"] == members | {
+    assert security(client, api)["production"] == members | {
         "grantType": "PASSWORD",
         "username": "till",
         "password": "",

@@ -19,7 +19,7 @@ def certificate(now, *, begin=-DAY, end=90 * DAY, problem=""):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("problem", "sentence"),
     [
         ({}, ""),
         ({"end": 20 * DAY}, "The publisher's certificate expires on "),
@@ -28,10 +28,10 @@ def certificate(now, *, begin=-DAY, end=90 * DAY, problem=""):
         ({"problem": "There is no file /secret/place."}, "The previous one stays in use until "),
     ],
 )
-def test_each_problem_is_one_sentence_without_file_names(clock, changed, said):
-    warning = certificate(clock(), **changed).write_warning(clock())
-    assert said in warning
-    assert bool(warning) == bool(said)
+def test_each_problem_is_one_sentence_without_file_names(clock, problem, sentence):
+    warning = certificate(clock(), **problem).write_warning(clock())
+    assert sentence in warning
+    assert bool(warning) == bool(sentence)
     assert "/secret" not in warning
 
 

@@ -19,9 +19,9 @@ PASSWORD = "several quite new words"
 
 @pytest.fixture
 def provider():
-    with ScriptedProvider().serving() as made:
-        made.claims = {"preferred_username": "dora", "groups": ["api-team"]}
-        yield made
+    with ScriptedProvider().serving() as provider:
+        provider.claims = {"preferred_username": "dora", "groups": ["api-team"]}
+        yield provider
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def single_sign_on(runtime, anna, provider, clock):
     """A separate control plane whose users sign in through *provider*."""
     del anna  # needed for the organization
     runtime.accounts.ensure_user("default", "admin", PASSWORD, clock(), reset=True)
-    asked = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET))
-    yield replace(runtime, single_sign_on=SingleSignOn(asked, "Scripted", "default", [("api-team", Role.ADMIN)]))
-    asked.close()
+    sso = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET))
+    yield replace(runtime, single_sign_on=SingleSignOn(sso, "Scripted", "default", [("api-team", Role.ADMIN)]))
+    sso.close()
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def browser(single_sign_on, connect):
     return connect(single_sign_on)
 
 
-def begin(browser, provider, wanted="/failures"):
+def begin(browser, provider, path="/failures"):
     """Follow the redirect to the provider, and return the state for the callback."""
-    location = browser.get("/sign-in/provider", params={"next": wanted}).headers["location"]
+    location = browser.get("/sign-in/provider", params={"next": path}).headers["location"]
     query = parse_qs(urlsplit(location).query)
     provider.nonce = query["nonce"][0]
     return query["state"][0]
@@ -69,7 +69,7 @@ def test_the_provider_receives_the_client_id_and_proof(browser, provider):
     assert query["code_challenge_method"] == "S256"
     answer = come_back(browser, provider)
     assert (answer.status_code, answer.headers["location"]) == (303, "/failures")
-    _, form, authorization = next(asked for asked in provider.requests if asked[0] == "/token")
+    _, form, authorization = next(request for request in provider.requests if request[0] == "/token")
     assert base64.b64decode(authorization.removeprefix("Basic ")).decode() == f"{CLIENT}:{SECRET}"
     assert (form["code"], form["grant_type"]) == (["c0de"], ["authorization_code"])
     assert len(form["code_verifier"][0]) >= 43
@@ -105,16 +105,16 @@ def test_a_callback_works_only_once(browser, provider):
 
 
 def test_sign_in_never_redirects_to_another_host(browser, provider):
-    for wanted in ("https://elsewhere.test", "//elsewhere.test", "/\\elsewhere.test", "javascript:a", "/%0d%0aa: b"):
-        state = begin(browser, provider, wanted)
+    for address in ("https://elsewhere.test", "//elsewhere.test", "/\\elsewhere.test", "javascript:a", "/%0d%0aa: b"):
+        state = begin(browser, provider, address)
         answer = browser.get("/sign-in/callback", params={"state": state, "code": "c0de"})
         assert answer.headers["location"] in {"/", "/%250d%250aa:%20b", "/%0d%0aa:%20b"}
 
 
 def test_an_unreachable_provider_is_reported_and_passwords_still_work(browser, provider):
     provider.answers["/.well-known/openid-configuration"] = (500, b"")
-    refused = browser.get("/sign-in/provider")
-    assert (refused.status_code, "be used right now" in refused.text) == (503, True)
+    response = browser.get("/sign-in/provider")
+    assert (response.status_code, "be used right now" in response.text) == (503, True)
     assert browser.post("/sign-in", data={"name": "admin", "password": PASSWORD}).status_code == 303
 
 
@@ -147,8 +147,8 @@ def test_tokens_work_only_while_the_provider_has_confirmed_their_user(browser, p
 def test_users_of_the_provider_have_no_password_to_change_or_reset(browser, provider):
     assert come_back(browser, provider).status_code == 303
     assert 'action="/account/password"' not in browser.get("/account").text
-    changed = browser.post("/account/password", data={"current": "", "new": PASSWORD})
-    assert (changed.status_code, "have no password here" in changed.text) == (422, False)
+    response = browser.post("/account/password", data={"current": "", "new": PASSWORD})
+    assert (response.status_code, "have no password here" in response.text) == (422, False)
     assert browser.post("/users/dora/password", data={"password": PASSWORD}).status_code == 422
     assert browser.post("/sign-in", data={"name": "dora", "password": ""}).status_code == 422
     assert browser.post("/users/dora", data={"roles": ["viewer"]}).status_code == 303
@@ -157,5 +157,5 @@ def test_users_of_the_provider_have_no_password_to_change_or_reset(browser, prov
 
 def test_an_organization_needs_an_admin_with_a_password(browser, provider):
     assert come_back(browser, provider).status_code == 303
-    refused = browser.post("/users/admin/delete")
-    assert (refused.status_code, LAST_ADMIN in refused.text) == (422, True)
+    response = browser.post("/users/admin/delete")
+    assert (response.status_code, LAST_ADMIN in response.text) == (422, True)

@@ -47,9 +47,9 @@ def test_a_file_is_sent_as_it_is_to_others(anyone, headers):
 
 def test_scripts_and_what_they_import_are_cached_until_one_changes(anyone):
     folder = get_static_url("js/app.js").removesuffix("app.js")
-    imported = re.findall(r'^import .*"\./([\w-]+\.js)";$', (DIRECTORY / "js/app.js").read_text(), re.MULTILINE)
-    assert len(imported) > 5
-    for name in imported:
+    names = re.findall(r'^import .*"\./([\w-]+\.js)";$', (DIRECTORY / "js/app.js").read_text(), re.MULTILINE)
+    assert len(names) > 5
+    for name in names:
         assert "immutable" in anyone.get(folder + name).headers["cache-control"]
     other = anyone.get("/static/js/0123456789ab/dialog.js")
     assert (other.status_code, other.headers["cache-control"]) == (200, "no-cache")
@@ -66,19 +66,19 @@ def test_the_style_sheet_has_every_class_of_tabler_that_a_page_can_use():
     sources = [*WEB.glob("templates/**/*.html"), *WEB.glob("static/js/*.js")]
     words = {word for path in sources for word in re.findall(r"[\w-]+", path.read_text())}
     rules = re.sub(r"/\*.*?\*/", "", ORIGINAL.read_text(), flags=re.DOTALL)
-    selectors = {each for group in re.findall(r"([^{}]+)\{", rules) for each in group.split(",")}
+    selectors = {selector for group in re.findall(r"([^{}]+)\{", rules) for selector in group.split(",")}
     usable = [set(CLASS.findall(selector)) for selector in selectors]
-    needed = set().union(*(classes for classes in usable if classes <= words))
-    assert len(needed) > 50
-    assert needed - set(CLASS.findall(USED.read_text())) == set()
+    classes_needed = set().union(*(classes for classes in usable if classes <= words))
+    assert len(classes_needed) > 50
+    assert classes_needed - set(CLASS.findall(USED.read_text())) == set()
     assert USED.stat().st_size < ORIGINAL.stat().st_size / 6
 
 
 def test_every_variable_of_tabler_that_our_rules_use_is_defined():
     """If this fails, run tools/styles.sh."""
     sheets = "".join((DIRECTORY / "css" / name).read_text() for name in STYLE_SHEETS)
-    used = set(re.findall(r"var\((--[\w-]+)\)", sheets))
-    assert used - set(re.findall(r"(--[\w-]+)\s*:", sheets)) == set()
+    variables = set(re.findall(r"var\((--[\w-]+)\)", sheets))
+    assert variables - set(re.findall(r"(--[\w-]+)\s*:", sheets)) == set()
 
 
 def test_every_style_sheet_is_loaded():

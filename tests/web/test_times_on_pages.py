@@ -30,7 +30,7 @@ def test_a_time_is_described_by_its_distance_or_else_its_date(distance, past, fu
 
 
 @pytest.mark.parametrize(
-    ("left", "words", "kind"),
+    ("duration", "words", "kind"),
     [
         (40 * DAY, "40 days left", "quiet"),
         (29 * DAY, "29 days left", "soon"),
@@ -42,11 +42,11 @@ def test_a_time_is_described_by_its_distance_or_else_its_date(distance, past, fu
         (-3 * DAY - HOUR, "Expired 3 days ago", "bad"),
     ],
 )
-def test_the_days_left_are_counted_and_rated(left, words, kind):
-    assert (describe_days_left(NOW + left, NOW), rate_days_left(NOW + left, NOW)) == (words, kind)
+def test_the_days_left_are_counted_and_rated(duration, words, kind):
+    assert (describe_days_left(NOW + duration, NOW), rate_days_left(NOW + duration, NOW)) == (words, kind)
 
 
 def test_times_and_fingerprints_in_sentences_become_elements():
-    marked = mark_up(f"Off until 2026-11-29 20:00 UTC for <b> {'ab' * 32}", NOW)
-    assert 'Off until <local-time form="exact"><time datetime="2026-11-29T20:00:00+00:00" title="in 8 h">' in marked
-    assert "&lt;b&gt; <code>AB:<wbr>AB" in marked
+    html = mark_up(f"Off until 2026-11-29 20:00 UTC for <b> {'ab' * 32}", NOW)
+    assert 'Off until <local-time form="exact"><time datetime="2026-11-29T20:00:00+00:00" title="in 8 h">' in html
+    assert "&lt;b&gt; <code>AB:<wbr>AB" in html

@@ -22,7 +22,7 @@ def pizza(client):
 
 
 def aliases(client):
-    return [each["alias"] for each in client.get(CERTIFICATES).json()["certificates"]]
+    return [certificate["alias"] for certificate in client.get(CERTIFICATES).json()["certificates"]]
 
 
 def text_of(answer):
@@ -40,14 +40,14 @@ def test_the_delete_dialog_of_an_api_lists_certificates_that_only_it_uses(client
 
 def test_an_api_is_deleted_with_or_without_its_certificates_and_the_notice_says_which(client, pizza):
     answer = client.post(f"{pizza}/delete")
-    said = text_of(client.get(answer.headers["location"]))
-    assert describe("api-deleted-unused", "Pizza 1.0.0") in said
+    text = text_of(client.get(answer.headers["location"]))
+    assert describe("api-deleted-unused", "Pizza 1.0.0") in text
     assert 'data-kind="unused-certificates"' in client.get("/").text
     again = create_api(client)
     answer = client.post(f"/apis/{again['id']}/delete", data={"delete_unused": "true"})
-    said = text_of(client.get(answer.headers["location"]))
-    assert describe("api-deleted-with-trust", "Pizza 1.0.0") in said
-    assert "Unused certificates" not in said
+    text = text_of(client.get(answer.headers["location"]))
+    assert describe("api-deleted-with-trust", "Pizza 1.0.0") in text
+    assert "Unused certificates" not in text
     assert aliases(client) == []
 
 
@@ -56,10 +56,10 @@ def test_after_an_endpoint_changes_its_page_offers_to_delete_unused_certificates
     answer = client.post(f"{pizza}/endpoints", data=data)
     page = client.get(answer.headers["location"])
     assert "left-title" in read_page(page.text).ids
-    [sent] = [each for each in read_page(page.text).sends if each.path == f"{PAGE}/delete"]
-    assert sent == Sent(f"{PAGE}/delete", (("api_id", pizza.removeprefix("/apis/")), ("origin", ORIGIN)))
-    deleted = client.post(sent.path, data=dict(sent.fields))
-    assert deleted.headers["location"] == f"{pizza}/endpoints?done=unused-deleted"
+    [form] = [form for form in read_page(page.text).sends if form.path == f"{PAGE}/delete"]
+    assert form == Sent(f"{PAGE}/delete", (("api_id", pizza.removeprefix("/apis/")), ("origin", ORIGIN)))
+    response = client.post(form.path, data=dict(form.fields))
+    assert response.headers["location"] == f"{pizza}/endpoints?done=unused-deleted"
     assert aliases(client) == []
     assert "left-title" not in read_page(client.get(answer.headers["location"]).text).ids
 
@@ -77,17 +77,17 @@ def test_the_page_shows_and_deletes_everything_stored_for_an_endpoint(client, pi
     assert "No unused certificates" in client.get(PAGE).text
     client.post(f"{pizza}/delete")
     assert 'data-kind="unused-identities"' in client.get("/").text
-    said = text_of(client.get(PAGE))
-    assert all(each in said for each in (ORIGIN, "pizza-backend", "SHA-256 fingerprint", "other.test", "ourselves"))
+    page = text_of(client.get(PAGE))
+    assert all(text in page for text in (ORIGIN, "pizza-backend", "SHA-256 fingerprint", "other.test", "ourselves"))
     assert "pizza-backend" in client.get(f"{PAGE}/delete", params={"origin": ORIGIN}).text
     assert client.post(f"{PAGE}/delete", data={"origin": ORIGIN}).headers["location"] == f"{PAGE}?done=unused-deleted"
     assert "No unused certificates" in client.get(PAGE).text
 
 
 def test_trust_in_use_or_of_another_organization_is_not_found(client, stranger, pizza):
-    for each in (client, stranger):
-        assert each.get(f"{PAGE}/delete", params={"origin": ORIGIN}).status_code == 404
-        assert each.post(f"{PAGE}/delete", data={"origin": ORIGIN}).status_code == 404
+    for user in (client, stranger):
+        assert user.get(f"{PAGE}/delete", params={"origin": ORIGIN}).status_code == 404
+        assert user.post(f"{PAGE}/delete", data={"origin": ORIGIN}).status_code == 404
     client.post(f"{pizza}/delete")
     assert stranger.post(f"{PAGE}/delete", data={"origin": ORIGIN}).status_code == 404
     assert ORIGIN not in stranger.get(PAGE).text

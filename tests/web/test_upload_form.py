@@ -15,10 +15,10 @@ def path(client):
     return f"/apis/{create_api(client)['id']}/certificates"
 
 
-def send(client, path, endpoint, **typed):
+def send(client, path, endpoint, **fields):
     """Import a certificate for *endpoint*."""
     files = {"certificate": ("a.pem", issue("new.test").pem)}
-    return client.post(f"{path}/new", data={"alias": "new", "endpoint": endpoint, **typed}, files=files, headers=HTMX)
+    return client.post(f"{path}/new", data={"alias": "new", "endpoint": endpoint, **fields}, files=files, headers=HTMX)
 
 
 def endpoints_of(client, path):

@@ -33,8 +33,8 @@ def test_every_vendored_file_matches_vendor_toml(asset):
 
 
 def test_nothing_in_vendor_is_missing_from_vendor_toml():
-    found = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()}
-    assert found - {"vendor.toml"} == {asset["name"] for asset in TABLES["file"]}
+    files = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()}
+    assert files - {"vendor.toml"} == {asset["name"] for asset in TABLES["file"]}
 
 
 def test_every_package_has_its_license():
@@ -55,11 +55,11 @@ def test_no_page_refers_to_another_host():
 
 def test_the_sprite_has_exactly_the_icons_that_pages_show():
     sources = [path.read_text() for path in WEB.rglob("*") if path.suffix in {".html", ".py"}]
-    known = set(re.findall(r'<symbol id="([^"]+)"', (WEB / "static/icons.svg").read_text()))
-    quoted = {word for source in sources for word in re.findall(r'["#]([a-z0-9-]+)["#]', source)}
-    shown = {name for source in sources for name in re.findall(r'icon\("([^"]+)"\)', source)}
-    assert shown - known == set()
-    assert known - quoted == set()
+    symbols = set(re.findall(r'<symbol id="([^"]+)"', (WEB / "static/icons.svg").read_text()))
+    words = {word for source in sources for word in re.findall(r'["#]([a-z0-9-]+)["#]', source)}
+    names = {name for source in sources for name in re.findall(r'icon\("([^"]+)"\)', source)}
+    assert names - symbols == set()
+    assert symbols - words == set()
 
 
 @pytest.mark.parametrize("url", ["https://cdn.test/x.js", "http://cdn.test", "//cdn.test/x.js"])
@@ -76,8 +76,8 @@ def test_the_tool_reports_every_difference(tmp_path):
     shutil.copy(ROOT / "tools/vendor.py", tool)
     vendor = tmp_path / VENDOR.relative_to(ROOT)
     shutil.copytree(VENDOR.parent, vendor.parent)
-    changed, missing = (asset["name"] for asset in TABLES["file"][:2])
-    (vendor / changed).write_text("something else")
+    name, missing = (asset["name"] for asset in TABLES["file"][:2])
+    (vendor / name).write_text("something else")
     (vendor / missing).unlink()
     (vendor / "stray.js").touch()
 
@@ -86,6 +86,6 @@ def test_the_tool_reports_every_difference(tmp_path):
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
         "stray.js is not listed in vendor.toml.",
-        f"{changed} is not the file that vendor.toml describes.",
+        f"{name} is not the file that vendor.toml describes.",
         f"{missing} is missing.",
     ]

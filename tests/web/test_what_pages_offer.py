@@ -30,7 +30,7 @@ def enter(shared_runtime, enlist, sign_in):
 
     def enter(*roles):
         organization, name = str(uuid.uuid4()), str(uuid.uuid4())
-        admin, clara, visitor = (enlist(organization, f"{each} {name}", Role.ADMIN) for each in ("admin", "clara", "x"))
+        admin, clara, visitor = (enlist(organization, f"{user} {name}", Role.ADMIN) for user in ("admin", "clara", "x"))
         owner = sign_in(admin)
         house = House(shared_runtime, owner, clara)
         visitors = {role: sign_in(enlist(organization, f"visiting {role} {name}", role)) for role in roles}
@@ -41,23 +41,23 @@ def enter(shared_runtime, enlist, sign_in):
     return enter
 
 
-def offered(pages) -> set[Sent]:
-    return {sent for offer in pages.values() for sent in offer.sends}
+def list_offered(pages) -> set[Sent]:
+    return {form for offer in pages.values() for form in offer.sends}
 
 
-def press(client, sent: Sent) -> int:
+def press(client, form: Sent) -> int:
     """Send the request of a button, with a certificate if the form needs one."""
-    uploaded = {"pem": NEW.pem, "alias": "another", "endpoint": URL} if "/certificates/" in sent.path else {}
-    return client.post(sent.path, data=dict(sent.fields) | uploaded).status_code
+    values = {"pem": NEW.pem, "alias": "another", "endpoint": URL} if "/certificates/" in form.path else {}
+    return client.post(form.path, data=dict(form.fields) | values).status_code
 
 
 def in_order(sends) -> list[Sent]:
     """Sort requests so that those that break others come last: certificates, the API, the visitor's session."""
 
-    def takes_away(sent):
-        path = sent.path.partition("?")[0]
+    def takes_away(form):
+        path = form.path.partition("?")[0]
         deletes_api = re.fullmatch(r"/apis/[^/]+/delete", path) is not None
-        return path.startswith(OWN), deletes_api, path.endswith(FINAL), sent.path, sent.fields
+        return path.startswith(OWN), deletes_api, path.endswith(FINAL), form.path, form.fields
 
     return sorted(sends, key=takes_away)
 
@@ -85,28 +85,28 @@ def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(organiza
     assert {path: status for path, status in others.items() if status not in {200, 303}} == {}
     assert len(pages) > 10
     assert {path: offer.loose_times for path, offer in pages.items() if offer.loose_times} == {}
-    can, could = offered(pages), offered(everything)
-    known = {sent.path for sent in can}
-    beyond = {sent for sent in could if sent.path not in known and not sent.path.startswith(OWN)}
-    beyond = {sent for sent in beyond if not sent.path.partition("?")[0].endswith(ASKED)}
+    can, could = list_offered(pages), list_offered(everything)
+    paths = {form.path for form in can}
+    beyond = {form for form in could if form.path not in paths and not form.path.startswith(OWN)}
+    beyond = {form for form in beyond if not form.path.partition("?")[0].endswith(ASKED)}
     put_back = save()
-    refused = {sent for sent in beyond if press(visitor, sent) == 403}
-    statuses = {sent: press(visitor, sent) for sent in in_order(can)}
+    refusals = {form for form in beyond if press(visitor, form) == 403}
+    statuses = {form: press(visitor, form) for form in in_order(can)}
     put_back()
-    assert beyond - refused == set(), "these are not offered, and permitted"
+    assert beyond - refusals == set(), "these are not offered, and permitted"
     assert len(could) > 25
     assert (beyond == set()) == (role is Role.ADMIN)
-    assert {sent: status for sent, status in statuses.items() if status == 403 or status >= 500} == {}
+    assert {form: status for form, status in statuses.items() if status == 403 or status >= 500} == {}
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_disabled_buttons_have_a_reason(visit, role):
     _, pages, _ = visit(role)
-    said = {path: offer for path, offer in pages.items() if offer.reasons}
-    assert bool(said) == (role is not Role.ADMIN)
-    for path, offer in said.items():
+    offers = {path: offer for path, offer in pages.items() if offer.reasons}
+    assert bool(offers) == (role is not Role.ADMIN)
+    for path, offer in offers.items():
         assert all("not-permitted" in reason.split() for reason in offer.reasons), path
-        assert {each for reason in offer.reasons for each in reason.split()} <= offer.ids, path
+        assert {part for reason in offer.reasons for part in reason.split()} <= offer.ids, path
 
 
 def test_a_viewer_sees_the_same_controls_as_an_admin(enter):
@@ -120,6 +120,6 @@ def test_a_viewer_sees_the_same_controls_as_an_admin(enter):
 
 def test_templates_use_existing_permissions():
     texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
-    named = {name for text in texts for name in re.findall(r"(?:user\.may|control)\(['\"]([a-z_]+)['\"]", text)}
-    assert len(named) > 8
-    assert named <= set(Permission)
+    names = {name for text in texts for name in re.findall(r"(?:user\.may|control)\(['\"]([a-z_]+)['\"]", text)}
+    assert len(names) > 8
+    assert names <= set(Permission)

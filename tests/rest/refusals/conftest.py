@@ -3,7 +3,7 @@
 import pytest
 
 from issuing import issue
-from rest.calls import SANDBOX, create_api, unchanged, upload
+from rest.calls import SANDBOX, assert_unchanged, create_api, upload
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +19,13 @@ def client(sign_in, berta):
 @pytest.fixture(scope="module")
 def api(client):
     """The API Pizza, with a secure production endpoint, a plain sandbox, and a certificate called "kept"."""
-    made = create_api(client, sandbox=SANDBOX)
+    body = create_api(client, sandbox=SANDBOX)
     assert upload(client, issue("pizza.test").pem, "kept").status_code == 201
-    return made
+    return body
 
 
 @pytest.fixture(scope="module")
 def nothing_changes(shared_runtime, berta, api):
     """Check that the block changes nothing of what berta's organization has."""
     del api
-    return lambda: unchanged(shared_runtime, berta.organization)
+    return lambda: assert_unchanged(shared_runtime, berta.organization)
