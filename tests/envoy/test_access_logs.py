@@ -15,7 +15,7 @@ from running import Holdfast, PublishedApi, wait_until
 from written_files import complete_lines
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 WRITTEN_WITHIN = 40.0  # seconds: Envoy writes every second, and the agent looks every second
 
 
@@ -36,8 +36,8 @@ def logging(directory: Path, server_environment: dict[str, str]) -> Iterator[Hol
 
 @pytest.fixture(scope="module")
 def api(logging: Holdfast) -> Iterator[PublishedApi]:
-    with Backend(PRESENTED) as backend:
-        yield logging.publish_trusted_api(backend.url("/base"), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        yield logging.publish_trusted_api(backend.url("/base"), IDENTITY.pem)
 
 
 @pytest.fixture
@@ -157,9 +157,9 @@ def test_a_file_that_cannot_be_written_is_a_problem_of_the_gateway(
 
 def test_a_format_has_what_the_caller_sent_and_nothing_that_the_gateway_adds(logging: Holdfast, file: Path) -> None:
     """A text format, which applies from the next start on."""
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         url = f"{backend.url('/base')}?key=f1xed"
-        own_api = logging.publish_trusted_api(url, PRESENTED.pem)
+        own_api = logging.publish_trusted_api(url, IDENTITY.pem)
         security = {"type": "apikey", "apiKeyIdentifier": "X-Auth", "apiKeyIdentifierType": "HEADER"}
         config = {
             "endpoint_type": "http",

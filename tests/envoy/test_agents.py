@@ -36,7 +36,7 @@ from running import Holdfast
 from trusting import trust_set
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 
 
 @asynccontextmanager
@@ -102,8 +102,8 @@ def test_a_cluster_is_not_in_force_before_its_secret_arrives(tmp_path):
     """Envoy acknowledges the cluster at once if the agent says that there is no secret, and answers 503."""
 
     async def story():
-        with Backend(PRESENTED) as backend:
-            probe = probe_of(backend, PRESENTED)
+        with Backend(IDENTITY) as backend:
+            probe = probe_of(backend, IDENTITY)
         secrets = [resource for resource in probe.resources if resource.type_url == SECRET]
         (cluster,) = (resource for resource in probe.resources if resource.type_url == CLUSTER)
         later = make_resource(CLUSTER, "later", Cluster(name="later"))
@@ -129,7 +129,7 @@ def test_a_cluster_is_not_in_force_before_its_secret_arrives(tmp_path):
 def test_the_traffic_of_a_gateway_is_counted_by_environment(holdfast: Holdfast):
     (admin,) = Path(holdfast.data.parent).glob("holdfast-*/admin")
     before = {traffic.environment: traffic for traffic in read_traffic(admin)}
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = holdfast.publish_api(backend.url())
         for _ in range(3):
             assert holdfast.call(api.path).status_code == 503  # its certificate isn't trusted
@@ -150,19 +150,19 @@ def test_a_gateway_elsewhere_verifies_backends_and_keeps_nothing_of_it(tmp_path)
 
     async def story():
         async with gateway(tmp_path) as (control, cache):
-            with Backend(PRESENTED) as backend:
-                good = probe_of(backend, PRESENTED)
+            with Backend(IDENTITY) as backend:
+                good = probe_of(backend, IDENTITY)
                 answer, has_ended = await ask(control, good)
                 assert (answer.connected, answer.address, has_ended) == (True, f"{V4}:{backend.port}", False)
-                assert answer.fingerprint == read_certificate(PRESENTED.der).fingerprint
+                assert answer.fingerprint == read_certificate(IDENTITY.der).fingerprint
                 answer, _ = await ask(control, probe_of(backend, other))
                 assert (answer.connected, answer.flags) == (False, "UF")
                 assert "CERTIFICATE_VERIFY_FAILED" in answer.reason
-                probe_with_damage = probe_of(backend, PRESENTED)
+                probe_with_damage = probe_of(backend, IDENTITY)
                 object.__setattr__(probe_with_damage.cluster, "body", probe_with_damage.cluster.body[:20])
                 with pytest.raises((ProbeRejected, NoAnswer)):
                     await ask(control, probe_with_damage)
-                answer = await control.head(GATEWAY, probe_of(backend, PRESENTED), "/base")
+                answer = await control.head(GATEWAY, probe_of(backend, IDENTITY), "/base")
                 assert answer.status == 200
             assert [cache.resources(kind) for kind in (CLUSTER, SECRET)] == [{}, {}]
             assert not cache.gateways[0].acknowledged

@@ -17,7 +17,7 @@ from running import Holdfast, PublishedApi
 from scripted import Message, ScriptedBackend, answer, dial, exchange, read_message, read_until, receive, refuse_early
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 MB = 1_000_000
 
 
@@ -53,8 +53,8 @@ def test_a_body_is_not_taken_for_the_protocol_of_an_ignored_upgrade(holdfast: Ho
 
 @pytest.mark.parametrize("fields", [(), ("Host: gateway.example",)], ids=["without Host", "with Host"])
 def test_http_1_0_is_served(holdfast: Holdfast, fields: tuple[str, ...]):
-    with Backend(PRESENTED) as backend:
-        api = holdfast.publish_trusted_api(backend.url("/base"), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        api = holdfast.publish_trusted_api(backend.url("/base"), IDENTITY.pem)
         message = exchange(address(holdfast), f"POST {api.path}/x HTTP/1.0", *fields, "Content-Length: 3", body=b"abc")
         request = json.loads(message.rest)
         assert (message.status, request["path"], request["bytes"]) == (200, "/base/x", 3)
@@ -142,12 +142,12 @@ def give_trailers(connection: socket.socket, message: Message) -> None:
     )
 
 
-@pytest.mark.parametrize("identity", [None, PRESENTED], ids=["http", "https"])
+@pytest.mark.parametrize("identity", [None, IDENTITY], ids=["http", "https"])
 def test_trailers_pass_in_both_directions(holdfast: Holdfast, identity: object):
-    with ScriptedBackend(give_trailers, PRESENTED if identity else None) as backend:
+    with ScriptedBackend(give_trailers, IDENTITY if identity else None) as backend:
         api = holdfast.publish_api(backend.url)
         if identity:
-            holdfast.import_certificate(backend.url, PRESENTED.pem)
+            holdfast.import_certificate(backend.url, IDENTITY.pem)
         fields = ("Host: a", "Connection: close, TE", "TE: trailers", "Trailer: X-Mine", "Transfer-Encoding: chunked")
         body = b"3\r\nabc\r\n0\r\nX-Mine: 1\r\n\r\n"
         message = exchange(address(holdfast), f"POST {api.path} HTTP/1.1", *fields, body=body)
@@ -174,12 +174,12 @@ def test_no_trailer_reaches_the_backend_that_it_could_take_for_a_header_field(ho
         assert message.rest.endswith(b"x-seen: x-checksum: 1\r\n\r\n")
 
 
-@pytest.mark.parametrize("identity", [None, PRESENTED], ids=["http", "https"])
+@pytest.mark.parametrize("identity", [None, IDENTITY], ids=["http", "https"])
 def test_a_response_that_comes_before_the_body_was_sent_reaches_the_caller(holdfast: Holdfast, identity: object):
-    with ScriptedBackend(refuse_early, PRESENTED if identity else None) as backend:
+    with ScriptedBackend(refuse_early, IDENTITY if identity else None) as backend:
         api = holdfast.publish_api(backend.url)
         if identity:
-            holdfast.import_certificate(backend.url, PRESENTED.pem)
+            holdfast.import_certificate(backend.url, IDENTITY.pem)
         for size in (MB, 50 * MB):
             assert upload_over_http1(holdfast, api, size) == (413, b"too large")
             caller = Http2Caller(address(holdfast))

@@ -15,7 +15,7 @@ from kinds import ROOT
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 CLIENT_CA = issue(ca=True, common_name="CA of clients")
 
 
@@ -41,7 +41,7 @@ def code(holdfast: Holdfast, endpoint: str) -> str:
     return str(code_)
 
 
-def publish_trusted(holdfast: Holdfast, url: str, file: bytes = PRESENTED.pem) -> None:
+def publish_trusted(holdfast: Holdfast, url: str, file: bytes = IDENTITY.pem) -> None:
     holdfast.publish_trusted_api(url, file)
 
 
@@ -56,7 +56,7 @@ def publish_trusted(holdfast: Holdfast, url: str, file: bytes = PRESENTED.pem) -
     ],
 )
 def test_any_status_is_an_answer(holdfast: Holdfast, status: int, phrase: str):
-    with Backend(PRESENTED) as secure, Backend(None) as plain:
+    with Backend(IDENTITY) as secure, Backend(None) as plain:
         publish_trusted(holdfast, secure.url())
         for backend in (secure, plain):
             body = check(holdfast, backend.url(f"/status/{status}"))
@@ -80,7 +80,7 @@ def test_a_check_sends_one_request_without_credentials(holdfast: Holdfast):
 
 def set_protocol(holdfast: Holdfast, url: str, protocol: str) -> PublishedApi:
     """Publish an API that trusts the backend at *url* and speaks *protocol* with it."""
-    api = holdfast.publish_trusted_api(url, PRESENTED.pem) if url.startswith("https") else holdfast.publish_api(url)
+    api = holdfast.publish_trusted_api(url, IDENTITY.pem) if url.startswith("https") else holdfast.publish_api(url)
     endpoints = {"production_endpoints": {"url": url, "config": {"protocol": protocol}}}
     assert holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoints}).status_code == 200
     return api
@@ -97,14 +97,14 @@ def set_protocol(holdfast: Holdfast, url: str, protocol: str) -> PublishedApi:
     ],
 )
 def test_a_check_speaks_the_protocol_of_traffic(holdfast: Holdfast, protocols: list[str], protocol: str, version: str):
-    with http2_backend(PRESENTED, protocols) as url:
+    with http2_backend(IDENTITY, protocols) as url:
         api = set_protocol(holdfast, url, protocol)
         wait_until(lambda: holdfast.call(api.path).json().get("http") == version)
         assert check(holdfast, url)["statusCode"] == 200
 
 
 def test_a_protocol_that_the_backend_does_not_speak_fails_in_traffic_and_in_the_check(holdfast: Holdfast):
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = set_protocol(holdfast, backend.url(), "http2")
         wait_until(lambda: not holdfast.call(api.path).is_success)
         assert check(holdfast, backend.url())["statusCode"] == 0
@@ -130,7 +130,7 @@ def test_http2_without_tls_is_spoken_with_prior_knowledge(holdfast: Holdfast):
     ],
 )
 def test_a_response_that_is_not_http_is_reported_without_its_content(holdfast: Holdfast, reply: bytes, expected: str):
-    with ListeningBackend(server_context(PRESENTED), reply) as backend:
+    with ListeningBackend(server_context(IDENTITY), reply) as backend:
         publish_trusted(holdfast, backend.url())
         message = check(holdfast, backend.url())["error"]
         assert message.startswith(f"{expected}: ")
@@ -139,7 +139,7 @@ def test_a_response_that_is_not_http_is_reported_without_its_content(holdfast: H
 
 def test_a_check_has_the_codes_of_a_test(holdfast: Holdfast):
     intermediate = issue(by=ROOT, ca=True, common_name="intermediate")
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         assert code(holdfast, backend.url()) == "self_signed_not_trusted"
         assert backend.requests == 0
     with Backend(issue(V4, by=intermediate).alone) as backend:
@@ -157,7 +157,7 @@ def test_a_check_has_the_codes_of_a_test(holdfast: Holdfast):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_the_client_certificate_of_traffic_is_presented_and_missed(holdfast: Holdfast, version: ssl.TLSVersion):
-    context = server_context(PRESENTED, client_ca=CLIENT_CA)
+    context = server_context(IDENTITY, client_ca=CLIENT_CA)
     context.minimum_version = context.maximum_version = version
     with ListeningBackend(context, b"HTTP/1.1 200 OK\r\n\r\n") as backend:
         publish_trusted(holdfast, backend.url())

@@ -16,7 +16,7 @@ from issuing import issue, server_context
 from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 CHALLENGE = ["NTLM", "Negotiate"]
 
 
@@ -28,9 +28,7 @@ class AuthenticatingBackend(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__((V4, 0), _Exchange)
-        self.socket = server_context(PRESENTED).wrap_socket(
-            self.socket, server_side=True, do_handshake_on_connect=False
-        )
+        self.socket = server_context(IDENTITY).wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.challenges = CHALLENGE
         self.field = "www-authenticate"
 
@@ -85,7 +83,7 @@ def backend() -> Iterator[AuthenticatingBackend]:
 
 @pytest.fixture(scope="module")
 def shared_api(holdfast: Holdfast, backend: AuthenticatingBackend) -> PublishedApi:
-    return holdfast.publish_trusted_api(backend.url, PRESENTED.pem)
+    return holdfast.publish_trusted_api(backend.url, IDENTITY.pem)
 
 
 def set_connection(holdfast: Holdfast, api: PublishedApi, url: str, **settings: Any) -> None:
@@ -182,7 +180,7 @@ def test_operators_see_which_authentication_the_backend_requires(
 
 def test_with_one_connection_per_caller_callers_are_never_mixed_up(holdfast: Holdfast, backend: AuthenticatingBackend):
     backend.challenges, backend.field = CHALLENGE, "www-authenticate"
-    api = holdfast.publish_trusted_api(backend.url, PRESENTED.pem)
+    api = holdfast.publish_trusted_api(backend.url, IDENTITY.pem)
     set_connection(holdfast, api, backend.url, connectionPerCaller=True)
     wait_until(lambda: holdfast.call(api.path).headers.get_list("www-authenticate") == CHALLENGE)
 
@@ -203,7 +201,7 @@ def test_with_one_connection_per_caller_a_websocket_uses_the_authenticated_conne
     holdfast: Holdfast, backend: AuthenticatingBackend
 ):
     backend.challenges, backend.field = CHALLENGE, "www-authenticate"
-    api = holdfast.publish_trusted_api(backend.url, PRESENTED.pem)
+    api = holdfast.publish_trusted_api(backend.url, IDENTITY.pem)
     set_connection(holdfast, api, backend.url, connectionPerCaller=True)
     wait_until(lambda: holdfast.call(api.path).headers.get_list("www-authenticate") == CHALLENGE)
     upgrade = {"connection": "upgrade", "upgrade": "websocket"}

@@ -34,7 +34,7 @@ from running import Holdfast, PublishedApi, wait_until
 from wires import Wire
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-PRESENTED = issue("127.0.0.1")
+IDENTITY = issue("127.0.0.1")
 BUSY = str(StoreBusy())
 UNREACHABLE = {StoreUnreachable.public, StoreUncertain.public, StoreSlow.public, BUSY}
 UNREADABLE = {text.replace(", so nothing was saved", "") for text in UNREACHABLE}  # the answers to reads
@@ -104,8 +104,8 @@ def place(server: PostgresServer, database: Database, wire: Wire) -> Place:
 
 @pytest.fixture(scope="module")
 def api(own: Holdfast) -> Iterator[PublishedApi]:
-    with Backend(PRESENTED) as backend:
-        yield own.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        yield own.publish_trusted_api(backend.url(), IDENTITY.pem)
 
 
 def refusal_of(own: Holdfast, method: str = "GET", path: str = "/apis", **more: object) -> str:
@@ -187,7 +187,7 @@ FAULTS = {"killed": kill, "stopped": stop, "cut off": cut_off, "out of connectio
 def test_without_the_database_gateways_serve_and_the_publisher_says_why_it_does_not(
     own: Holdfast, api: PublishedApi, place: Place, fault: Callable[[Place], AbstractContextManager[None]]
 ):
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         new_api = own.publish_api(backend.url())
         with Load(own, api.path) as load, Rotation(own, backend.url()) as rotation:
             with fault(place):
@@ -238,10 +238,10 @@ def test_a_full_disk_of_the_server_is_reported_until_there_is_space(
 def test_a_server_that_takes_half_a_second_for_each_statement_slows_down_only_the_publisher(
     own: Holdfast, api: PublishedApi, wire: Wire
 ):
-    with Backend(PRESENTED) as backend, own.browser() as browser, ThreadPoolExecutor() as threads:
+    with Backend(IDENTITY) as backend, own.browser() as browser, ThreadPoolExecutor() as threads:
         browser.post("/sign-in", data={"name": "admin", "password": own.admin_password})
         new_api, where = own.publish_api(backend.url()), {"endpoint": backend.url()}
-        form, files = where | {"alias": "slow"}, {"certificate": ("certificate.pem", PRESENTED.pem)}
+        form, files = where | {"alias": "slow"}, {"certificate": ("certificate.pem", IDENTITY.pem)}
         with Load(own, api.path) as load:
             wire.delay = 0.5
             try:

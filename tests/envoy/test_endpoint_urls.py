@@ -13,18 +13,18 @@ from running import Holdfast, refusal, wait_until
 from scripted import ScriptedBackend, answer
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 
 
 def test_a_wss_url_is_trusted_like_https(holdfast: Holdfast):
-    with websocket_backend(PRESENTED) as https:
+    with websocket_backend(IDENTITY) as https:
         url = https.replace("https:", "wss:")
         api = holdfast.publish_api(f"{url}/base")
         target = f"{holdfast.gateway_url}{api.path}/chat?room=1".replace("http:", "ws:")
         with pytest.raises(InvalidStatus) as error:
             connect(target, open_timeout=30)
         assert json.loads(error.value.response.body)["code"] == "backend_not_trusted"
-        alias = holdfast.import_certificate(f"{https}/other", PRESENTED.pem)
+        alias = holdfast.import_certificate(f"{https}/other", IDENTITY.pem)
         with connect(target, open_timeout=30) as websocket:
             websocket.send("hello")
             assert websocket.recv(timeout=20) == "/base/chat?room=1 hello"

@@ -20,7 +20,7 @@ from issuing import issue, server_context
 from running import Holdfast, wait_until
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -28,10 +28,10 @@ class RejectingBackend(ListeningBackend):
     """A TLS server that offers HTTP/2 and rejects each request over it, and answers 200 over HTTP/1.1."""
 
     def __init__(self, rejection: str) -> None:
-        super().__init__(server_context(PRESENTED, ["h2", "http/1.1"]))
+        super().__init__(server_context(IDENTITY, ["h2", "http/1.1"]))
         self._rejection = rejection
         self.rejections = math.inf  # how many there will be
-        self.mended = False
+        self.is_mended = False
 
     def _listen(self, connection: socket.socket) -> None:
         connection.settimeout(20)
@@ -56,7 +56,7 @@ class RejectingBackend(ListeningBackend):
 
     def _answer(self, h2c: Any, stream: int) -> None:
         self.rejections -= 1
-        if self.mended or self.rejections < 0:
+        if self.is_mended or self.rejections < 0:
             h2c.send_headers(stream, [(":status", "201")], end_stream=True)
         elif self._rejection == "reset":
             h2c.reset_stream(stream, ErrorCodes.HTTP_1_1_REQUIRED)
@@ -87,7 +87,7 @@ def assert_fallback_is_told(holdfast: Holdfast, api: str, home: Path) -> None:
 @pytest.mark.parametrize("rejection", ["reset", "goaway", "malformed"])
 def test_traffic_falls_back_to_http1_and_a_check_answers_at_once(holdfast: Holdfast, rejection: str):
     with RejectingBackend(rejection) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         wait_until(lambda: holdfast.call(api.path).status_code == 200)
         assert {holdfast.call(api.path, method).status_code for method in ("GET", "POST") for _ in range(5)} == {200}
         response = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
@@ -97,7 +97,7 @@ def test_traffic_falls_back_to_http1_and_a_check_answers_at_once(holdfast: Holdf
 def test_a_backend_that_fails_once_over_http2_is_not_taken_for_one_that_rejects_it(holdfast: Holdfast):
     with RejectingBackend("reset") as backend:
         backend.rejections = 0
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         backend.rejections = 1
         response = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
         assert response.json()["statusCode"] == 201
@@ -109,12 +109,12 @@ def test_a_check_of_a_saved_endpoint_is_enough_and_choosing_a_protocol_tries_htt
     holdfast: Holdfast, tmp_path: Path
 ):
     with RejectingBackend("reset") as backend:
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         response = holdfast.rest.post("/apis/validate-endpoint", params={"endpointUrl": backend.url()})
         assert response.json()["statusCode"] == 200
         wait_until(lambda: holdfast.call(api.path).status_code == 200)
         assert_fallback_is_told(holdfast, api.id, tmp_path)
-        backend.mended = True
+        backend.is_mended = True
         assert holdfast.call(api.path).status_code == 200
         for protocol in ("http2", "auto"):
             set_protocol(holdfast, api.id, backend.url(), protocol)

@@ -22,7 +22,7 @@ from rotating import Rotation
 from running import COMMAND, Holdfast, PublishedApi, is_running, refusal, wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-PRESENTED = issue("127.0.0.1")
+IDENTITY = issue("127.0.0.1")
 NOT_TRUSTED = "503 backend_not_trusted"
 SOON = 60.0  # seconds, on a busy machine
 
@@ -36,8 +36,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
 
 @pytest.fixture(scope="module")
 def api(own: Holdfast) -> Iterator[PublishedApi]:
-    with Backend(PRESENTED) as backend:
-        yield own.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        yield own.publish_trusted_api(backend.url(), IDENTITY.pem)
 
 
 def kill_publisher(own: Holdfast) -> None:
@@ -116,8 +116,8 @@ FAULTS: dict[str, Callable[[Holdfast], None]] = {
 def test_callers_notice_nothing_and_nothing_acknowledged_is_lost(
     own: Holdfast, api: PublishedApi, fault: Callable[[Holdfast], None]
 ):
-    with Backend(PRESENTED) as backend, Backend(PRESENTED) as other:
-        other_api = own.publish_trusted_api(other.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend, Backend(IDENTITY) as other:
+        other_api = own.publish_trusted_api(other.url(), IDENTITY.pem)
         (alias,) = aliases(own, other.url())
         own.publish_api(backend.url())
         with Load(own, api.path, reconnects=True) as load, Rotation(own, backend.url()) as rotation:
@@ -138,7 +138,7 @@ def aliases(own: Holdfast, endpoint: str) -> list[str]:
 
 
 def test_a_killed_envoy_serves_again_soon_with_everything_acknowledged(own: Holdfast, api: PublishedApi):
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         own.publish_api(backend.url())
         with Rotation(own, backend.url()) as rotation:
             os.kill(own.envoy, signal.SIGKILL)
@@ -161,9 +161,9 @@ def full_disk(pid: int) -> Iterator[None]:
 
 
 def test_a_full_disk_of_the_gateway_delays_no_change(own: Holdfast, api: PublishedApi):
-    with Backend(PRESENTED) as backend, Load(own, api.path) as load:
+    with Backend(IDENTITY) as backend, Load(own, api.path) as load:
         with full_disk(own.agent):
-            new_api = own.publish_trusted_api(backend.url(), PRESENTED.pem)
+            new_api = own.publish_trusted_api(backend.url(), IDENTITY.pem)
             assert own.call(new_api.path).status_code == 200
             (alias,) = aliases(own, backend.url())
             own.delete_certificate(alias)
@@ -172,7 +172,7 @@ def test_a_full_disk_of_the_gateway_delays_no_change(own: Holdfast, api: Publish
             os.kill(agent, signal.SIGKILL)
             wait_until(lambda: not is_running(agent))
         wait_until(own.has_agent, within=SOON)
-        own.import_certificate(backend.url(), PRESENTED.pem)
+        own.import_certificate(backend.url(), IDENTITY.pem)
         # Rarely, the first call still gets "backend_not_trusted": "enforced" was reported a moment too early.
         wait_until(lambda: own.call(new_api.path).status_code == 200, within=SOON)
     assert set(load.answers) == {"200"}

@@ -13,7 +13,7 @@ from running import Holdfast
 
 pytestmark = pytest.mark.envoy
 FULL = "The disk that Holdfast stores its data on is full, so nothing was saved."
-PRESENTED = issue("127.0.0.1")
+IDENTITY = issue("127.0.0.1")
 
 
 @contextmanager
@@ -28,10 +28,10 @@ def full_disk(pid: int) -> Iterator[None]:
 
 
 def test_changes_are_answered_with_507_and_work_again_once_there_is_space(tmp_path: Path):
-    with Backend(PRESENTED) as backend, Holdfast(tmp_path) as holdfast, holdfast.browser() as browser:
+    with Backend(IDENTITY) as backend, Holdfast(tmp_path) as holdfast, holdfast.browser() as browser:
         url = backend.url()
         api = holdfast.publish_api(url)
-        form, files = {"alias": "backend", "endpoint": url}, {"certificate": ("backend.crt", PRESENTED.pem)}
+        form, files = {"alias": "backend", "endpoint": url}, {"certificate": ("backend.crt", IDENTITY.pem)}
         with full_disk(holdfast.pid):
             for _ in range(3):  # more than one line of the log
                 answer = holdfast.rest.post("/endpoint-certificates", data=form, files=files)
@@ -49,6 +49,6 @@ def test_changes_are_answered_with_507_and_work_again_once_there_is_space(tmp_pa
             assert str(tmp_path) not in page.text
             assert holdfast.rest.get("/endpoint-certificates").json()["count"] == 0
             assert holdfast.call(api.path).status_code == 503  # the gateway keeps serving, without new trust
-        holdfast.import_certificate(url, PRESENTED.pem, "backend")
+        holdfast.import_certificate(url, IDENTITY.pem, "backend")
         assert holdfast.call(api.path).status_code == 200
         holdfast.present(url, gateway.key_pem + gateway.pem)

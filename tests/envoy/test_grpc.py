@@ -16,7 +16,7 @@ from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 SERVICE = "shop.v1.Orders"
 
 
@@ -85,7 +85,7 @@ def channel_to(
         holdfast.delete_api(api)
 
 
-@pytest.mark.parametrize("identity", [PRESENTED, None], ids=["TLS", "h2c"])
+@pytest.mark.parametrize("identity", [IDENTITY, None], ids=["TLS", "h2c"])
 def test_all_kinds_of_calls_reach_the_service_with_their_trailers(holdfast: Holdfast, identity: Issued | None):
     with channel_to(holdfast, identity) as (orders, channel, path):
         response, call = channel.unary_unary(f"{path}/Get").with_call(b"one", timeout=120)
@@ -114,7 +114,7 @@ def test_messages_of_a_stream_pass_as_they_come(holdfast: Holdfast):
 
 
 def test_errors_and_deadlines_are_those_of_the_service_and_the_caller(holdfast: Holdfast):
-    with channel_to(holdfast, PRESENTED) as (_, channel, path):
+    with channel_to(holdfast, IDENTITY) as (_, channel, path):
         get = channel.unary_unary(f"{path}/Get")
         with pytest.raises(grpc.RpcError) as missing:
             get(b"missing")
@@ -129,13 +129,13 @@ def test_errors_and_deadlines_are_those_of_the_service_and_the_caller(holdfast: 
 
 
 def test_failures_of_the_gateway_are_grpc_statuses_with_their_code(holdfast: Holdfast):
-    with channel_to(holdfast, PRESENTED, responseTimeoutMs=1000) as (orders, channel, path):
+    with channel_to(holdfast, IDENTITY, responseTimeoutMs=1000) as (orders, channel, path):
         with pytest.raises(grpc.RpcError) as timeout:
             channel.unary_unary(f"{path}/Get")(b"slow")
         assert json.loads(timeout.value.details())["code"] == "backend_timeout"
         wait_until(lambda: orders.deadlines)
         assert len(orders.deadlines) == 1  # a call is never sent twice
-    with serving(PRESENTED) as (_, url):
+    with serving(IDENTITY) as (_, url):
         api = holdfast.publish_api(url)
         with grpc.insecure_channel(urlsplit(holdfast.gateway_url).netloc) as channel:
             with pytest.raises(grpc.RpcError) as error:

@@ -35,7 +35,7 @@ from store.values import make_api
 from trusting import trust_set
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 DRAINS_SHORT, DRAINS_LONG = 5, 80  # seconds; callers on a busy machine need some to notice that they have to reconnect
 OTHERS = ("/a", "/b", "/c")  # scopes
 
@@ -51,7 +51,7 @@ class Gateway:
         name = cluster_name(api.organization, api.id, "production")
         routes = build_scoped_routes("production", scope_of(api), pack_routes(api, "production"))
         self.path, self.cache, self._endpoint, self._name = api.path, Cache(), endpoint, name
-        self.trust(PRESENTED)
+        self.trust(IDENTITY)
         # Before its own routes, those of many APIs, which are larger than one message usually is.
         resources = [build_scoped_routes("production", scope, pack_routes(api, "production") * 600) for scope in OTHERS]
         assert min(len(resource.body) for resource in resources) > MAX_RESPONSE_BYTES / 2
@@ -113,7 +113,7 @@ def shared_memory(base_id: int) -> list[Path]:
 
 
 def run(tmp_path: Path, story: Callable[[Gateway], Awaitable[None]]) -> None:
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         asyncio.run(story(Gateway(tmp_path, backend)))  # type: ignore[arg-type]
 
 

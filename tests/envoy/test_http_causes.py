@@ -19,7 +19,7 @@ from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"
-PRESENTED = issue(HOST)
+IDENTITY = issue(HOST)
 INVALID, UNREACHABLE, OK, CUT = "502 backend_response_invalid", "503 backend_unreachable", "200", "cut off"
 NOT_HTTP = (INVALID, Cause.NOT_HTTP)
 CLOSED_BEFORE, CLOSED_DURING = (INVALID, Cause.CLOSED_BEFORE_RESPONSE), (CUT, Cause.CLOSED_DURING_RESPONSE)
@@ -79,11 +79,11 @@ def misbehaving_apis(holdfast: Holdfast) -> Iterator[dict[str, PublishedApi]]:
     with ExitStack() as stack:
         urls = {
             "http": stack.enter_context(misbehaving_backend()),
-            "https": stack.enter_context(misbehaving_backend(PRESENTED)),
-            "h2": stack.enter_context(misbehaving_backend(PRESENTED, http2=True)),
+            "https": stack.enter_context(misbehaving_backend(IDENTITY)),
+            "h2": stack.enter_context(misbehaving_backend(IDENTITY, http2=True)),
         }
         apis = {"http": holdfast.publish_api(urls["http"])}
-        apis |= {name: holdfast.publish_trusted_api(urls[name], PRESENTED.pem) for name in ("https", "h2")}
+        apis |= {name: holdfast.publish_trusted_api(urls[name], IDENTITY.pem) for name in ("https", "h2")}
         yield apis
 
 
@@ -164,8 +164,8 @@ def test_a_request_that_reaches_no_api_is_found_by_its_id(holdfast: Holdfast, re
 
 
 def test_a_caller_that_gives_up_is_found_and_is_not_a_failure_of_the_backend(holdfast: Holdfast):
-    with ListeningBackend(server_context(PRESENTED)) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with ListeningBackend(server_context(IDENTITY)) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         url = httpx2.URL(holdfast.gateway_url)
         with socket.create_connection((url.host, url.port or 80), timeout=20) as caller:
             caller.sendall(f"GET {api.path} HTTP/1.1\r\nHost: a.test\r\n\r\n".encode())

@@ -16,7 +16,7 @@ from misbehaving import misbehaving_backend
 from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue("127.0.0.1")
+IDENTITY = issue("127.0.0.1")
 TOO_MANY = "503 too_many_open_requests"
 LIMITS = {
     "HOLDFAST_BACKEND_REQUESTS": "2",
@@ -48,8 +48,8 @@ def became(holdfast: Holdfast, api: PublishedApi) -> str:
 
 @pytest.mark.parametrize(("tls", "http2"), [(False, False), (True, False), (True, True)], ids=["http", "https", "h2"])
 def test_a_request_beyond_the_limit_of_a_backend_is_rejected(strict: Holdfast, tls: bool, http2: bool):
-    with misbehaving_backend(PRESENTED if tls else None, http2=http2) as url:
-        api = strict.publish_trusted_api(url, PRESENTED.pem) if tls else strict.publish_api(url)
+    with misbehaving_backend(IDENTITY if tls else None, http2=http2) as url:
+        api = strict.publish_trusted_api(url, IDENTITY.pem) if tls else strict.publish_api(url)
         with ExitStack() as stack:
             stack.enter_context(open_request(strict, api))
             assert {became(strict, api) for _ in range(5)} == {"200"}
@@ -72,8 +72,8 @@ def test_a_request_beyond_the_limit_of_a_backend_is_rejected(strict: Holdfast, t
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_websockets_have_a_separate_limit(strict: Holdfast, tls: bool):
-    with websocket_backend(PRESENTED if tls else None) as url:
-        api = strict.publish_trusted_api(url, PRESENTED.pem) if tls else strict.publish_api(url)
+    with websocket_backend(IDENTITY if tls else None) as url:
+        api = strict.publish_trusted_api(url, IDENTITY.pem) if tls else strict.publish_api(url)
         target = f"{strict.gateway_url}{api.path}/chat".replace("http:", "ws:")
         with connect(target, open_timeout=30) as chat:
             chat.send("hello")

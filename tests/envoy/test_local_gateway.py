@@ -16,7 +16,7 @@ from load import Load
 from running import COMMAND, START_WITHIN, Holdfast, PublishedApi, is_running, kill, refusal, wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-PRESENTED = issue("127.0.0.1")
+IDENTITY = issue("127.0.0.1")
 LARGEST_AGENT = 62  # MB; 58.5 measured, of which 30 are shared files, and kernels differ in how much of these they map
 
 
@@ -37,8 +37,8 @@ def own(tmp_path_factory: pytest.TempPathFactory, envoy_link: Path) -> Iterator[
 
 @pytest.fixture(scope="module")
 def api(own: Holdfast) -> Iterator[PublishedApi]:
-    with Backend(PRESENTED) as backend:
-        yield own.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        yield own.publish_trusted_api(backend.url(), IDENTITY.pem)
 
 
 def command(own: Holdfast, *words: str) -> subprocess.CompletedProcess[str]:
@@ -154,9 +154,9 @@ def test_a_killed_agent_is_started_again_and_adopts_envoy(own: Holdfast, api: Pu
 def test_removed_trust_stays_removed_although_everything_is_killed_and_no_publisher_returns(
     own: Holdfast, api: PublishedApi
 ):
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         other = own.publish_api(backend.url())
-        alias = own.import_certificate(backend.url(), PRESENTED.pem)
+        alias = own.import_certificate(backend.url(), IDENTITY.pem)
         assert own.call(other.path).status_code == 200
         own.delete_certificate(alias)
         wait_until(lambda: not own.call(other.path).is_success)

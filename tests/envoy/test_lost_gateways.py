@@ -15,7 +15,7 @@ from running import Holdfast, wait_until, write_identity
 from wires import Wire
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-OWN, PRESENTED = issue("127.0.0.1"), issue(V4)
+OWN, IDENTITY = issue("127.0.0.1"), issue(V4)
 NOTICED_WITHIN = 60.0  # seconds; keepalive needs ten
 
 
@@ -73,10 +73,10 @@ def is_enforced_on(holdfast: Holdfast, endpoint: str, gateways: int) -> bool:
 def test_a_gateway_that_was_away_is_named_and_gets_only_the_difference(
     holdfast: Holdfast, wire: Wire, gateway: RemoteGateway, way: str
 ):
-    with Backend(PRESENTED) as stable_backend, Backend(PRESENTED) as backend:
-        stable = holdfast.publish_trusted_api(stable_backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as stable_backend, Backend(IDENTITY) as backend:
+        stable = holdfast.publish_trusted_api(stable_backend.url(), IDENTITY.pem)
         api = holdfast.publish_api(backend.url())
-        alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
+        alias = holdfast.import_certificate(backend.url(), IDENTITY.pem)
         wait_until(lambda: gateway.status_of(api) == 200)
         everything = wire.received
         with Load(gateway, stable.path) as load:

@@ -13,7 +13,7 @@ from load import Load
 from running import Holdfast, PublishedApi, is_running, wait_until
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-PRESENTED = issue("127.0.0.1")
+IDENTITY = issue("127.0.0.1")
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
 
 @pytest.fixture(scope="module")
 def api(own: Holdfast) -> Iterator[PublishedApi]:
-    with Backend(PRESENTED) as backend:
-        yield own.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        yield own.publish_trusted_api(backend.url(), IDENTITY.pem)
 
 
 def test_no_request_fails_while_the_publisher_is_killed_and_started_again(own: Holdfast, api: PublishedApi):
@@ -43,7 +43,7 @@ def test_no_request_fails_while_the_publisher_is_killed_and_started_again(own: H
     own.delete_certificate(alias)
     wait_until(lambda: not own.call(api.path).is_success)
     endpoints = own.rest.get(f"/apis/{api.id}").json()["endpointConfig"]
-    own.import_certificate(endpoints["production_endpoints"]["url"], PRESENTED.pem)
+    own.import_certificate(endpoints["production_endpoints"]["url"], IDENTITY.pem)
     assert own.call(api.path).status_code == 200
 
 

@@ -18,7 +18,7 @@ from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
 NOT_TRUSTED = "503 backend_not_trusted"
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 CODES = {
     "expired": lambda: Kind(issue(V4, by=ROOT, **EXPIRED), ROOT.pem),
     "self_signed_not_trusted": lambda: Kind(issue(V4), issue(V4).pem),
@@ -82,18 +82,18 @@ def test_the_gateway_and_the_probe_see_the_same_chain(holdfast: Holdfast):
 
 
 def test_a_backend_with_http2_is_asked_as_in_traffic(holdfast: Holdfast):
-    with http2_backend(PRESENTED) as url:
-        body = ask(holdfast, url, PRESENTED.pem)
+    with http2_backend(IDENTITY) as url:
+        body = ask(holdfast, url, IDENTITY.pem)
     assert (body["verdict"]["accepted"], body["alpn"]) == (True, "h2")
 
 
 def test_a_test_changes_nothing_for_traffic(holdfast: Holdfast):
     other = issue(V4)
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = holdfast.publish_api(backend.url())
-        assert would_accept(holdfast, backend.url(), PRESENTED.pem)
+        assert would_accept(holdfast, backend.url(), IDENTITY.pem)
         assert call(holdfast, api.path) == NOT_TRUSTED
-        alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
+        alias = holdfast.import_certificate(backend.url(), IDENTITY.pem)
         assert not would_accept(holdfast, backend.url(), other.pem, alias=alias)
         assert call(holdfast, api.path) == "200"
         entry = holdfast.rest.get(f"/endpoint-certificates/{alias}").json()
@@ -105,8 +105,8 @@ def test_a_rejection_in_a_test_is_not_a_failed_request(holdfast: Holdfast):
         entries: list[Any] = holdfast.rest.get(f"/apis/{api.id}/failures").json()["list"]
         return entries
 
-    with Backend(PRESENTED) as backend, closed_port() as closed:
-        tested_api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend, closed_port() as closed:
+        tested_api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         assert failures(tested_api) == []
         other = holdfast.publish_api(closed)
         assert not would_accept(
@@ -123,8 +123,8 @@ def alias_of(holdfast: Holdfast, backend: Backend) -> str:
 
 
 def test_a_secret_that_traffic_uses_stays_when_the_same_was_tested(holdfast: Holdfast):
-    with Backend(PRESENTED) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         assert would_accept(holdfast, backend.url())
         wait_until(lambda: not find_remains(holdfast))
         with holdfast.caller() as fresh:
@@ -135,9 +135,9 @@ def test_a_secret_that_traffic_uses_stays_when_the_same_was_tested(holdfast: Hol
 
 def test_the_replacement_of_a_certificate_is_tested_without_the_one_that_goes(holdfast: Holdfast):
     successor = issue(V4)
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         holdfast.publish_api(backend.url())
-        alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
+        alias = holdfast.import_certificate(backend.url(), IDENTITY.pem)
         assert would_accept(holdfast, backend.url())
         assert would_accept(holdfast, backend.url(), successor.pem)
         assert not would_accept(holdfast, backend.url(), successor.pem, alias=alias)
@@ -145,7 +145,7 @@ def test_the_replacement_of_a_certificate_is_tested_without_the_one_that_goes(ho
 
 
 def test_without_any_certificate_the_public_authorities_decide(holdfast: Holdfast):
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         verdict = ask(holdfast, backend.url())["verdict"]
     assert (verdict["accepted"], verdict["code"]) == (False, "self_signed_not_trusted")
 
@@ -161,11 +161,11 @@ def test_no_byte_of_http_reaches_the_backend(holdfast: Holdfast):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_backend_that_wants_a_client_certificate_is_refused(holdfast: Holdfast, version: ssl.TLSVersion):
-    context = server_context(PRESENTED)
+    context = server_context(IDENTITY)
     context.minimum_version = context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
     with ListeningBackend(context) as backend:
-        body = ask(holdfast, backend.url(), PRESENTED.pem)
+        body = ask(holdfast, backend.url(), IDENTITY.pem)
     assert body["clientCertificateRequested"]
     assert not body["verdict"]["accepted"]
     assert body["verdict"]["code"] == "client_certificate_required"
@@ -173,10 +173,10 @@ def test_a_backend_that_wants_a_client_certificate_is_refused(holdfast: Holdfast
 
 
 def test_a_backend_that_would_take_a_client_certificate_and_needs_none_is_accepted(holdfast: Holdfast):
-    context = server_context(PRESENTED)
+    context = server_context(IDENTITY)
     context.verify_mode = ssl.CERT_OPTIONAL
     with ListeningBackend(context) as backend:
-        body = ask(holdfast, backend.url(), PRESENTED.pem)
+        body = ask(holdfast, backend.url(), IDENTITY.pem)
     assert body["clientCertificateRequested"]
     assert body["verdict"]["accepted"]
 
@@ -195,16 +195,16 @@ def test_a_backend_that_is_not_there_or_speaks_no_tls_has_its_codes(holdfast: Ho
 
 
 def test_nothing_of_a_test_stays_at_the_gateway(holdfast: Holdfast):
-    with Backend(PRESENTED) as backend, closed_port() as closed:
-        assert would_accept(holdfast, backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend, closed_port() as closed:
+        assert would_accept(holdfast, backend.url(), IDENTITY.pem)
         assert not would_accept(holdfast, backend.url())
         assert not would_accept(holdfast, closed)
     wait_until(lambda: not find_remains(holdfast))
 
 
 def test_a_gateway_whose_processes_are_killed_can_be_asked_again_and_keeps_nothing(tmp_path: Path):
-    with Holdfast(tmp_path) as holdfast, Backend(PRESENTED) as backend, silent_backend() as silent:
-        fields = {"endpoint": (None, backend.url()), "certificate": ("certificate.crt", PRESENTED.pem)}
+    with Holdfast(tmp_path) as holdfast, Backend(IDENTITY) as backend, silent_backend() as silent:
+        fields = {"endpoint": (None, backend.url()), "certificate": ("certificate.crt", IDENTITY.pem)}
 
         def is_accepted() -> bool:
             return bool(holdfast.rest.post("/endpoints/probe", files=fields).json()["verdict"]["accepted"])
@@ -222,7 +222,7 @@ def test_a_gateway_whose_processes_are_killed_can_be_asked_again_and_keeps_nothi
 
 
 def test_only_allowed_networks_are_tested(tmp_path: Path):
-    with Holdfast(tmp_path, HOLDFAST_PROBE_NETWORKS="10.0.0.0/8, ::1/128") as holdfast, Backend(PRESENTED) as backend:
+    with Holdfast(tmp_path, HOLDFAST_PROBE_NETWORKS="10.0.0.0/8, ::1/128") as holdfast, Backend(IDENTITY) as backend:
         for path in ("/endpoints/probe", "/endpoints/fetch"):
             answer = holdfast.rest.post(path, files={"endpoint": (None, backend.url())})
             assert answer.status_code == 400

@@ -24,7 +24,7 @@ from running import NO_TLS, Holdfast, PublishedApi, is_running, refusal, wait_un
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
 HOST = "127.0.0.1"
 NOT_TRUSTED = "503 backend_not_trusted"
-PRESENTED = issue(HOST)
+IDENTITY = issue(HOST)
 SOON = 5.0  # seconds to stop while nothing is in flight: under half a second where nothing else runs
 
 
@@ -37,18 +37,18 @@ def own(tmp_path: Path) -> Iterator[Holdfast]:
 
 @pytest.fixture
 def backend() -> Iterator[Backend]:
-    with Backend(PRESENTED) as running:
+    with Backend(IDENTITY) as running:
         yield running
 
 
 def publish_trusted(holdfast: Holdfast, backend: Backend) -> tuple[PublishedApi, str]:
     api = holdfast.publish_api(backend.url())
-    return api, holdfast.import_certificate(backend.url(), PRESENTED.pem)
+    return api, holdfast.import_certificate(backend.url(), IDENTITY.pem)
 
 
 def test_an_envoy_that_is_killed_serves_again(own: Holdfast, backend: Backend):
     api, alias = publish_trusted(own, backend)
-    with Backend(PRESENTED) as other:
+    with Backend(IDENTITY) as other:
         other_api = own.publish_api(other.url())
         log = own.gateway / "envoy.log"
         for _ in range(2):
@@ -94,7 +94,7 @@ def test_an_envoy_that_cannot_be_started_for_a_moment_serves_again_after(tmp_pat
 def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):
     api, alias = publish_trusted(own, backend)
     before = own.rest.get(f"/endpoint-certificates/{alias}").json()
-    with Backend(PRESENTED) as other:
+    with Backend(IDENTITY) as other:
         other_api = own.publish_api(other.url(), sandbox=backend.url())
         for _ in range(3):  # a busy machine can be slow once
             begin = time.monotonic()
@@ -116,7 +116,7 @@ def test_a_restart_keeps_everything(own: Holdfast, backend: Backend):
 def test_acknowledged_changes_survive_a_kill_at_the_same_moment(own: Holdfast, backend: Backend):
     api = own.publish_api(backend.url())
     form = {"alias": "kept", "endpoint": backend.url()}
-    assert own.rest.post("/endpoint-certificates", data=form, files={"certificate": PRESENTED.pem}).status_code == 201
+    assert own.rest.post("/endpoint-certificates", data=form, files={"certificate": IDENTITY.pem}).status_code == 201
     own.kill()
     own.start()
     own.wait_until_enforced("kept")
@@ -156,8 +156,8 @@ def test_a_signal_ends_both_processes_although_streams_and_websockets_are_open(
     own: Holdfast, backend: Backend, number: signal.Signals
 ):
     api, _ = publish_trusted(own, backend)
-    with websocket_backend(PRESENTED) as url:
-        sockets = own.publish_trusted_api(url, PRESENTED.pem)
+    with websocket_backend(IDENTITY) as url:
+        sockets = own.publish_trusted_api(url, IDENTITY.pem)
         with (
             own.caller() as client,
             client.stream("GET", f"{api.path}/stream") as answer,

@@ -14,14 +14,14 @@ from scripted import ScriptedBackend, answer
 
 pytestmark = pytest.mark.envoy
 NOT_TRUSTED = "503 backend_not_trusted"
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 
 
 def test_an_http2_backend_is_spoken_to_in_http2(holdfast: Holdfast):
-    with http2_backend(PRESENTED) as url:
+    with http2_backend(IDENTITY) as url:
         api = holdfast.publish_api(f"{url}/base")
         assert refusal(holdfast.call(api.path)) == NOT_TRUSTED
-        alias = holdfast.import_certificate(url, PRESENTED.pem)
+        alias = holdfast.import_certificate(url, IDENTITY.pem)
         request = holdfast.call(f"{api.path}/x?q=1", "POST", content=b"body").json()
         assert (request["http"], request["path"], request["bytes"]) == ("2", "/base/x?q=1", 4)
         holdfast.delete_certificate(alias)
@@ -30,7 +30,7 @@ def test_an_http2_backend_is_spoken_to_in_http2(holdfast: Holdfast):
 
 
 def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdfast):
-    with websocket_backend(PRESENTED) as url:
+    with websocket_backend(IDENTITY) as url:
         api = holdfast.publish_api(f"{url}/base")
         target = f"{holdfast.gateway_url}{api.path}/chat?room=1".replace("http:", "ws:")
         with pytest.raises(InvalidStatus) as error:
@@ -38,7 +38,7 @@ def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdf
         assert error.value.response.status_code == 503
         assert json.loads(error.value.response.body)["code"] == "backend_not_trusted"
 
-        holdfast.import_certificate(url, PRESENTED.pem)
+        holdfast.import_certificate(url, IDENTITY.pem)
         with connect(target, open_timeout=30) as socket:
             socket.send("hello")
             assert socket.recv(timeout=20) == "/base/chat?room=1 hello"
@@ -46,8 +46,8 @@ def test_a_websocket_is_opened_only_to_a_backend_that_is_trusted(holdfast: Holdf
 
 @pytest.mark.parametrize("protocol", ["auto", "http1", "http2"])
 def test_websockets_use_http_1_while_requests_use_http_2(holdfast: Holdfast, protocol: str):
-    with http2_backend(PRESENTED) as url, ExitStack() as stack:
-        api = holdfast.publish_trusted_api(url, PRESENTED.pem)
+    with http2_backend(IDENTITY) as url, ExitStack() as stack:
+        api = holdfast.publish_trusted_api(url, IDENTITY.pem)
         endpoint = {"production_endpoints": {"url": url, "config": {"protocol": protocol}}}
         holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoint}).raise_for_status()
         expected = "1.1" if protocol == "http1" else "2"
@@ -66,9 +66,9 @@ def test_websockets_use_http_1_while_requests_use_http_2(holdfast: Holdfast, pro
 
 
 def test_after_trust_is_removed_no_websocket_is_opened(holdfast: Holdfast):
-    with http2_backend(PRESENTED) as url:
+    with http2_backend(IDENTITY) as url:
         api = holdfast.publish_api(url)
-        alias = holdfast.import_certificate(url, PRESENTED.pem)
+        alias = holdfast.import_certificate(url, IDENTITY.pem)
         target = f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")
         with connect(target, open_timeout=30) as open_before:
             holdfast.delete_certificate(alias)
@@ -109,5 +109,5 @@ def test_an_http_endpoint_is_reached_without_a_certificate_and_takes_none(holdfa
         api = holdfast.publish_api(backend.url())
         assert holdfast.call(api.path).status_code == 200
         form = {"alias": "needless", "endpoint": backend.url()}
-        answer = holdfast.rest.post("/endpoint-certificates", data=form, files={"certificate": PRESENTED.pem})
+        answer = holdfast.rest.post("/endpoint-certificates", data=form, files={"certificate": IDENTITY.pem})
         assert (answer.status_code, answer.json()["error"][0]["code"]) == (400, "endpoint")

@@ -11,7 +11,7 @@ from running import Holdfast, refusal
 
 pytestmark = pytest.mark.envoy
 MIB = 1024 * 1024
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_no_header_of_a_caller_leads_into_the_other_environment(holdfast: Holdfa
 
 
 def test_methods_and_headers_pass(holdfast: Holdfast):
-    with Backend(PRESENTED) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             request = holdfast.call(api.path, method, headers={"X-Mine": "kept", "Authorization": "Bearer t"}).json()
             assert (request["method"], request["headers"]["x-mine"]) == (method, "kept")
@@ -81,16 +81,16 @@ def test_methods_and_headers_pass(holdfast: Holdfast):
 def test_a_large_body_arrives_whole_in_both_directions(holdfast: Holdfast, in_chunks: bool):
     body = b"0123456789abcdef" * (8 * MIB // 16)
     content = (body[start : start + MIB] for start in range(0, len(body), MIB)) if in_chunks else body
-    with Backend(PRESENTED) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         request = holdfast.call(api.path, "POST", content=content).json()
         assert (request["bytes"], request["sha256"]) == (8 * MIB, hashlib.sha256(body).hexdigest())
         assert holdfast.call(f"{api.path}/bytes/{8 * MIB}").content == b"x" * (8 * MIB)
 
 
 def test_a_stream_is_passed_on_as_it_comes(holdfast: Holdfast):
-    with Backend(PRESENTED) as backend, holdfast.caller() as client:
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend, holdfast.caller() as client:
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         with client.stream("GET", f"{api.path}/stream") as answer:
             lines = answer.iter_lines()
             assert next(lines) == "begun"  # the backend waits for us now

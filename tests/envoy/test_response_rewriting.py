@@ -13,7 +13,7 @@ from running import Holdfast, PublishedApi, wait_until
 from scripted import V4, Message, ScriptedBackend, exchange
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 
 
 class Site(ScriptedBackend):
@@ -22,7 +22,7 @@ class Site(ScriptedBackend):
     fields: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        super().__init__(self._answer, PRESENTED)
+        super().__init__(self._answer, IDENTITY)
 
     def _answer(self, connection: socket.socket, _: Message) -> None:
         lines = ["HTTP/1.1 302 Found", *self.fields, "Content-Length: 0", "", ""]
@@ -39,7 +39,7 @@ def site() -> Iterator[Site]:
 def below_base(holdfast: Holdfast, site: Site) -> PublishedApi:
     """Production is at /base/v1 of the site, the sandbox at its root."""
     api = holdfast.publish_api(f"{site.url}/base/v1", site.url)
-    holdfast.import_certificate(site.url, PRESENTED.pem)
+    holdfast.import_certificate(site.url, IDENTITY.pem)
     return api
 
 

@@ -14,7 +14,7 @@ from store.left_behind import begin_new_log
 
 pytestmark = pytest.mark.envoy
 APIS = 10
-PRESENTED = issue("127.0.0.1")
+IDENTITY = issue("127.0.0.1")
 
 
 def names(holdfast: Holdfast) -> set[str]:
@@ -27,9 +27,9 @@ def test_a_backup_is_complete_after_a_kill_and_a_restore(
 ):
     monkeypatch.setattr(local, "configure_logging", str)
     backup = tmp_path / "backup.sqlite"
-    with Backend(PRESENTED) as backend, Holdfast(tmp_path) as holdfast:
+    with Backend(IDENTITY) as backend, Holdfast(tmp_path) as holdfast:
         database = holdfast.data / "holdfast.sqlite"
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         expected_names = {api.name} | {holdfast.create_api(name=f"kept{number}").name for number in range(APIS)}
         backups.backup(str(backup), holdfast.data)
         assert f": {APIS + 1} APIs, " in capsys.readouterr().err

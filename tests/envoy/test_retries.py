@@ -19,7 +19,7 @@ from issuing import Issued, issue, server_context
 from running import Holdfast, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 H2Connection = h2.connection.H2Connection
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
@@ -30,7 +30,7 @@ class CountingBackend:
     def __init__(self, talk: Callable[[ssl.SSLSocket, "CountingBackend"], None], alpn: list[str] | None = None) -> None:
         self.methods: list[str] = []
         self.connections = 0
-        context, backend = server_context(PRESENTED, alpn), self
+        context, backend = server_context(IDENTITY, alpn), self
 
         class _Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
@@ -110,7 +110,7 @@ def go_away_before_the_first(http2: H2Connection, stream: int, backend: Counting
 
 
 @contextmanager
-def publish(holdfast: Holdfast, url: str, identity: Issued = PRESENTED) -> Iterator[str]:
+def publish(holdfast: Holdfast, url: str, identity: Issued = IDENTITY) -> Iterator[str]:
     """Publish an API whose backend is at *url*, and give its path."""
     api = holdfast.publish_trusted_api(url, identity.pem)
     yield api.path
@@ -163,7 +163,7 @@ def test_a_backend_that_refuses_connections_is_reported(holdfast: Holdfast):
 
 
 def test_an_unused_connection_closes_before_common_servers_close_it(holdfast: Holdfast):
-    with Backend(PRESENTED) as backend, publish(holdfast, backend.url()) as path:
+    with Backend(IDENTITY) as backend, publish(holdfast, backend.url()) as path:
         with holdfast.caller() as caller:
 
             def connection() -> int:

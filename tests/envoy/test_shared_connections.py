@@ -17,14 +17,14 @@ from running import Holdfast, PublishedApi, refusal
 from scripted import receive
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def api(holdfast: Holdfast) -> Iterator[PublishedApi]:
-    with misbehaving_backend(PRESENTED, http2=True) as url:
-        yield holdfast.publish_trusted_api(url, PRESENTED.pem)
+    with misbehaving_backend(IDENTITY, http2=True) as url:
+        yield holdfast.publish_trusted_api(url, IDENTITY.pem)
 
 
 def read(response: httpx2.Response, size: int) -> bool:

@@ -22,7 +22,7 @@ from issuing import issue
 from running import REST, Holdfast, is_running, wait_until, write_identity
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue("127.0.0.1")
+IDENTITY = issue("127.0.0.1")
 IN_FLIGHT = 10
 FRAME_HEAD = 9  # bytes
 
@@ -63,8 +63,8 @@ def stop_in_background(holdfast: Holdfast, pool: ThreadPoolExecutor):
 
 def test_requests_in_flight_are_answered_at_the_gateway_and_the_publisher(running_holdfast: Holdfast):
     with contextlib.ExitStack() as stack:
-        backend = stack.enter_context(Backend(PRESENTED))
-        api = running_holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+        backend = stack.enter_context(Backend(IDENTITY))
+        api = running_holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         callers = [stack.enter_context(running_holdfast.caller()) for _ in range(IN_FLIGHT)]
         streams = [stack.enter_context(caller.stream("GET", f"{api.path}/stream")) for caller in callers]
         lines = [stream.iter_lines() for stream in streams]
@@ -166,8 +166,8 @@ class Http2Caller:
 
 
 def test_a_second_signal_ends_both_processes_at_once(running_holdfast: Holdfast):
-    with Backend(PRESENTED) as backend, ThreadPoolExecutor(1) as pool, running_holdfast.caller() as client:
-        api = running_holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend, ThreadPoolExecutor(1) as pool, running_holdfast.caller() as client:
+        api = running_holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         with client.stream("GET", f"{api.path}/stream") as stream:
             lines = stream.iter_lines()
             assert next(lines) == "begun"

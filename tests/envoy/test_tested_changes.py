@@ -17,7 +17,7 @@ from running import Holdfast, PublishedApi
 pytestmark = pytest.mark.envoy
 OLD, NEW, UNRELATED = (issue(V4, common_name=name) for name in ("old", "new", "unrelated"))
 ROOT = issue(ca=True, common_name="other root")
-PRESENTED = {"new": NEW, "old": OLD, "other": issue(V4, by=ROOT), "unrelated": UNRELATED}
+IDENTITIES = {"new": NEW, "old": OLD, "other": issue(V4, by=ROOT), "unrelated": UNRELATED}
 CHANGES = ["add", "replace", "replace and keep"]
 BY_UPLOAD, ANYWAY, REJECTED = "accepted_by_upload", "accepted_anyway", "rejected"
 EXPECTED = {
@@ -81,7 +81,7 @@ def place(holdfast: Holdfast) -> Iterator[Place]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_test_says_why_a_backend_is_accepted_and_saving_does_as_it_said(place: Place, change: str):
     is_accepted: dict[str, bool] = {}
-    for name, identity in PRESENTED.items():
+    for name, identity in IDENTITIES.items():
         place.backend.present(identity)
         verdict = place.test(change)
         is_accepted[name] = verdict["accepted"]
@@ -96,7 +96,7 @@ def test_a_test_says_why_a_backend_is_accepted_and_saving_does_as_it_said(place:
         assert verdict["replacedStillPresented"] is ((change, name) == ("replace", "old"))
         assert bool(verdict["code"]) is (expected == REJECTED)
     place.save(change)
-    for name, identity in PRESENTED.items():
+    for name, identity in IDENTITIES.items():
         place.backend.present(identity)
         assert place.test(data=None)["accepted"] is is_accepted[name]
     assert place.serves() is is_accepted["unrelated"]

@@ -43,10 +43,10 @@ def measure(holdfast: Holdfast, api: PublishedApi, method: str = "GET", path: st
 
 
 class Backend(ScriptedBackend):
-    """A backend that answers `/ready`, and everything else as *then* does; *seen* are the methods of the others."""
+    """A backend that answers `/ready`, and everything else as *then* does; *methods* are the methods of the others."""
 
     def __init__(self, then: Any) -> None:
-        self.seen: list[str] = []
+        self.methods: list[str] = []
         self.then = then
         super().__init__(self._answer)
 
@@ -55,7 +55,7 @@ class Backend(ScriptedBackend):
         if path == "/ready":
             answer()(connection, message)
         else:
-            self.seen.append(method)
+            self.methods.append(method)
             self.then(connection, message)
 
 
@@ -89,7 +89,7 @@ def test_a_silent_backend_ends_in_a_timeout(holdfast: Holdfast, settings: Any, s
         outcome, took = measure(holdfast, api)
         assert outcome == TIMEOUT
         assert seconds - EARLY <= took < seconds + SLACK
-        wait_until(lambda: len(backend.seen) == requests)
+        wait_until(lambda: len(backend.methods) == requests)
 
 
 def test_only_the_response_timeout_ends_a_slow_stream(holdfast: Holdfast):
@@ -138,14 +138,14 @@ def test_connecting_has_its_own_timeout(holdfast: Holdfast):
 def test_a_status_is_retried_as_the_endpoint_says(holdfast: Holdfast, settings: Any, method: str, requests: int):
     with Backend(answer(status="503 Busy")) as backend, publish(holdfast, backend.url, **settings) as api:
         assert holdfast.call(f"{api.path}/x", method).status_code == 503
-        assert backend.seen == [method] * requests
+        assert backend.methods == [method] * requests
 
 
 def test_without_consent_a_post_is_never_sent_twice(holdfast: Holdfast):
     settings = {"tryTimeoutMs": 200, "responseTimeoutMs": 500, "retries": 5, "retryStatusCodes": [500, 503, 504]}
     with Backend(never) as backend, publish(holdfast, backend.url, **settings) as api:
         assert measure(holdfast, api, "POST")[0] == TIMEOUT
-        assert backend.seen == ["POST"]
+        assert backend.methods == ["POST"]
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_failures_in_a_row_suspend_a_backend_for_a_while(holdfast: Holdfast, fai
         calls = []
 
         def find_suspension() -> httpx2.Response | None:
-            calls.append(len(backend.seen))
+            calls.append(len(backend.methods))
             response = holdfast.call(f"{api.path}/x")
             return response if "backend_suspended" in response.text else None
 
         suspension_response = wait_until(find_suspension)
         assert suspension_response is not None
         assert refusal(suspension_response) == SUSPENDED
-        assert len(backend.seen) == calls[-1]
+        assert len(backend.methods) == calls[-1]
         path = f"/failures/{suspension_response.json()['request_id']}"
         failure_report = wait_until(lambda: (response := holdfast.rest.get(path)).is_success and response.json())
         assert failure_report["code"] == "backend_suspended"
@@ -200,7 +200,7 @@ def test_a_silent_stream_counts_as_a_failure_and_a_silent_websocket_does_not(hol
                 assert caller.recv(1) == b""  # the idle timeout ends it
         with pytest.raises(httpx2.RemoteProtocolError):
             holdfast.call(f"{api.path}/x")
-        assert len(backend.seen) == 3  # it wasn't suspended before
+        assert len(backend.methods) == 3  # it wasn't suspended before
         wait_until(lambda: outcome_of_stream(holdfast, api) == SUSPENDED)
 
 
@@ -252,7 +252,7 @@ def test_an_endpoint_has_its_own_limit_of_requests(holdfast: Holdfast):
         publish(holdfast, backend.url, maxRequests=2) as api,
     ):
         open_calls = [callers.submit(measure, holdfast, api) for _ in range(2)]
-        wait_until(lambda: len(backend.seen) == 2)
+        wait_until(lambda: len(backend.methods) == 2)
         assert measure(holdfast, api)[0] == "503 too_many_open_requests"
         gate.set()
         assert [call.result()[0] for call in open_calls] == ["200"] * 2

@@ -14,7 +14,7 @@ from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
 ROOT = issue(ca=True)
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 EXPORTED_WITHIN = 45.0  # seconds: Envoy sends spans every 5 seconds
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -47,8 +47,8 @@ def tracing(directory: Path, receiver: OtlpReceiver, server_environment: dict[st
 
 @pytest.fixture(scope="module")
 def api(tracing: Holdfast) -> Iterator[PublishedApi]:
-    with Backend(PRESENTED) as backend:
-        yield tracing.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        yield tracing.publish_trusted_api(backend.url(), IDENTITY.pem)
 
 
 def spans_of(receiver: OtlpReceiver, path: str) -> list[Span]:

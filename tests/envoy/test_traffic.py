@@ -15,7 +15,7 @@ from issuing import Issued, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 REPORTED_WITHIN = 90.0  # seconds: flushes every 5, parts every 10
 
 
@@ -34,26 +34,26 @@ class CalledApi:
 
 @pytest.fixture
 def backend() -> Iterator[Backend]:
-    with Backend(PRESENTED) as running:
+    with Backend(IDENTITY) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def counted_api(holdfast: Holdfast) -> Iterator[CalledApi]:
     """An API whose backend answered with WANTED."""
-    with Backend(PRESENTED) as backend:
-        api = holdfast.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as backend:
+        api = holdfast.publish_trusted_api(backend.url(), IDENTITY.pem)
         for status, count in WANTED.items():
             for _ in range(count):
                 assert holdfast.call(f"{api.path}/status/{status}").status_code == int(status)
         assert holdfast.call(api.path, sandbox=True).status_code == 404  # no API there
-        yield CalledApi(api, backend.url(), _fingerprint(PRESENTED))
+        yield CalledApi(api, backend.url(), _fingerprint(IDENTITY))
 
 
 @pytest.fixture(scope="module")
 def failing_api(holdfast: Holdfast) -> Iterator[CalledApi]:
     """An API whose backend isn't trusted, called four times."""
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = holdfast.publish_api(backend.url())
         for _ in range(4):
             assert holdfast.call(f"{api.path}/x").status_code == 503
@@ -125,7 +125,7 @@ def test_each_request_counts_once_across_restarts(
     tmp_path: Path, backend: Backend, server_environment: dict[str, str]
 ) -> None:
     with Holdfast(tmp_path, **server_environment) as own:
-        api = own.publish_trusted_api(backend.url(), PRESENTED.pem)
+        api = own.publish_trusted_api(backend.url(), IDENTITY.pem)
         count = _call(own, api, 5)
         wait_until(lambda: _statuses(own, api)["200"] == count, REPORTED_WITHIN)
         own.kill_envoy()

@@ -23,7 +23,7 @@ from wrong_clocks import WrongClock
 pytestmark = [pytest.mark.envoy, pytest.mark.long, pytest.mark.timeout(300)]
 DAY, NONE = timedelta(days=1), timedelta()
 OWN = issue("127.0.0.1")
-PRESENTED = issue(V4, start=-10 * DAY)
+IDENTITY = issue(V4, start=-10 * DAY)
 NOT_TRUSTED = "503 backend_not_trusted"
 NAME = "eu-8"
 PUBLISHER, GATEWAY = "the publisher", "the gateway"
@@ -96,8 +96,8 @@ def progress(holdfast: Holdfast, endpoint: str) -> tuple[str, int, list[str]]:
 def test_trust_is_enforced_and_no_request_fails_while_a_clock_jumps(
     holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock], whose: str
 ):
-    with Backend(PRESENTED) as stable_backend, Backend(PRESENTED) as backend, Backend(PRESENTED) as rotating_backend:
-        stable = holdfast.publish_trusted_api(stable_backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as stable_backend, Backend(IDENTITY) as backend, Backend(IDENTITY) as rotating_backend:
+        stable = holdfast.publish_trusted_api(stable_backend.url(), IDENTITY.pem)
         api = holdfast.publish_api(backend.url())
         holdfast.publish_api(rotating_backend.url())
         wait_until(lambda: answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2)
@@ -109,7 +109,7 @@ def test_trust_is_enforced_and_no_request_fails_while_a_clock_jumps(
             for ahead in (DAY, -DAY, NONE):
                 clocks[whose].set(ahead)
                 assert answers(holdfast, gateway, api) == [NOT_TRUSTED] * 2  # what was removed stays removed
-                alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
+                alias = holdfast.import_certificate(backend.url(), IDENTITY.pem)
                 wait_until(lambda: progress(holdfast, backend.url()) == EVERYWHERE)  # while others change
                 assert answers(holdfast, gateway, api) == ["200"] * 2
                 holdfast.delete_certificate(alias)
@@ -137,7 +137,7 @@ def wake(holdfast: Holdfast) -> None:
 def test_an_exception_lasts_no_longer_although_a_clock_is_set_back(
     holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock], whose: str
 ):
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = holdfast.publish_api(backend.url())
         both = ["200"] * 2
         # While the publisher's clock is right.
@@ -154,7 +154,7 @@ def test_an_exception_lasts_no_longer_although_a_clock_is_set_back(
 def test_an_exception_ends_early_for_good_if_the_clock_of_the_publisher_jumps_but_not_if_that_of_a_gateway_does(
     holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock]
 ):
-    with Backend(PRESENTED) as backend, Backend(PRESENTED) as other:
+    with Backend(IDENTITY) as backend, Backend(IDENTITY) as other:
         api, another = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
         grant(holdfast, backend.url(), timedelta(hours=1))
         wait_until(lambda: answers(holdfast, gateway, api) == ["200"] * 2)
@@ -177,10 +177,10 @@ def is_kept_out(gateway: RemoteGateway) -> bool:
 def test_a_gateway_whose_certificate_has_expired_serves_without_changes_and_connects_once_clocks_are_right(
     holdfast: Holdfast, gateway: RemoteGateway, clocks: dict[str, WrongClock]
 ):
-    with Backend(PRESENTED) as stable_backend, Backend(PRESENTED) as backend:
-        stable = holdfast.publish_trusted_api(stable_backend.url(), PRESENTED.pem)
+    with Backend(IDENTITY) as stable_backend, Backend(IDENTITY) as backend:
+        stable = holdfast.publish_trusted_api(stable_backend.url(), IDENTITY.pem)
         api = holdfast.publish_api(backend.url())
-        alias = holdfast.import_certificate(backend.url(), PRESENTED.pem)
+        alias = holdfast.import_certificate(backend.url(), IDENTITY.pem)
         gateway.kill()
         for clock in clocks.values():
             clock.set(31 * DAY)

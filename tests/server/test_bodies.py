@@ -35,7 +35,7 @@ class Door:
 
     def __init__(self, identify=nobody, large=None, **options):
         self.came = []
-        self.limited = BodyLimit(self, refuse, identify, large or Shares(1, 1), **options)
+        self.app = BodyLimit(self, refuse, identify, large or Shares(1, 1), **options)
 
     async def __call__(self, _scope, receive, send):
         self.came.append(await receive())
@@ -55,7 +55,7 @@ class Door:
 
         fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": fields}
-        await self.limited(scope, receive, send)
+        await self.app(scope, receive, send)
         return sent_messages[0] if sent_messages else None
 
     def status(self, messages, **headers):

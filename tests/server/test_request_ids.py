@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 import structlog
-from holdfast.server.request_ids import RequestIds
 from starlette.requests import Request
 
 from databases import without
 from holdfast.rest.errors import answer_unexpected_error
+from holdfast.server.middleware.request_ids import RequestIds
 from rest.calls import PREFIX
 from serving import GET, publisher, until
 

@@ -87,7 +87,7 @@ class Gateway(RemoteGateway):
     @property
     def url(self) -> str:
         """Where it serves production."""
-        return self._url
+        return self.gateway_url
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from running import COMMAND, wait_until
 from topology.installation import ControlPlane, Gateway, Installation
 
 ROOT = Path(__file__).parents[2]
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 WITHIN = 120.0  # seconds
 
 
@@ -50,8 +50,8 @@ class Upgrade:
         self._installation = installation
         self._rotating = stack.enter_context(ExitStack())
         one, other = installation.control_planes
-        backends = [stack.enter_context(Backend(PRESENTED)) for _ in range(3)]
-        self._stable = one.publish_trusted_api(backends[0].url(), PRESENTED.pem)
+        backends = [stack.enter_context(Backend(IDENTITY)) for _ in range(3)]
+        self._stable = one.publish_trusted_api(backends[0].url(), IDENTITY.pem)
         for backend in backends[1:]:
             one.publish_api(backend.url())
         for gateway in installation.gateways:

@@ -45,33 +45,33 @@ def test_a_change_at_one_control_plane_is_enforced_by_the_gateways_of_the_other(
 class Rotation(threading.Thread):
     """Uploads and rotations, one after the other, at whichever control plane answers."""
 
-    def __init__(self, installation: Installation, endpoint: str, certificate: bytes) -> None:
+    def __init__(self, installation: Installation, endpoint: str) -> None:
         super().__init__()
         self._control_planes = installation.control_planes
-        self._endpoint, self._presented = endpoint, certificate
+        self._endpoint = endpoint
         self._numbers = itertools.count(1)
-        self.ended = threading.Event()
-        self.uploaded: list[str] = []  # aliases whose upload was acknowledged
-        self.rotated = 0
-        self.unanswered: list[str] = []
+        self.end = threading.Event()
+        self.aliases: list[str] = []  # of those whose upload was acknowledged
+        self.count = 0
+        self.errors: list[str] = []
 
     def run(self) -> None:
-        while not self.ended.is_set():
+        while not self.end.is_set():
             alias = f"rotation{next(self._numbers)}"
             certificate = issue(V4).pem
             files = {"certificate": ("certificate.pem", certificate)}
             form = {"alias": alias, "endpoint": self._endpoint}
             if self._ask("POST", "/endpoint-certificates", data=form, files=files):
-                self.uploaded.append(alias)
+                self.aliases.append(alias)
                 files = {"certificate": ("certificate.pem", issue(V4).pem)}
-                self.rotated += self._ask("PUT", f"/endpoint-certificates/{alias}?keepPrevious=true", files=files)
+                self.count += self._ask("PUT", f"/endpoint-certificates/{alias}?keepPrevious=true", files=files)
 
     def _ask(self, method: str, path: str, **more: object) -> bool:
         """Send a request, and return whether it was acknowledged; if not, the other control plane is next."""
         try:
             answer = self._control_planes[0].rest.request(method, path, **more)  # type: ignore[arg-type]
         except httpx2.TransportError as error:
-            self.unanswered.append(repr(error))
+            self.errors.append(repr(error))
             self._control_planes = self._control_planes[::-1]
             return False
         assert answer.is_success, answer.text
@@ -79,13 +79,13 @@ class Rotation(threading.Thread):
 
 
 @contextmanager
-def rotating(installation: Installation, backend: Backend, certificate: bytes) -> Iterator[Rotation]:
-    rotation = Rotation(installation, backend.url(), certificate)
+def rotating(installation: Installation, backend: Backend) -> Iterator[Rotation]:
+    rotation = Rotation(installation, backend.url())
     rotation.start()
     try:
         yield rotation
     finally:
-        rotation.ended.set()
+        rotation.end.set()
         rotation.join()
 
 
@@ -101,21 +101,21 @@ def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowl
         with (
             Load(gateway, api.path) as load,
             Load(installation.gateways[1], api.path) as elsewhere,
-            rotating(installation, backend, identity.pem) as rotation,
+            rotating(installation, backend) as rotation,
             Deployments([own, other], backend.url()) as deployments,
         ):
-            wait_until(lambda: rotation.rotated > 2)
+            wait_until(lambda: rotation.count > 2)
             before = len(gateway.events)
             own.kill_publisher()
             took = gateway.wait_until_connected(other)
             moves = [event["event"] for event in gateway.events[before:] if event["event"] in MOVING]
             installation.gateways[1].wait_until_connected(other)
-            after = rotation.rotated
+            after = rotation.count
             theirs = issue(V4)
             with Backend(theirs) as another:
                 second = other.publish_api(another.url())
                 alias = other.import_certificate(another.url(), theirs.pem)
-                wait_until(lambda: rotation.rotated > after + 2)
+                wait_until(lambda: rotation.count > after + 2)
                 deployments.go_on()
                 assert [gateway.status_of(second) for gateway in installation.gateways] == [200, 200]
             load.go_on()
@@ -124,11 +124,11 @@ def test_kill_9_of_a_control_plane_loses_no_request_and_nothing_that_was_acknowl
         assert moves == MOVING  # at the first attempt
         assert (set(load.answers), set(elsewhere.answers)) == ({"200"}, {"200"})
         entries = other.rest.get("/endpoint-certificates", params={"limit": 1000}).json()["certificates"]
-        assert {mine, alias, *rotation.uploaded} <= {entry["alias"] for entry in entries}
+        assert {mine, alias, *rotation.aliases} <= {entry["alias"] for entry in entries}
         own.start()
         assert (deployments.find_lost(own), deployments.find_lost(other), deployments.refusals) == ([], [], set())
         for reader in (own, other):
-            wait_until(lambda reader=reader: progress_of(reader, rotation.uploaded[-1]) == ("enforced", 2))
+            wait_until(lambda reader=reader: progress_of(reader, rotation.aliases[-1]) == ("enforced", 2))
 
 
 def progress_of(control_plane: ControlPlane, alias: str) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from token_server import TokenServer
 from topology.installation import ControlPlane, Installation
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 
 
 def enforcement(control_plane: ControlPlane, alias: str) -> dict:
@@ -29,10 +29,10 @@ def test_a_change_at_one_control_plane_is_applied_by_the_gateway_of_the_other(in
     own = installation.control_plane_of(far)
     assert own
     near = installation.other(own)
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = near.publish_api(backend.url())
         wait_until(lambda: far.status_of(api) == 503)
-        alias = near.import_certificate(backend.url(), PRESENTED.pem)
+        alias = near.import_certificate(backend.url(), IDENTITY.pem)
         assert far.status_of(api) == 200  # enforced means in force everywhere
         status = enforcement(near, alias)
         assert (status["progress"], status["gateways"], status["enforcedOn"]) == ("enforced", 2, 2)
@@ -49,8 +49,8 @@ def test_a_client_secret_that_is_changed_at_one_control_plane_is_used_by_the_gat
     own = installation.control_plane_of(far)
     assert own
     near, identity = installation.other(own), issue(V4)
-    with TokenServer(identity) as tokens, Backend(PRESENTED) as backend:
-        api = near.publish_trusted_api(backend.url(), PRESENTED.pem)
+    with TokenServer(identity) as tokens, Backend(IDENTITY) as backend:
+        api = near.publish_trusted_api(backend.url(), IDENTITY.pem)
 
         def enter(secret: str) -> None:
             oauth = {"type": "OAUTH", "tokenUrl": tokens.url, "clientId": "shop", "clientSecret": secret}
@@ -99,13 +99,13 @@ def test_a_change_is_enforced_soon_after_a_control_plane_was_killed(installation
     own = installation.control_plane_of(gateway)
     assert own
     other = installation.other(own)
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = other.publish_api(backend.url())
         own.kill_publisher()
         with installation.database.connect() as connection:  # it counts as live until the end of the test
             later = "UPDATE control_plane SET seen_at = seen_at + interval '10 minutes' WHERE name = %s"
             assert connection.execute(later, [own.name]).rowcount == 1
-        alias = other.import_certificate(backend.url(), PRESENTED.pem)
+        alias = other.import_certificate(backend.url(), IDENTITY.pem)
         gateway.wait_until_connected(other)
         wait_until(lambda: enforcement(other, alias)["enforcedOn"] == 2)
         assert gateway.status_of(api) == 200

@@ -14,7 +14,7 @@ from running import wait_until
 from topology.installation import ControlPlane, Gateway, Installation
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 
 
 def probe(control_plane: ControlPlane, endpoint: str, gateway: Gateway) -> dict:
@@ -27,7 +27,7 @@ def probe(control_plane: ControlPlane, endpoint: str, gateway: Gateway) -> dict:
 
 def test_a_backend_is_tested_at_the_gateway_of_another_control_plane(installation: Installation):
     gateway = installation.gateways[1]
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         directly, at_gateway = (
             probe(control_plane, backend.url(), gateway) for control_plane in installation.sides_of(gateway)
         )
@@ -38,7 +38,7 @@ def test_a_backend_is_tested_at_the_gateway_of_another_control_plane(installatio
 def test_a_failure_is_the_same_at_every_control_plane(installation: Installation):
     gateway = installation.gateways[1]
     own, other = installation.sides_of(gateway)
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = other.publish_api(backend.url())
         other.wait_until_served(api)
         with (
@@ -62,7 +62,7 @@ def test_a_failure_is_the_same_at_every_control_plane(installation: Installation
             assert "self-signed" in page(other, path)
         live = f"/apis/{api.id}/enforcement"
         assert json.loads(page(other, live))["failures"] == json.loads(page(own, live))["failures"] != {}
-        other.import_certificate(backend.url(), PRESENTED.pem)
+        other.import_certificate(backend.url(), IDENTITY.pem)
         for control_plane in (other, own):
             wait_until(lambda control_plane=control_plane: not failures(control_plane, api, gateway))
 
@@ -92,7 +92,7 @@ def signed_in(control_plane: ControlPlane) -> Iterator[httpx2.Client]:
 def test_failures_outlive_the_control_plane_that_knew_them(installation: Installation):
     gateway = installation.gateways[1]
     own, other = installation.sides_of(gateway)
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         api = other.publish_api(backend.url())
         # Until the gateway has the backend, it answers 503 as well, without a failure.
         wait_until(lambda: gateway.status_of(api) == 503 and failures(other, api, gateway))

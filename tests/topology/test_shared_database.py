@@ -18,7 +18,7 @@ from running import wait_until
 from topology.installation import ControlPlane, Installation
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
-PRESENTED = issue(V4)
+IDENTITY = issue(V4)
 ROUNDS = 8
 
 
@@ -36,7 +36,7 @@ def upload(endpoint: str, alias: str, file: bytes, control_plane: ControlPlane) 
 
 def test_of_those_who_write_the_same_at_once_exactly_one_succeeds(installation: Installation):
     one, other = installation.control_planes
-    with Backend(PRESENTED) as backend:
+    with Backend(IDENTITY) as backend:
         one.publish_api(backend.url())
         for number in range(ROUNDS):
             alias = f"same{number}"
@@ -56,9 +56,9 @@ def test_of_those_who_write_the_same_at_once_exactly_one_succeeds(installation: 
 
 def test_kill_9_of_the_database_loses_nothing_that_either_control_plane_acknowledged(installation: Installation):
     with ExitStack() as stack:
-        backends = [stack.enter_context(Backend(PRESENTED)) for _ in range(3)]
+        backends = [stack.enter_context(Backend(IDENTITY)) for _ in range(3)]
         one, other = installation.control_planes
-        stable = one.publish_trusted_api(backends[0].url(), PRESENTED.pem)
+        stable = one.publish_trusted_api(backends[0].url(), IDENTITY.pem)
         for backend in backends[1:]:
             one.create_api(backend.url())
         for gateway in installation.gateways:
