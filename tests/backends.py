@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import websockets.sync.server
@@ -33,7 +33,7 @@ PATIENCE = 60.0  # seconds that a stream waits for `let_on`
 
 class Backend:
     """
-    An HTTP/1.1 server; TLS unless *presented* is None.
+    An HTTP/1.1 server; TLS unless *identity* is None.
 
     It answers with what it was asked, as JSON: method, path, headers, bytes and SHA-256 of the body, and the
     connection that it came by (the other side's port). `/bytes/N` answers N bytes, `/status/N` with that status.
@@ -61,7 +61,7 @@ class Backend:
             self._server.tls = tls
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
-    def __enter__(self) -> "Backend":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -392,7 +392,7 @@ class ListeningBackend:
         self.names: list[str | None] = []  # server names in handshakes (SNI)
         context.sni_callback = lambda connection, name, context: self.names.append(name)  # noqa: ARG005
 
-    def __enter__(self) -> "ListeningBackend":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -13,6 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from backends import listen_on_new_port
 from issuing import Issued, server_context
@@ -85,7 +86,7 @@ def refuse_early(connection: socket.socket, _: Message) -> None:
 
 
 class ScriptedBackend:
-    """A server that reads the head of each request and lets *script* do the rest; TLS with *presented*."""
+    """A server that reads the head of each request and lets *script* do the rest; TLS with *identity*."""
 
     def __init__(self, script: Script, identity: Issued | None = None) -> None:
         self._script = script
@@ -95,7 +96,7 @@ class ScriptedBackend:
         self.url = f"{'https' if identity else 'http'}://{V4}:{self._listening.getsockname()[1]}"
         self.requests: list[Message] = []
 
-    def __enter__(self) -> "ScriptedBackend":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
