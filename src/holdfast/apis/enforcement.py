@@ -81,9 +81,9 @@ class Enforcement:
             case Progress.NO_GATEWAY:
                 return "Waiting for gateways: none is connected"
             case Progress.WAITING:
-                counted = f" ({self.enforced_on} of {self.gateways})" if self.gateways > 1 else ""
-                awaited = _list(self.waiting_for) if self.gateways > 1 and self.waiting_for else "gateways"
-                return f"Waiting for {awaited}{counted}{absent}"
+                share = f" ({self.enforced_on} of {self.gateways})" if self.gateways > 1 else ""
+                missing_gateways = _list(self.waiting_for) if self.gateways > 1 and self.waiting_for else "gateways"
+                return f"Waiting for {missing_gateways}{share}{absent}"
             case Progress.REFUSED:
                 by = _list(self.waiting_for) if self.gateways > 1 and self.waiting_for else "a gateway"
                 return f"Rejected by {by}: {self.reason}"

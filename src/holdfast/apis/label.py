@@ -41,7 +41,7 @@ def check_label(label: str, field: str = "label") -> str:
 
 def check_labels(labels: Iterable[str], field: str = "labels") -> tuple[str, ...]:
     """Return *labels* sorted, without duplicates. Raises InvalidField."""
-    checked = sorted({check_label(label, field) for label in labels})
-    if len(checked) > MAX_LABELS:
-        raise InvalidField(field, f"There are {len(checked)} labels; the limit is {MAX_LABELS}.")
-    return tuple(checked)
+    sorted_labels = sorted({check_label(label, field) for label in labels})
+    if len(sorted_labels) > MAX_LABELS:
+        raise InvalidField(field, f"There are {len(sorted_labels)} labels; the limit is {MAX_LABELS}.")
+    return tuple(sorted_labels)

@@ -84,14 +84,14 @@ def _parse_authority(authority: str) -> tuple[str, int | None]:
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None:
         raise ValueError("The URL's host and port can't be read. Use HOST or HOST:PORT.")
-    written = parts["host"]
-    if not written:
+    host_text = parts["host"]
+    if not host_text:
         raise ValueError("The URL has no host.")
     port = int(parts["port"][-6:]) if parts["port"] else None
     if port is not None and (parts["port"] != str(port) or not 0 < port <= _MAX_PORT):
         raise ValueError(f"Port {parts['port'][:10]} doesn't exist. Ports are 1 to {_MAX_PORT}.")
-    host = parse_host(written.removeprefix("[").removesuffix("]"))
-    if (written[0] == "[") != (":" in host):
+    host = parse_host(host_text.removeprefix("[").removesuffix("]"))
+    if (host_text[0] == "[") != (":" in host):
         raise ValueError("Put IPv6 addresses, and only these, in brackets.")
     return host, port
 
@@ -110,10 +110,10 @@ def _to_ascii(host: str) -> str:
 
     try:
         name = idna.encode(host.lower()).decode()
-        same = name == host.encode("idna").decode().lower() and _SEPARATORS.isdisjoint(host)
+        is_same = name == host.encode("idna").decode().lower() and _SEPARATORS.isdisjoint(host)
     except ValueError:
-        same = False
-    if not same:
+        is_same = False
+    if not is_same:
         raise ValueError(f"Clients disagree about the host {host!r}. Use its ASCII form, xn--...")
     return name
 

@@ -163,5 +163,5 @@ def _spki_fingerprint(certificate: x509.Certificate) -> str:
 def _signature_algorithm(certificate: x509.Certificate) -> str:
     oid = certificate.signature_algorithm_oid
     name = x509.SignatureAlgorithmOID.__dict__
-    known = {value: key for key, value in name.items() if isinstance(value, x509.ObjectIdentifier)}
-    return known[oid].replace("_", "-") if oid in known else oid.dotted_string
+    names_by_oid = {value: key for key, value in name.items() if isinstance(value, x509.ObjectIdentifier)}
+    return names_by_oid[oid].replace("_", "-") if oid in names_by_oid else oid.dotted_string

@@ -94,5 +94,9 @@ def follow_issuers(chain: Sequence[Certificate]) -> list[Certificate]:
 
 
 def _may_have_issued(issuer: Certificate, certificate: Certificate) -> bool:
-    wanted, offered = certificate.authority_key_identifier, issuer.subject_key_identifier
-    return issuer.is_ca and issuer.subject == certificate.issuer and (not wanted or not offered or wanted == offered)
+    authority_id, subject_id = certificate.authority_key_identifier, issuer.subject_key_identifier
+    return (
+        issuer.is_ca
+        and issuer.subject == certificate.issuer
+        and (not authority_id or not subject_id or authority_id == subject_id)
+    )

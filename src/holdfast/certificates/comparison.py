@@ -124,27 +124,27 @@ def _other_way(
 
 
 def _find_unable(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
-    named = (issuer for issuer in candidates if issuer.subject == certificate.issuer and issuer != certificate)
-    return next((issuer for issuer in named if issuer.extensions.lacks_key_cert_sign), None)
+    namesakes = (issuer for issuer in candidates if issuer.subject == certificate.issuer and issuer != certificate)
+    return next((issuer for issuer in namesakes if issuer.extensions.lacks_key_cert_sign), None)
 
 
 def _issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
-    named = (
+    namesakes = (
         issuer
         for issuer in candidates
         if issuer.subject == certificate.issuer and not issuer.extensions.lacks_key_cert_sign
     )
-    return next((issuer for issuer in named if _is_key_of(issuer, certificate)), None)
+    return next((issuer for issuer in namesakes if _is_key_of(issuer, certificate)), None)
 
 
 def _is_key_of(issuer: Certificate, certificate: Certificate) -> bool:
     """Return whether *issuer*'s key signed *certificate*, by key identifiers or otherwise by signature."""
-    wanted, offered = certificate.authority_key_identifier, issuer.subject_key_identifier
-    if wanted and offered:
-        return wanted == offered
+    authority_id, subject_id = certificate.authority_key_identifier, issuer.subject_key_identifier
+    if authority_id and subject_id:
+        return authority_id == subject_id
     try:
-        read = x509.load_der_x509_certificate
-        read(certificate.der).verify_directly_issued_by(read(issuer.der))
+        load = x509.load_der_x509_certificate
+        load(certificate.der).verify_directly_issued_by(load(issuer.der))
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
@@ -155,23 +155,23 @@ def _path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     if path.is_anchored:
         return
     if _is_self_signed(path.leaf):
-        expected = _enumerate([anchor.fingerprint for anchor in trust.anchors]) or FROM_PUBLIC
-        yield _mismatch("self_signed_not_trusted", "fingerprint", expected, path.leaf.fingerprint)
+        expectation = _enumerate([anchor.fingerprint for anchor in trust.anchors]) or FROM_PUBLIC
+        yield _mismatch("self_signed_not_trusted", "fingerprint", expectation, path.leaf.fingerprint)
         return
     top = path.top
     namesake = next((anchor for anchor in path.anchors if anchor.subject == top.issuer), None)
     if namesake is not None and not top.is_self_issued:
-        expected = f"{namesake.subject}, {_key(namesake.subject_key_identifier or namesake.spki_fingerprint)}"
+        expectation = f"{namesake.subject}, {_key(namesake.subject_key_identifier or namesake.spki_fingerprint)}"
         by = _key(top.authority_key_identifier) if top.authority_key_identifier else "another key"
-        yield _mismatch("unknown_issuer", "issuer", expected, f"{top.issuer}, {by}")
+        yield _mismatch("unknown_issuer", "issuer", expectation, f"{top.issuer}, {by}")
     elif not top.is_self_issued and not path.unable and _may_lead_on(top, trust):
-        expected = f"a certificate of {top.issuer}, sent by the backend or imported"
+        expectation = f"a certificate of {top.issuer}, sent by the backend or imported"
         number = "1 certificate" if path.sent == 1 else f"{path.sent} certificates"
         last = "issued" if path.sent == 1 else "the last issued"
-        yield _mismatch("chain_incomplete", "issuer", expected, f"{number}, {last} by {top.issuer}")
+        yield _mismatch("chain_incomplete", "issuer", expectation, f"{number}, {last} by {top.issuer}")
     else:
-        expected = _enumerate([anchor.subject for anchor in trust.anchors]) or PUBLIC
-        yield _mismatch("unknown_issuer", "issuer", expected, top.issuer)
+        expectation = _enumerate([anchor.subject for anchor in trust.anchors]) or PUBLIC
+        yield _mismatch("unknown_issuer", "issuer", expectation, top.issuer)
 
 
 def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
@@ -192,12 +192,12 @@ def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
 
 def _validity(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del trust
-    placed = [(holder, f"of {_place(depth)}, {holder.subject}") for depth, holder in enumerate(path.certificates)]
-    for certificate, of in placed:
+    holders = [(holder, f"of {_place(depth)}, {holder.subject}") for depth, holder in enumerate(path.certificates)]
+    for certificate, of in holders:
         if certificate.not_after < now:
             yield _mismatch("expired", "notAfter", f"after {_time(now)}", f"{_time(certificate.not_after)}, {of}")
             break
-    for certificate, of in placed:
+    for certificate, of in holders:
         if certificate.not_before > now:
             begins = f"{_time(certificate.not_before)}, {of}"
             yield _mismatch("not_yet_valid", "notBefore", f"before {_time(now)}", begins)
@@ -206,12 +206,12 @@ def _validity(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
 
 def _names(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del now
-    accepted = trust.accepted_names
-    if not accepted or any(presents(path.leaf, name) for name in accepted):
+    references = trust.accepted_names
+    if not references or any(presents(path.leaf, name) for name in references):
         return
     names = typed_names(path.leaf)
     code = "hostname_mismatch" if names else "no_subject_alt_name"
-    yield _mismatch(code, "subjectAltName", _enumerate([str(name) for name in accepted]), _enumerate(names) or "none")
+    yield _mismatch(code, "subjectAltName", _enumerate([str(name) for name in references]), _enumerate(names) or "none")
 
 
 def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
@@ -230,8 +230,8 @@ def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
 def _revocation(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     for crl in keep_last_to_end(trust.revocation):
         if any(certificate.issuer == crl.issuer for certificate in path.certificates) and crl.is_stale(now):
-            ended = f"{_time(crl.next_update)}, CRL of {crl.issuer}" if crl.next_update else crl.issuer
-            yield _mismatch("crl_stale", "nextUpdate", f"after {_time(now)}", ended)
+            end = f"{_time(crl.next_update)}, CRL of {crl.issuer}" if crl.next_update else crl.issuer
+            yield _mismatch("crl_stale", "nextUpdate", f"after {_time(now)}", end)
             break
     for depth, certificate in enumerate(path.certificates if trust.revocation_of_path else path.certificates[:1]):
         if any(crl.issuer == certificate.issuer and crl.lists(certificate) for crl in trust.revocation):
@@ -250,8 +250,8 @@ _CHECKS: tuple[Callable[[Path, TrustSet, datetime], Iterator[Mismatch]], ...] = 
 )
 
 
-def _mismatch(code: str, field: str, expected: str, presented: str) -> Mismatch:
-    return Mismatch(code, Difference(field, expected[:MAX_TEXT], presented[:MAX_TEXT]))
+def _mismatch(code: str, field: str, expectation: str, value: str) -> Mismatch:
+    return Mismatch(code, Difference(field, expectation[:MAX_TEXT], value[:MAX_TEXT]))
 
 
 def _place(depth: int) -> str:

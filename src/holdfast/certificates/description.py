@@ -96,15 +96,17 @@ def describe_findings(findings: Iterable[Finding]) -> list[FindingDescription]:
     ]
 
 
-def describe_ignored(ignored: Iterable[Ignored]) -> list[IgnoredPart]:
+def describe_ignored(parts: Iterable[Ignored]) -> list[IgnoredPart]:
     """Return the descriptions of the ignored parts of a file."""
-    return [{"what": part.what, "why": part.why} for part in ignored]
+    return [{"what": part.what, "why": part.why} for part in parts]
 
 
-def describe_file(findings: Iterable[Finding], used: Iterable[Used], ignored: Iterable[Ignored]) -> FileParts:
+def describe_file(
+    findings: Iterable[Finding], used_parts: Iterable[Used], ignored_parts: Iterable[Ignored]
+) -> FileParts:
     """Return the description of a file: findings, used parts and ignored parts."""
     return {
         "findings": describe_findings(findings),
-        "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in used],
-        "ignored": describe_ignored(ignored),
+        "used": [{"what": part.what, "fingerprint": part.fingerprint} for part in used_parts],
+        "ignored": describe_ignored(ignored_parts),
     }

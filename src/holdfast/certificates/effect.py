@@ -38,15 +38,15 @@ def _anchors(trust: TrustSet) -> str:
         # The key of any anchor may have signed others, unless its key usage forbids it (measured on Envoy 1.40).
         own = f"is, or was issued by, {subjects}"
         return f"{own}, or was issued by {public}" if public else own
-    issued = f"was issued by {subjects}"
-    return f"{issued} or {public}" if public else issued
+    by_issuers = f"was issued by {subjects}"
+    return f"{by_issuers} or {public}" if public else by_issuers
 
 
 def _name(anchors: Sequence[Certificate]) -> list[str]:
     """Return the title of each different subject in order, or the whole subject if others have the same title."""
     titles = {anchor.subject: anchor.title or "an empty subject" for anchor in anchors}
-    shared = {title for title, number in Counter(titles.values()).items() if number > 1}
-    return sorted(subject if title in shared else title for subject, title in titles.items())
+    shared_titles = {title for title, number in Counter(titles.values()).items() if number > 1}
+    return sorted(subject if title in shared_titles else title for subject, title in titles.items())
 
 
 def _pins(trust: TrustSet) -> list[str]:
@@ -81,7 +81,7 @@ def _connection(trust: TrustSet) -> str:
 
 
 def _either(values: Sequence[str]) -> str:
-    shown = list(values[:_MAX_SHOWN])
+    texts = list(values[:_MAX_SHOWN])
     if len(values) > _MAX_SHOWN:
-        shown.append(f"{len(values) - _MAX_SHOWN} more")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
+        texts.append(f"{len(values) - _MAX_SHOWN} more")
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"

@@ -220,8 +220,8 @@ class KeyMismatch(CertificateError):
 
     def __init__(self, subjects: tuple[str, ...]) -> None:
         self.subjects = subjects
-        held = subjects[0] or "an empty subject" if len(subjects) == 1 else f"{len(subjects)} certificates"
+        subject = subjects[0] or "an empty subject" if len(subjects) == 1 else f"{len(subjects)} certificates"
         super().__init__(
-            f"The private key doesn't match any certificate ({held}). Choose the certificate that was issued for "
+            f"The private key doesn't match any certificate ({subject}). Choose the certificate that was issued for "
             "this key, or the key of this certificate."
         )

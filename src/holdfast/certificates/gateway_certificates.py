@@ -100,14 +100,14 @@ def _read_public_key(request: str) -> ec.EllipticCurvePublicKey:
     if len(request) > MAX_REQUEST:
         raise UnusableRequest(f"has more than {MAX_REQUEST:,} characters")
     try:
-        loaded = x509.load_pem_x509_csr(request.encode())
-        public = loaded.public_key()
+        signing_request = x509.load_pem_x509_csr(request.encode())
+        public = signing_request.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise UnusableRequest("can't be read") from None
     if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
         raise UnusableRequest("is for another kind of key")
     try:
-        is_signed = loaded.is_signature_valid
+        is_signed = signing_request.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm):
         is_signed = False
     if not is_signed:

@@ -31,12 +31,12 @@ class NameConstraints:
 def describe(extension: x509.Extension[x509.NameConstraints]) -> NameConstraints:
     """Return the name constraints that `cryptography` read."""
     value = extension.value
-    permitted, excluded = value.permitted_subtrees or [], value.excluded_subtrees or []
+    permitted_names, excluded_names = value.permitted_subtrees or [], value.excluded_subtrees or []
     return NameConstraints(
         critical=extension.critical,
-        permitted_dns_names=_dns_names(permitted),
-        excluded_dns_names=_dns_names(excluded),
-        about_addresses=any(isinstance(name, x509.IPAddress) for name in (*permitted, *excluded)),
+        permitted_dns_names=_dns_names(permitted_names),
+        excluded_dns_names=_dns_names(excluded_names),
+        about_addresses=any(isinstance(name, x509.IPAddress) for name in (*permitted_names, *excluded_names)),
     )
 
 
@@ -58,12 +58,12 @@ def read_malformed(extension: Element) -> NameConstraints:
             if subtree.tag != SEQUENCE or name.tag not in {_DNS_NAME, _IP_ADDRESS}:
                 raise NotDer("it has another kind of name")
             names[subtrees.tag].append(name)
-    permitted, excluded = names.values()
+    permitted_names, excluded_names = names.values()
     return NameConstraints(
         critical=begins(parts[1:], _BOOLEAN),
-        permitted_dns_names=_texts(permitted),
-        excluded_dns_names=_texts(excluded),
-        about_addresses=any(name.tag == _IP_ADDRESS for name in (*permitted, *excluded)),
+        permitted_dns_names=_texts(permitted_names),
+        excluded_dns_names=_texts(excluded_names),
+        about_addresses=any(name.tag == _IP_ADDRESS for name in (*permitted_names, *excluded_names)),
         malformed=True,
     )
 

@@ -89,9 +89,9 @@ def _text(value: Element) -> str | None:
 
 def _escape(text: str) -> str:
     """Escape special characters (RFC 4514, section 2.4)."""
-    escaped = _SPECIAL.sub(r"\\\g<0>", text).replace("\0", "\\00")
-    if escaped.startswith(("#", " ")):
-        escaped = f"\\{escaped}"
-    if escaped.endswith(" ") and len(text) > 1:
-        escaped = f"{escaped[:-1]}\\ "
-    return escaped
+    result = _SPECIAL.sub(r"\\\g<0>", text).replace("\0", "\\00")
+    if result.startswith(("#", " ")):
+        result = f"\\{result}"
+    if result.endswith(" ") and len(text) > 1:
+        result = f"{result[:-1]}\\ "
+    return result

@@ -37,8 +37,8 @@ def has_issued(issuer: Certificate, certificate: Certificate) -> bool:
     """
     if issuer.subject != certificate.issuer:
         return False
-    wanted, offered = certificate.authority_key_identifier, issuer.subject_key_identifier
-    if wanted and offered and wanted != offered:
+    authority_id, subject_id = certificate.authority_key_identifier, issuer.subject_key_identifier
+    if authority_id and subject_id and authority_id != subject_id:
         return False
     try:
         below, above = (x509.load_der_x509_certificate(side.der) for side in (certificate, issuer))

@@ -64,11 +64,11 @@ class PresentedChain:
         )
 
 
-def read_presented(sent: Sequence[bytes], limit: int) -> PresentedChain:
-    """Read at most *limit* of the DER certificates *sent*."""
+def read_presented(ders: Sequence[bytes], limit: int) -> PresentedChain:
+    """Read at most *limit* certificates of *ders*."""
     readable: list[Certificate] = []
     unreadable: list[Unreadable] = []
-    for position, data in enumerate(sent[:limit], start=1):
+    for position, data in enumerate(ders[:limit], start=1):
         try:
             readable.append(read_certificate(data))
         except ValueError as error:
@@ -79,7 +79,7 @@ def read_presented(sent: Sequence[bytes], limit: int) -> PresentedChain:
         () if lacks_own else certificates,
         certificates if lacks_own else (),
         tuple(unreadable),
-        max(len(sent) - limit, 0),
+        max(len(ders) - limit, 0),
     )
 
 

@@ -75,8 +75,8 @@ def keep_last_to_end(lists: Iterable[RevocationList]) -> tuple[RevocationList, .
     """Return the CRL of each issuer that is valid the longest; gateways skip those that expired earlier."""
     latest: dict[str, RevocationList] = {}
     for crl in lists:
-        other = latest.get(crl.issuer)
-        if not other or (other.next_update and (not crl.next_update or crl.next_update > other.next_update)):
+        before = latest.get(crl.issuer)
+        if not before or (before.next_update and (not crl.next_update or crl.next_update > before.next_update)):
             latest[crl.issuer] = crl
     return tuple(latest.values())
 
@@ -161,6 +161,6 @@ def _ders(data: bytes) -> Iterable[bytes]:
     crls = [block for block in blocks if block.label == "X509 CRL"]
     if not crls:
         raise NotRevocationLists(f"it contains {blocks[0].label}, but no X509 CRL")
-    if broken := next((block for block in crls if block.problem), None):
-        raise NotRevocationLists(broken.problem)
+    if broken_block := next((block for block in crls if block.problem), None):
+        raise NotRevocationLists(broken_block.problem)
     return [block.content for block in crls]

@@ -104,19 +104,24 @@ def find_indistinguishable(certificates: Iterable[Certificate]) -> list[tuple[Ce
     by_subject: dict[str, list[Certificate]] = defaultdict(list)
     for certificate in {certificate.fingerprint: certificate for certificate in certificates}.values():
         by_subject[certificate.subject].append(certificate)
-    return [pair for same in by_subject.values() for pair in combinations(same, 2) if _collide(*pair)]
+    return [pair for namesakes in by_subject.values() for pair in combinations(namesakes, 2) if _collide(*pair)]
 
 
 def could_have_issued(candidate: Certificate, certificate: Certificate) -> bool:
     """Return whether the key identifiers allow *candidate* to be the issuer of *certificate*; ignores names."""
-    wanted, offered = certificate.authority_key_identifier, candidate.subject_key_identifier
-    return not wanted or not offered or wanted == offered
+    authority_id, subject_id = certificate.authority_key_identifier, candidate.subject_key_identifier
+    return not authority_id or not subject_id or authority_id == subject_id
 
 
-def _collide(one: Certificate, other: Certificate) -> bool:
-    if one.is_ca and other.is_ca and one.spki_fingerprint and one.spki_fingerprint == other.spki_fingerprint:
+def _collide(certificate: Certificate, other: Certificate) -> bool:
+    if (
+        certificate.is_ca
+        and other.is_ca
+        and certificate.spki_fingerprint
+        and certificate.spki_fingerprint == other.spki_fingerprint
+    ):
         return False  # a CA renewed with the same key: either one verifies what it signed
-    return _may_be_mistaken(one, other) or _may_be_mistaken(other, one)
+    return _may_be_mistaken(certificate, other) or _may_be_mistaken(other, certificate)
 
 
 def _may_be_mistaken(certificate: Certificate, other: Certificate) -> bool:
@@ -129,6 +134,6 @@ def _may_be_mistaken(certificate: Certificate, other: Certificate) -> bool:
     return is_presented and could_have_issued(other, certificate)
 
 
-def _have_different_keys(one: Certificate, other: Certificate) -> bool:
-    identifiers = (one.subject_key_identifier, other.subject_key_identifier)
+def _have_different_keys(certificate: Certificate, other: Certificate) -> bool:
+    identifiers = (certificate.subject_key_identifier, other.subject_key_identifier)
     return all(identifiers) and identifiers[0] != identifiers[1]

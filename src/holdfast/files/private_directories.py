@@ -82,8 +82,8 @@ def _is_own(directory: Path, mode: int, own: Collection[str]) -> bool:
 
 def _find_foreign(directory: Path) -> Path | None:
     """Return a file of another user, who isn't root."""
-    trusted = {0, os.geteuid()}
-    return next((entry for entry in sorted(directory.iterdir()) if entry.lstat().st_uid not in trusted), None)
+    trusted_owners = {0, os.geteuid()}
+    return next((entry for entry in sorted(directory.iterdir()) if entry.lstat().st_uid not in trusted_owners), None)
 
 
 def name_user(user: int) -> str:

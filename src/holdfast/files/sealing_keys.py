@@ -42,10 +42,10 @@ class SealingKey:
         nonce = secrets.token_bytes(_NONCE_SIZE)
         return nonce + self._cipher.encrypt(nonce, content, context)
 
-    def open(self, sealed: bytes, context: bytes) -> bytes:
+    def open(self, content: bytes, context: bytes) -> bytes:
         """Return what was sealed in *context*. Raises NotAuthentic."""
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_SIZE], sealed[_NONCE_SIZE:], context)
+            return self._cipher.decrypt(content[:_NONCE_SIZE], content[_NONCE_SIZE:], context)
         except (InvalidTag, ValueError):
             raise NotAuthentic from None
 

@@ -58,7 +58,7 @@ _EMBEDDINGS: tuple[tuple[Network, int], ...] = (
 )
 _TEREDO = ip_network("2001::/32")
 _ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")  # precedes the IPv4 address: RFC 5214, section 6.1
-_unanswered = threading.BoundedSemaphore(MAX_UNANSWERED)
+_open_lookups = threading.BoundedSemaphore(MAX_UNANSWERED)
 
 
 class NoAddress(LookupError):
@@ -79,40 +79,40 @@ def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Re
         NoAddress: There is none, or it wasn't resolved within *seconds*.
         AddressRefused: There are addresses, but none is allowed.
     """
-    allowed = tuple(networks)
+    allowed_networks = tuple(networks)
     addresses = [ip_address(text.partition("%")[0]) for text in _look_up(host, seconds, resolver or _by_system)]
-    kept = [address for address in dict.fromkeys(addresses) if may_be_reached(address, allowed)]
+    reachable = [address for address in dict.fromkeys(addresses) if may_be_reached(address, allowed_networks)]
     if not addresses:
         raise NoAddress(f"{host} has no address.")
-    if not kept:
+    if not reachable:
         raise AddressRefused(host)
-    return [str(address) for address in sorted(kept, key=lambda address: -address.version)][:MAX_ADDRESSES]
+    return [str(address) for address in sorted(reachable, key=lambda address: -address.version)][:MAX_ADDRESSES]
 
 
 def may_be_reached(address: IpAddress, networks: Sequence[Network]) -> bool:
     """Return whether *address*, and each IPv4 address that it leads to, is in *networks* and not always refused."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped  # the system connects to the IPv4 address
-    meant: list[IpAddress] = [address]
+    targets: list[IpAddress] = [address]
     if isinstance(address, IPv6Address):
-        meant += _embedded(address)
-    if not all(is_in(target, networks) and not is_in(target, _NEVER) for target in meant):
+        targets += _embedded(address)
+    if not all(is_in(target, networks) and not is_in(target, _NEVER) for target in targets):
         return False
     # Other NAT64 prefixes can't be recognized; most are /96, with the IPv4 address at the end.
     return isinstance(address, IPv4Address) or not is_in(_at(address, _LAST), _METADATA)
 
 
-def find_own_address(every: str) -> str:
+def find_own_address(wildcard: str) -> str:
     """
-    Return the address that this machine has for others, of the IP version of *every* (`0.0.0.0` or `::`).
+    Return the address that this machine has for others, of the IP version of *wildcard* (`0.0.0.0` or `::`).
 
     It is the one of the default route, or the host name if there is none. Nothing is sent.
     """
-    family, elsewhere = (socket.AF_INET6, "2001:db8::1") if ":" in every else (socket.AF_INET, "192.0.2.1")
+    family, elsewhere = (socket.AF_INET6, "2001:db8::1") if ":" in wildcard else (socket.AF_INET, "192.0.2.1")
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as unconnected:
-            unconnected.connect((elsewhere, 9))
-            return str(unconnected.getsockname()[0])
+        with socket.socket(family, socket.SOCK_DGRAM) as connection:
+            connection.connect((elsewhere, 9))
+            return str(connection.getsockname()[0])
     except OSError:
         return socket.gethostname()
 
@@ -148,12 +148,12 @@ def _embedded(address: IPv6Address) -> list[IPv4Address]:
     """Return the IPv4 addresses that *address* may lead to through a translator or a tunnel."""
     if address.is_loopback:
         return []
-    embedded = [_at(address, first) for network, first in _EMBEDDINGS if address in network]
+    addresses = [_at(address, first) for network, first in _EMBEDDINGS if address in network]
     if address in _TEREDO:
-        embedded.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, with inverted bits
+        addresses.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, with inverted bits
     if address.packed[8:12] in _ISATAP:
-        embedded.append(_at(address, _LAST))
-    return embedded
+        addresses.append(_at(address, _LAST))
+    return addresses
 
 
 def _at(address: IPv6Address, first: int) -> IPv4Address:
@@ -162,7 +162,7 @@ def _at(address: IPv6Address, first: int) -> IPv4Address:
 
 def _look_up(host: str, seconds: float, resolver: Resolver) -> Sequence[str]:
     # The system's resolver can't be stopped, so a limited number of slow lookups is abandoned.
-    if not _unanswered.acquire(blocking=False):
+    if not _open_lookups.acquire(blocking=False):
         raise NoAddress("Too many DNS lookups are pending. Try again in a minute.")
     answer: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
 
@@ -172,7 +172,7 @@ def _look_up(host: str, seconds: float, resolver: Resolver) -> Sequence[str]:
         except (OSError, UnicodeError):
             answer.put(())
         finally:
-            _unanswered.release()
+            _open_lookups.release()
 
     threading.Thread(target=ask, name="resolver", daemon=True).start()
     try:

@@ -64,9 +64,9 @@ class _Connection:
         self._received = bytearray()
         self._key_log: list[bytes] = []
         self._requests_certificate = False
-        self._tls = self._client(server_name)
+        self._tls = self._make_client(server_name)
 
-    def _client(self, server_name: str) -> SSL.Connection:
+    def _make_client(self, server_name: str) -> SSL.Connection:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         # It only reads certificates, so it accepts old and weak servers.
         context.set_min_proto_version(SSL.TLS1_VERSION)
@@ -87,7 +87,7 @@ class _Connection:
 
     def take(self) -> Handshake | Unseen:
         try:
-            with socket.create_connection(self._target, self._left()) as backend:
+            with socket.create_connection(self._target, self._count_seconds()) as backend:
                 return self._read(backend)
         except TimeoutError:
             return Unseen(Obstacle.TIMEOUT, "The backend didn't answer in time.", self._shown)
@@ -95,29 +95,29 @@ class _Connection:
             return Unseen(Obstacle.REFUSED, error.strerror or "The connection failed.", self._shown)
 
     def _read(self, backend: socket.socket) -> Handshake | Unseen:
-        obstacle, ended = Obstacle.HANDSHAKE, ""
+        obstacle, reason = Obstacle.HANDSHAKE, ""
         try:
             self._shake_hands(backend)
             if self._requests_certificate:
                 self._wait_for_objection(backend)
         except _NotTls:
-            obstacle, ended = Obstacle.NOT_TLS, "The backend's answer isn't TLS."
+            obstacle, reason = Obstacle.NOT_TLS, "The backend's answer isn't TLS."
         except TimeoutError:
-            obstacle, ended = Obstacle.TIMEOUT, "The backend didn't answer in time."
+            obstacle, reason = Obstacle.TIMEOUT, "The backend didn't answer in time."
         except _Ended as error:
-            ended = str(error)
-        sent = self._sent()
-        if not sent:
-            return Unseen(obstacle, ended or "The backend presented no certificate.", self._shown)
+            reason = str(error)
+        certificates = self._list_certificates()
+        if not certificates:
+            return Unseen(obstacle, reason or "The backend presented no certificate.", self._shown)
         return Handshake(
             address=self._shown,
-            sent=tuple(sent[:MAX_CERTIFICATES]),
-            beyond=max(len(sent) - MAX_CERTIFICATES, 0),
+            sent=tuple(certificates[:MAX_CERTIFICATES]),
+            beyond=max(len(certificates) - MAX_CERTIFICATES, 0),
             tls_version=self._tls.get_protocol_version_name(),
             cipher=self._tls.get_cipher_name() or "",
             alpn=self._tls.get_alpn_proto_negotiated().decode("ascii", "replace"),
             asks_for_certificate=self._requests_certificate,
-            ended=ended,
+            ended=reason,
         )
 
     def _shake_hands(self, backend: socket.socket) -> None:
@@ -126,7 +126,7 @@ class _Connection:
                 self._tls.do_handshake()
             except SSL.WantReadError:
                 self._send(backend)
-                self._receive(backend, self._left())
+                self._receive(backend, self._count_seconds())
             except SSL.Error as error:
                 raise _Ended(_words(error)) from error
             else:
@@ -135,9 +135,9 @@ class _Connection:
 
     def _wait_for_objection(self, backend: socket.socket) -> None:
         end = time.monotonic() + MOMENT
-        while (left := min(end, self._end) - time.monotonic()) > 0:
+        while (seconds := min(end, self._end) - time.monotonic()) > 0:
             try:
-                self._receive(backend, left)
+                self._receive(backend, seconds)
                 self._tls.recv(_PIECE)
             except (TimeoutError, SSL.WantReadError):
                 continue
@@ -146,7 +146,7 @@ class _Connection:
 
     def _send(self, backend: socket.socket) -> None:
         try:
-            backend.settimeout(self._left())
+            backend.settimeout(self._count_seconds())
             backend.sendall(self._tls.bio_read(MAX_BYTES))
         except SSL.WantReadError:
             return  # there is nothing to send
@@ -172,17 +172,17 @@ class _Connection:
             raise _Ended(f"The backend sent more than {MAX_BYTES // 1024} KiB, the limit of Holdfast for a handshake.")
         self._tls.bio_write(data)
 
-    def _sent(self) -> list[bytes]:
-        read = self._tls.get_peer_cert_chain() or []
+    def _list_certificates(self) -> list[bytes]:
+        readable_chain = self._tls.get_peer_cert_chain() or []
         return read_certificates(bytes(self._received), self._key_log) or [
-            crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in read
+            crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in readable_chain
         ]
 
-    def _left(self) -> float:
-        left = self._end - time.monotonic()
-        if left <= 0:
+    def _count_seconds(self) -> float:
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
             raise TimeoutError
-        return left
+        return seconds
 
 
 def _words(error: SSL.Error) -> str:

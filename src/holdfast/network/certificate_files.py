@@ -85,13 +85,13 @@ def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
     return Loaded(_identity(*contents), context, own.not_valid_before_utc, own.not_valid_after_utc, fingerprint)
 
 
-def wrong_time(certificate: Path, loaded: Loaded[T], now: datetime) -> str:
+def wrong_time(certificate: Path, content: Loaded[T], now: datetime) -> str:
     """Return a message if the certificate isn't valid at *now*; empty if it is."""
-    if now > loaded.not_after:
-        return f"The certificate in {certificate} expired on {loaded.not_after:%Y-%m-%d}. Renew it."
-    if now < loaded.not_before:
+    if now > content.not_after:
+        return f"The certificate in {certificate} expired on {content.not_after:%Y-%m-%d}. Renew it."
+    if now < content.not_before:
         return (
-            f"The certificate in {certificate} isn't valid before {loaded.not_before:%Y-%m-%d %H:%M} UTC. "
+            f"The certificate in {certificate} isn't valid before {content.not_before:%Y-%m-%d %H:%M} UTC. "
             "Check this machine's clock."
         )
     return ""
@@ -124,8 +124,8 @@ def _read(path: Path, options: tuple[str, str] = ("--tls-cert", "--tls-key")) ->
     try:
         if not path.is_file():
             raise UnusableCertificate(f"File not found: {path}. Correct {' and '.join(options)}.")
-        with path.open("rb") as opened:
-            return opened.read(MAX_FILE)
+        with path.open("rb") as file:
+            return file.read(MAX_FILE)
     except OSError as error:
         raise UnusableCertificate(
             f"Can't read {path}: {error.strerror}. Make it readable for the user that runs Holdfast."

@@ -21,9 +21,9 @@ class ForwardedClient:
     Everyone else's headers are ignored. `Forwarded` (RFC 7239) isn't read.
     """
 
-    def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
+    def __init__(self, app: ASGIApp, trusted_networks: Sequence[Network]) -> None:
         self._app = app
-        self._trusted = trusted
+        self._trusted = trusted_networks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Set `client` and `scheme` of the scope, then pass the request on."""
@@ -44,13 +44,13 @@ def address_of(request: HTTPConnection) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+def is_trusted(peer: str, networks: Sequence[Network]) -> bool:
     """Return whether *peer*, the remote address of a TCP connection, is a trusted proxy."""
     address = _read(peer)
-    return address is not None and is_in(address, trusted)
+    return address is not None and is_in(address, networks)
 
 
-def client_address(forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str | None:
+def client_address(forwarded_for: Sequence[str], trusted_networks: Sequence[Network]) -> str | None:
     """
     Return the rightmost address in the X-Forwarded-For fields that isn't a trusted proxy.
 
@@ -65,7 +65,7 @@ def client_address(forwarded_for: Sequence[str], trusted: Sequence[Network]) -> 
         if address is None:
             break
         client = str(address)
-        if not is_in(address, trusted):
+        if not is_in(address, trusted_networks):
             break
     return client
 

@@ -23,39 +23,39 @@ _SUITES: dict[int, tuple[HashAlgorithm, type[AESGCM | ChaCha20Poly1305], int]] =
 }
 
 
-def read_certificates(received: bytes, key_log: Iterable[bytes]) -> list[bytes]:
-    """Return the certificates in the bytes *received* from a server, as sent; empty if there are none."""
+def read_certificates(handshake: bytes, key_log: Iterable[bytes]) -> list[bytes]:
+    """Return the certificates in the bytes of a server's *handshake*, as sent; empty if there are none."""
     try:
-        return _certificates(received, key_log)
+        return _certificates(handshake, key_log)
     except (IndexError, ValueError, InvalidTag):  # the bytes aren't a server's handshake
         return []
 
 
-def _certificates(received: bytes, key_log: Iterable[bytes]) -> list[bytes]:
+def _certificates(handshake: bytes, key_log: Iterable[bytes]) -> list[bytes]:
     secret = next((bytes.fromhex(line.split()[2].decode()) for line in key_log if line.startswith(_LABEL)), b"")
     plain = b""
-    protected: list[tuple[bytes, bytes]] = []
-    for kind, header, content in _records(received):
-        if kind == _HANDSHAKE and not protected:
-            plain += content
+    encrypted_records: list[tuple[bytes, bytes]] = []
+    for kind, header, payload in _records(handshake):
+        if kind == _HANDSHAKE and not encrypted_records:
+            plain += payload
         elif kind == _APPLICATION_DATA:
-            protected.append((header, content))
+            encrypted_records.append((header, payload))
     hellos = [body for kind, body in _messages(plain) if kind == _SERVER_HELLO]
     if not secret or not hellos:
         return next((_list(body) for kind, body in _messages(plain) if kind == _CERTIFICATE), [])
-    opened = _open(secret, _suite(hellos[-1]), protected)
-    message = next((body for kind, body in _messages(opened) if kind == _CERTIFICATE), None)
+    plain_handshake = _open(secret, _suite(hellos[-1]), encrypted_records)
+    message = next((body for kind, body in _messages(plain_handshake) if kind == _CERTIFICATE), None)
     return [] if message is None else _list(message[1 + message[0] :], with_extensions=True)
 
 
-def _records(received: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def _records(handshake: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     at = 0
-    while at + 5 <= len(received):
-        header = received[at : at + 5]
+    while at + 5 <= len(handshake):
+        header = handshake[at : at + 5]
         end = at + 5 + int.from_bytes(header[3:])
-        if end > len(received):
+        if end > len(handshake):
             return
-        yield header[0], header, received[at + 5 : end]
+        yield header[0], header, handshake[at + 5 : end]
         at = end
 
 
@@ -74,22 +74,22 @@ def _suite(hello: bytes) -> int:
     return int.from_bytes(hello[at : at + 2])
 
 
-def _open(secret: bytes, suite: int, protected: Iterable[tuple[bytes, bytes]]) -> bytes:
+def _open(secret: bytes, suite: int, records: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Decrypt the handshake messages of records protected with *secret*, up to the first with another key."""
     if suite not in _SUITES:
         return b""
     digest, cipher, length = _SUITES[suite]
     key, iv = (_expand(digest, secret, label, size) for label, size in ((b"key", length), (b"iv", 12)))
-    opened = b""
-    for number, (header, content) in enumerate(protected):
+    messages = b""
+    for number, (header, content) in enumerate(records):
         nonce = (int.from_bytes(iv) ^ number).to_bytes(12)
         try:
             inner = cipher(key).decrypt(nonce, content, header).rstrip(b"\0")
         except InvalidTag:
             break
         if inner[-1:] == bytes([_HANDSHAKE]):
-            opened += inner[:-1]
-    return opened
+            messages += inner[:-1]
+    return messages
 
 
 def _expand(digest: HashAlgorithm, secret: bytes, label: bytes, length: int) -> bytes:

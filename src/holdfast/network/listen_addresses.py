@@ -16,15 +16,15 @@ def parse_addresses(texts: Iterable[str]) -> Addresses:
 
     The host is a name or an IP address, IPv6 in brackets; an IPv4-mapped one becomes the IPv4 address.
     """
-    written = [part.strip() for text in texts for part in text.split(",") if part.strip()]
-    if not written:
+    address_texts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    if not address_texts:
         raise ValueError("It is empty. Use HOST:PORT, such as 127.0.0.1:9080, or leave it out")
-    return tuple(dict.fromkeys(_read_address(part) for part in written))
+    return tuple(dict.fromkeys(_read_address(part) for part in address_texts))
 
 
 def resolve_addresses(option: str, addresses: Addresses) -> Addresses:
     """Return the IP addresses and ports of *addresses*, which `--option` sets. Raises CannotStart."""
-    resolved: dict[Address, None] = {}
+    resolved_addresses: dict[Address, None] = {}
     for host, port in addresses:
         try:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -33,19 +33,19 @@ def resolve_addresses(option: str, addresses: Addresses) -> Addresses:
                 f"--{option} {format_address((host, port))}: {host} has no address ({error.strerror}). "
                 "Correct the name, or use an IP address."
             ) from error
-        resolved |= dict.fromkeys((_plain(str(answer[4][0])), port) for answer in answers)
-    return tuple(resolved)
+        resolved_addresses |= dict.fromkeys((_plain(str(answer[4][0])), port) for answer in answers)
+    return tuple(resolved_addresses)
 
 
-def _read_address(written: str) -> Address:
-    host, _, port = written.rpartition(":")
+def _read_address(address_texts: str) -> Address:
+    host, _, port = address_texts.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     try:
         if not 0 < int(port[:6]) < 65536 or not port.isdecimal() or (host != bare) != (":" in bare):
             raise ValueError
         return _read_host(bare), int(port)
     except ValueError:
-        text = f"{written!r} is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280"
+        text = f"{address_texts!r} is not HOST:PORT, such as 127.0.0.1:9080, [::1]:9080 or gateway.example:8280"
         raise ValueError(text) from None
 
 

@@ -51,9 +51,9 @@ async def post(
     except (httpx2.HTTPError, ssl.SSLError, OSError) as error:
         raise NotDelivered(f"{target.host}:{target.port} can't be reached: {_describe(error)}.") from error
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        said = f": {text.rstrip('.')}." if text else "."
+        ending = f": {text.rstrip('.')}." if text else "."
         raise NotDelivered(
-            f"{target.host} answered {status}{said}",
+            f"{target.host} answered {status}{ending}",
             pause=_read_pause(retry_after),
             rejected=status in CONTENT_REJECTED,
         )
@@ -81,14 +81,14 @@ async def _send(
 
     numeric = f"[{address}]" if ":" in address else address
     host = f"[{target.host}]" if ":" in target.host else target.host
-    sent = {**headers, "Host": f"{host}:{target.port}", "Connection": "close"}
+    request_headers = {**headers, "Host": f"{host}:{target.port}", "Connection": "close"}
     # Connecting to the address that was checked: the name could have another one by now.
     extensions = {} if _is_address(target.host) else {"sni_hostname": target.host}
     timeout = httpx2.Timeout(WITHIN, connect=CONNECTS_WITHIN)
     url = f"{target.scheme}://{numeric}:{target.port}{target.path or '/'}"
     async with (
         httpx2.AsyncClient(verify=tls, timeout=timeout, follow_redirects=False, trust_env=False) as client,
-        client.stream("POST", url, content=body, headers=sent, extensions=extensions) as answer,
+        client.stream("POST", url, content=body, headers=request_headers, extensions=extensions) as answer,
     ):
         content = b""
         async for piece in answer.aiter_raw():

@@ -77,9 +77,9 @@ class CertificateFiles(ABC, Generic[T]):
     def _replaced(self) -> None:
         """React to a new certificate."""
 
-    async def watch(self, every: float = LOOK_AGAIN) -> None:
+    async def watch(self, interval: float = LOOK_AGAIN) -> None:
         """
-        Check the files at intervals of *every* seconds until cancelled, and reload them if they have changed.
+        Check the files at intervals of *interval* seconds until cancelled, and reload them if they have changed.
 
         While there is a problem, reload them each time.
         """
@@ -88,37 +88,39 @@ class CertificateFiles(ABC, Generic[T]):
             if self._state() != self._seen or self.presented(now).problem:
                 self.read_again()
             self.tell(now)
-            await asyncio.sleep(every)
+            await asyncio.sleep(interval)
 
     def _read(self) -> None:
         self._seen = self._state()
         try:
-            loaded = self._load(self._certificate, self._key)
+            content = self._load(self._certificate, self._key)
         except UnusableCertificate as error:
             self._unused = str(error)
             return
         now = self._now()
-        wrong = wrong_time(self._certificate, loaded, now)
+        wrong = wrong_time(self._certificate, content, now)
         if wrong and self._loaded and self.presented(now).is_valid(now):
             self._unused = wrong
             return
         self._unused = ""
-        if self._loaded is None or loaded.identity != self._loaded.identity:
-            self._loaded = loaded
+        if self._loaded is None or content.identity != self._loaded.identity:
+            self._loaded = content
 
     def tell(self, now: datetime) -> None:
         """Log a problem of the certificate at *now*, or that it expires soon, once each."""
-        presented = self.presented(now)
-        problem, stage = presented.problem, presented.find_stage(now)
+        certificate = self.presented(now)
+        problem, stage = certificate.problem, certificate.find_stage(now)
         logged_problem, logged_stage = self._logged
         self._logged = (problem, stage)
         if problem and problem != logged_problem:
-            kept = "nothing" if not self._loaded else "the previous certificate" if self._unused else "this certificate"
-            log.error(f"{self.whose} certificate has a problem", why=problem, presented=kept)
-        if stage and stage != logged_stage and presented.not_after:
+            presented_version = (
+                "nothing" if not self._loaded else "the previous certificate" if self._unused else "this certificate"
+            )
+            log.error(f"{self.whose} certificate has a problem", why=problem, presented=presented_version)
+        if stage and stage != logged_stage and certificate.not_after:
             level = logging.ERROR if stage <= DAY else logging.WARNING
-            days = (presented.not_after - now) // DAY
-            log.log(level, f"{self.whose} certificate expires soon", days=days, not_after=f"{presented.not_after}")
+            days = (certificate.not_after - now) // DAY
+            log.log(level, f"{self.whose} certificate expires soon", days=days, not_after=f"{certificate.not_after}")
 
     def _state(self) -> list[tuple[int, int, int, int] | None]:
         return [_state(self._certificate), _state(self._key)]

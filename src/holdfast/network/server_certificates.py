@@ -33,8 +33,8 @@ class ServerCertificate:
         """Return the latest of WARN_AT that was reached, zero after expiry; None before the first, or without one."""
         if self.not_after is None:
             return None
-        left = self.not_after - now
-        return next((stage for stage in (timedelta(), *reversed(WARN_AT)) if left <= stage), None)
+        time_left = self.not_after - now
+        return next((stage for stage in (timedelta(), *reversed(WARN_AT)) if time_left <= stage), None)
 
     def write_warning(self, now: datetime) -> str:
         """Return a warning for users, who can't see files; empty if there is nothing to do."""

@@ -117,17 +117,17 @@ class Provider:
             claims = verify_claims(id_token, self._get_keys(metadata, now), expected, now)
         except UnknownKey:
             claims = verify_claims(id_token, self._get_keys(metadata, now, KEYS_LAST), expected, now)
-        wanted = (self._settings.name_claim, self._settings.groups_claim)
-        if metadata.userinfo_endpoint and any(find_claim(claims, name) is None for name in wanted):
+        claim_names = (self._settings.name_claim, self._settings.groups_claim)
+        if metadata.userinfo_endpoint and any(find_claim(claims, name) is None for name in claim_names):
             claims = self._read_user_info(metadata.userinfo_endpoint, access_token, claims) | claims
-        return read_identity(claims, *wanted)
+        return read_identity(claims, *claim_names)
 
     def get_metadata(self, now: datetime) -> Metadata:
         """Return the provider's metadata, at most one hour old. Raises ProviderUnusable."""
-        kept = self._metadata
-        if kept is None or now - kept[0] > METADATA_LASTS:
-            kept = self._metadata = (now, self._discover())
-        return kept[1]
+        cached = self._metadata
+        if cached is None or now - cached[0] > METADATA_LASTS:
+            cached = self._metadata = (now, self._discover())
+        return cached[1]
 
     def _discover(self) -> Metadata:
         return read_metadata(self._ask("GET", get_metadata_url(self.issuer)), self.issuer)
@@ -143,10 +143,10 @@ class Provider:
         return self._ask("POST", uri, headers, body)
 
     def _get_keys(self, metadata: Metadata, now: datetime, lasts: timedelta = METADATA_LASTS) -> KeySet:
-        kept = self._keys
-        if kept is None or now - kept[0] > lasts:
-            kept = self._keys = (now, read_keys(self._ask("GET", metadata.jwks_uri)))
-        return kept[1]
+        cached = self._keys
+        if cached is None or now - cached[0] > lasts:
+            cached = self._keys = (now, read_keys(self._ask("GET", metadata.jwks_uri)))
+        return cached[1]
 
     def _read_user_info(self, url: str, access_token: str, claims: Mapping[str, Any]) -> dict[str, Any]:
         user_info = self._ask("GET", url, {"authorization": f"Bearer {access_token}"})

@@ -104,7 +104,7 @@ class _File:
         # Without site packages and paths from the environment, it starts in 40 ms and runs no other code.
         command = [sys.executable, "-I", "-S", hashing.__file__]
         try:
-            done = subprocess.run(  # noqa: S603 - the command has no external input
+            process = subprocess.run(  # noqa: S603 - the command has no external input
                 command,
                 input=json.dumps(request).encode(),
                 capture_output=True,
@@ -113,4 +113,4 @@ class _File:
             )
         except subprocess.TimeoutExpired:
             raise OpeningTooSlow(self._seconds) from None
-        return bytes.fromhex(done.stdout.decode())
+        return bytes.fromhex(process.stdout.decode())

@@ -33,21 +33,24 @@ def map_properties(value: Any) -> dict[str, str]:
 
 def store_properties(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return *members* with the properties as a list, whichever form was sent; a list precedes WSO2's second form."""
-    kept = {name: value for name, value in members.items() if name != PROPERTIES_BY_NAME}
+    stored_members = {name: value for name, value in members.items() if name != PROPERTIES_BY_NAME}
     by_name = members.get(PROPERTIES_BY_NAME)
-    if by_name and not kept.get(PROPERTIES):
-        kept[PROPERTIES] = by_name
-    if kept.get(PROPERTIES) is not None:
-        kept[PROPERTIES] = list_properties(kept[PROPERTIES])
-    return kept
+    if by_name and not stored_members.get(PROPERTIES):
+        stored_members[PROPERTIES] = by_name
+    if stored_members.get(PROPERTIES) is not None:
+        stored_members[PROPERTIES] = list_properties(stored_members[PROPERTIES])
+    return stored_members
 
 
 def keep_display(before: Any, after: Any) -> Any:
     """Return the list *after* with `display` of the properties *before*, where a map left it out."""
     if not isinstance(after, list):
         return after
-    shown = {entry["name"]: entry["display"] for entry in list_properties(before) if "display" in entry}
-    return [{"display": shown[entry["name"]]} | entry if entry["name"] in shown else entry for entry in after]
+    display_by_name = {entry["name"]: entry["display"] for entry in list_properties(before) if "display" in entry}
+    return [
+        {"display": display_by_name[entry["name"]]} | entry if entry["name"] in display_by_name else entry
+        for entry in after
+    ]
 
 
 def _entry(name: str, part: Any) -> dict[str, Any]:

@@ -154,15 +154,15 @@ def check_name(name: str) -> str:
 
 def check_context(context: str) -> str:
     """Return *context* as stored, with a leading slash. Raises InvalidField."""
-    stripped = check_visible(context.strip(), "context", "The context").strip("/")
-    if not stripped or len(stripped) > MAX_CONTEXT or not all(map(_SEGMENT.fullmatch, stripped.split("/"))):
+    path = check_visible(context.strip(), "context", "The context").strip("/")
+    if not path or len(path) > MAX_CONTEXT or not all(map(_SEGMENT.fullmatch, path.split("/"))):
         message = "The context must be a path like /pizza, with letters, digits and . _ ~ - between slashes."
         raise InvalidField("context", message)
-    if f"/{stripped}/".startswith(f"{TENANT_PREFIX}/"):
+    if f"/{path}/".startswith(f"{TENANT_PREFIX}/"):
         raise InvalidField(
             "context", f"The context can't begin with {TENANT_PREFIX}/, which is reserved for organizations."
         )
-    return f"/{stripped}"
+    return f"/{path}"
 
 
 def check_version(version: str) -> str:

@@ -16,8 +16,8 @@ SERVED_TYPES = frozenset({DEFAULT_TYPE, "GRAPHQL", GRPC_TYPE, "SOAP", "SSE", WEB
 def refuse_unserved_type(api_type: str | None) -> None:
     """Raise InvalidField if no gateway serves APIs of this type; None is the default."""
     if (api_type or DEFAULT_TYPE).upper() not in SERVED_TYPES:
-        served = ", ".join(sorted(SERVED_TYPES))
-        text = f"Gateways don't serve APIs of the type {api_type}, so it can't be published. They serve {served}."
+        served_types = ", ".join(sorted(SERVED_TYPES))
+        text = f"Gateways don't serve APIs of the type {api_type}, so it can't be published. They serve {served_types}."
         raise InvalidField("type", text)
 
 

@@ -189,16 +189,16 @@ def read_connection(values: Mapping[str, Any], field: str = "") -> ConnectionSet
     Raises:
         InvalidField: A value has the wrong type, or two settings conflict; *field* is prefixed to the setting's member.
     """
-    read: dict[str, Any] = {}
+    given_settings: dict[str, Any] = {}
     for name, setting in SETTINGS.items():
         value = values.get(name)
         if value is None or value in ("", []) or (setting.is_wso2 and _to_int(value) == 0):
             continue
         try:
-            read[name] = _READERS[setting.kind](value, setting)
+            given_settings[name] = _READERS[setting.kind](value, setting)
         except (ValueError, TypeError) as error:
             raise InvalidField(f"{field}{setting.member}", str(error)) from error
-    settings = ConnectionSettings(**read)
+    settings = ConnectionSettings(**given_settings)
     if conflict := _find_conflict(settings):
         name, message = conflict
         raise InvalidField(f"{field}{SETTINGS[name].member}", message)

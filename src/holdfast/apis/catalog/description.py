@@ -38,56 +38,60 @@ class FullApi:
 
 def complete_endpoint_config(full_api: FullApi) -> dict[str, Any]:
     """Return the stored member `endpointConfig`, completed with the endpoints and their settings."""
-    api, kept = full_api.api, full_api.members.get("endpointConfig") or {}
+    api, stored_config = full_api.api, full_api.members.get("endpointConfig") or {}
     groups = [group for environment in ENVIRONMENTS if (group := api.group(environment))]
-    config = {"endpoint_type": "http"} | kept
+    config = {"endpoint_type": "http"} | stored_config
     config.pop(SECURITY, None)  # of an earlier version, which didn't use it
     if config["endpoint_type"] in GROUP_TYPES:
         config["endpoint_type"] = "http"  # the groups were removed since
     if groups:
         config |= write_group(groups[0])
     for environment in ENVIRONMENTS:
-        _complete_environment(config, kept, api, environment)
+        _complete_environment(config, stored_config, api, environment)
     return config
 
 
-def _complete_environment(config: dict[str, Any], kept: Mapping[str, Any], api: Api, environment: Environment) -> None:
+def _complete_environment(
+    config: dict[str, Any], stored_config: Mapping[str, Any], api: Api, environment: Environment
+) -> None:
     name, failovers, members = f"{environment}_endpoints", f"{environment}_failovers", api.members(environment)
     group = api.group(environment)
     config.pop(name, None)
     if members and (security := members[0].endpoint.security):
         config.setdefault(SECURITY, {})[environment] = write_security(security)
-    stored = kept.get(name)
+    stored_endpoints = stored_config.get(name)
     if group and group.kind is GroupKind.LOAD_BALANCE:
-        config[name] = [_with_priority(own, member) for own, member in pair(stored, members)]
+        config[name] = [_with_priority(own, member) for own, member in pair(stored_endpoints, members)]
     elif members:
-        [(own, first)] = pair(stored, members[:1])
+        [(own, first)] = pair(stored_endpoints, members[:1])
         config[name] = _with_connection(own, first)
     if group and group.kind is GroupKind.FAILOVER:
-        config[failovers] = [_with_connection(own, member) for own, member in pair(kept.get(failovers), members[1:])]
+        config[failovers] = [
+            _with_connection(own, member) for own, member in pair(stored_config.get(failovers), members[1:])
+        ]
 
 
-def _with_priority(kept: Mapping[str, Any], member: Member) -> dict[str, Any]:
-    described = _with_connection(kept, member)
+def _with_priority(stored_members: Mapping[str, Any], member: Member) -> dict[str, Any]:
+    description = _with_connection(stored_members, member)
     if member.priority != 1:
-        described["priority"] = member.priority
-    return described
+        description["priority"] = member.priority
+    return description
 
 
-def _with_connection(kept: Mapping[str, Any], member: Member) -> dict[str, Any]:
+def _with_connection(stored_members: Mapping[str, Any], member: Member) -> dict[str, Any]:
     endpoint = member.endpoint
-    described = {**kept, "url": endpoint.url}
-    described.pop("priority", None)  # an earlier version stored it without applying it
+    description = {**stored_members, "url": endpoint.url}
+    description.pop("priority", None)  # an earlier version stored it without applying it
     if member.weight != 1:
-        described["weight"] = member.weight
-    members, config = endpoint.connection.members, kept.get("config")
+        description["weight"] = member.weight
+    members, config = endpoint.connection.members, stored_members.get("config")
     if isinstance(config, dict):
         # Members that an earlier version stored without applying them aren't settings.
         others = {name: value for name, value in config.items() if name not in REST_NAMES.values()}
-        described["config"] = others | members
+        description["config"] = others | members
     elif members:
-        described["config"] = members
-    return described
+        description["config"] = members
+    return description
 
 
 def make_default_definition(full_api: FullApi, servers: Sequence[str]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ def inline_headers() -> dict[str, str]:
 def file_headers(name: str) -> dict[str, str]:
     """Return the headers of a file, which browsers save instead of showing it (RFC 6266)."""
     plain = name if name.isascii() and name.isprintable() and not {'"', "\\"} & {*name} else "document"
-    encoded = quote(name, safe="")
-    return {**_SANDBOX, "content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"}
+    encoded_name = quote(name, safe="")
+    return {**_SANDBOX, "content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded_name}"}
 
 
 def media_type_of(name: str) -> str:

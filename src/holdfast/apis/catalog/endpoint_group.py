@@ -174,15 +174,15 @@ def _choose(kind: type[Choice], value: Any, field: str) -> Choice:
     try:
         return kind(value)
     except ValueError as error:
-        known: Sequence[str] = [member.value for member in kind if member.value]
-        raise InvalidField(field, f"Use one of {', '.join(known)}.") from error
+        values: Sequence[str] = [member.value for member in kind if member.value]
+        raise InvalidField(field, f"Use one of {', '.join(values)}.") from error
 
 
-def _number(value: Any, default: int, most: int, field: str) -> int:
+def _number(value: Any, default: int, maximum: int, field: str) -> int:
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise InvalidField(field, f"Use a whole number from 1 to {most}.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= maximum:
+        raise InvalidField(field, f"Use a whole number from 1 to {maximum}.")
     return value
 
 

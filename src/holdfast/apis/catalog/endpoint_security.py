@@ -104,8 +104,8 @@ class Credential:
     def can_be_sent_to(self, origins: Collection[str], *, verified: bool) -> bool:
         """Return whether it may be sent to all of *origins*; *verified*: their certificates are verified."""
         security = self.security
-        allowed = security.allow_unencrypted or (verified and are_https(origins))
-        return self.value is not None and security.is_for(origins) and allowed
+        may_be_sent = security.allow_unencrypted or (verified and are_https(origins))
+        return self.value is not None and security.is_for(origins) and may_be_sent
 
 
 def are_https(origins: Collection[str]) -> bool:

@@ -63,8 +63,8 @@ def write_group(group: EndpointGroup) -> dict[str, Any]:
 
 def _read_algorithm(config: Mapping[str, Any]) -> Algorithm:
     """Return the algorithm; in WSO2's clients, the class counts if they chose `other`."""
-    sent = [name for member in ("algoCombo", "algoClassName") if (name := config.get(member)) and name != _OTHER]
-    names = {str(name).rpartition(".")[2] for name in sent or [_CLASSES[Algorithm.ROUND_ROBIN]]}
+    sent_names = [name for member in ("algoCombo", "algoClassName") if (name := config.get(member)) and name != _OTHER]
+    names = {str(name).rpartition(".")[2] for name in sent_names or [_CLASSES[Algorithm.ROUND_ROBIN]]}
     algorithms = {algorithm for algorithm, own in _CLASSES.items() if own in names}
     if unknown := names.difference(_CLASSES.values()):
         message = f"The algorithm {min(unknown)!r} isn't supported. Use {' or '.join(_CLASSES.values())}."
@@ -123,10 +123,10 @@ def read_groups(config: Mapping[str, Any]) -> dict[Environment, EndpointGroup]:
     return groups
 
 
-def pair(kept: Any, endpoints: Sequence[Member]) -> list[tuple[Mapping[str, Any], Member]]:
-    """Return each endpoint with the members that were stored with it: *kept* is a list of them, one, or None."""
-    stored = kept if isinstance(kept, list) else [kept]
+def pair(stored_members: Any, endpoints: Sequence[Member]) -> list[tuple[Mapping[str, Any], Member]]:
+    """Return each endpoint and the members stored with it: *stored_members* is a list of them, one, or None."""
+    entries = stored_members if isinstance(stored_members, list) else [stored_members]
     return [
-        (stored[number] if number < len(stored) and isinstance(stored[number], dict) else {}, endpoint)
+        (entries[number] if number < len(entries) and isinstance(entries[number], dict) else {}, endpoint)
         for number, endpoint in enumerate(endpoints)
     ]

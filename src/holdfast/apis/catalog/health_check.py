@@ -41,8 +41,10 @@ def read_health_check(values: Mapping[str, Any], field: str = "") -> HealthCheck
     Raises:
         InvalidField: A value is invalid; *field* is prefixed to its name.
     """
-    given = {name: value for name, value in values.items() if name in HealthCheck.__slots__ and value is not None}
-    check = HealthCheck(**given)
+    given_values = {
+        name: value for name, value in values.items() if name in HealthCheck.__slots__ and value is not None
+    }
+    check = HealthCheck(**given_values)
     if not isinstance(check.path, str) or not _PATH.fullmatch(check.path):
         raise InvalidField(f"{field}path", "Use a path like /health, of at most 500 characters.")
     for name in ("interval", "timeout"):

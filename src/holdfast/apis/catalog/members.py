@@ -34,30 +34,30 @@ def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidField: They are too large, too deep, not text, or contain a private key.
     """
-    kept = {name: _within(name, value, secret=False) for name, value in members.items() if name not in OWN}
-    kept = store_properties(kept)
+    stored_members = {name: _within(name, value, secret=False) for name, value in members.items() if name not in OWN}
+    stored_members = store_properties(stored_members)
     try:
-        check_values(kept, MAX_DEPTH)
+        check_values(stored_members, MAX_DEPTH)
     except UnreadableDocument as error:
         raise InvalidField("body", f"The description can't be stored. {error}") from error
-    for name, value in kept.items():
+    for name, value in stored_members.items():
         check = check_visible if name in _NAMES else check_prose
         for text in _texts(value):
             check(text, name, f"'{name}'")
-    written = write_json(kept).encode()
-    if len(written) > MAX_MEMBERS:
+    content = write_json(stored_members).encode()
+    if len(content) > MAX_MEMBERS:
         raise InvalidField("body", f"The description is larger than {MAX_MEMBERS // 1024} KiB. Shorten it.")
-    if has_mark_of_key(written):
+    if has_mark_of_key(content):
         raise InvalidField("body", "The description contains a private key. Nothing was stored. Remove the key.")
-    return kept
+    return stored_members
 
 
 def merge_members(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Return *before* updated with *change*; a member set to None is reset to its default."""
-    merged = {**before, **change}
+    members = {**before, **change}
     if PROPERTIES in before and PROPERTIES in change:
-        merged[PROPERTIES] = keep_display(before[PROPERTIES], change[PROPERTIES])
-    return {name: value for name, value in merged.items() if value is not None}
+        members[PROPERTIES] = keep_display(before[PROPERTIES], change[PROPERTIES])
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _texts(value: Any) -> Iterator[str]:

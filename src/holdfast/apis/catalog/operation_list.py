@@ -38,20 +38,20 @@ def read_operations(members: Mapping[str, Any]) -> tuple[Operation, ...] | None:
         return None
     if members.get("type") not in _REST:
         raise InvalidField(SWITCH, f"The operations of an API of type {members['type']} aren't paths and methods.")
-    listed = members.get("operations") or []
-    if not listed:
+    entries = members.get("operations") or []
+    if not entries:
         raise InvalidField(
             "operations", f"Without operations, no request would be served. List some, or omit {SWITCH}."
         )
-    if not isinstance(listed, list) or len(listed) > MAX_OPERATIONS:
+    if not isinstance(entries, list) or len(entries) > MAX_OPERATIONS:
         raise InvalidField("operations", f"With {SWITCH}, an API can have at most {MAX_OPERATIONS} operations.")
-    return check_operations(_operation(operation) for operation in listed)
+    return check_operations(_operation(operation) for operation in entries)
 
 
-def check_operations(listed: Iterable[Operation]) -> tuple[Operation, ...]:
+def check_operations(entries: Iterable[Operation]) -> tuple[Operation, ...]:
     """Return operations in order. Raises InvalidField: gateways can't compare requests with all of them."""
-    unordered = {Operation(_target(operation.target), operation.verb) for operation in listed}
-    operations = tuple(sorted(unordered, key=lambda operation: (operation.target, operation.verb)))
+    operation_set = {Operation(_target(operation.target), operation.verb) for operation in entries}
+    operations = tuple(sorted(operation_set, key=lambda operation: (operation.target, operation.verb)))
     if len(operations) > MAX_OPERATIONS:
         raise InvalidField("operations", f"An API like this can have at most {MAX_OPERATIONS} operations.")
     methods = {operation.verb for operation in operations}

@@ -62,15 +62,18 @@ def list_path_classes(operations: tuple[Operation, ...]) -> tuple[PathClass, ...
         tree.add(*_parse(target), target)
     # A path that matches a template matches all that cover it. The more of them, the more specific is the class.
     covering = {target: frozenset(tree.find(*_parse(target), _covers)) for target in sorted(methods)}
-    ranked: dict[tuple[int, tuple[str, ...]], list[str]] = defaultdict(list)
+    targets_by_rank: dict[tuple[int, tuple[str, ...]], list[str]] = defaultdict(list)
     for target, wider in covering.items():
-        ranked[len(wider), _union(methods, wider)].append(target)
-    classes = [(rank, PathClass((tuple(targets),), allowed)) for (rank, allowed), targets in ranked.items()]
+        targets_by_rank[len(wider), _union(methods, wider)].append(target)
+    classes = [
+        (rank, PathClass((tuple(targets),), allowed_methods))
+        for (rank, allowed_methods), targets in targets_by_rank.items()
+    ]
     for overlap in _overlaps(tree, covering):
         wider = frozenset[str]().union(*(covering[target] for target in overlap))
-        allowed = _union(methods, wider)
-        if any(allowed != _union(methods, covering[target]) for target in overlap):
-            classes.append((len(wider), PathClass(tuple((target,) for target in sorted(overlap)), allowed)))
+        allowed_methods = _union(methods, wider)
+        if any(allowed_methods != _union(methods, covering[target]) for target in overlap):
+            classes.append((len(wider), PathClass(tuple((target,) for target in sorted(overlap)), allowed_methods)))
     return tuple(path_class for _, path_class in sorted(classes, key=lambda entry: (-entry[0], entry[1].matching)))
 
 
@@ -136,21 +139,25 @@ def _covers(wider: str, segment: str) -> bool:
     return wider == _ANY or (_ANY not in segment and re.fullmatch(pattern, segment) is not None)
 
 
-def _overlap(one: str, other: str) -> bool:
-    return _covers(one, other) or _covers(other, one) or (_ANY in one and _ANY in other)
+def _overlap(segment: str, other_segment: str) -> bool:
+    return (
+        _covers(segment, other_segment)
+        or _covers(other_segment, segment)
+        or (_ANY in segment and _ANY in other_segment)
+    )
 
 
 def _overlaps(tree: _Node, covering: Mapping[str, frozenset[str]]) -> list[frozenset[str]]:
     """Return the sets of templates that a path could match although none of them covers another one."""
     beside: dict[str, set[str]] = defaultdict(set)
-    for one, wider in covering.items():
-        for other in tree.find(*_parse(one), _overlap):
-            if other not in wider and one not in covering[other]:
-                beside[one].add(other)
+    for target, wider in covering.items():
+        for other_target in tree.find(*_parse(target), _overlap):
+            if other_target not in wider and target not in covering[other_target]:
+                beside[target].add(other_target)
     groups: list[frozenset[str]] = []
-    last = {frozenset((one,)) for one in beside}
+    last = {frozenset((target,)) for target in beside}
     while last:
-        last = {group | {path} for group in last for path in set.intersection(*(beside[one] for one in group))}
+        last = {group | {path} for group in last for path in set.intersection(*(beside[target] for target in group))}
         groups += last
         if len(groups) > MAX_OVERLAPS:
             raise TooManyOverlaps

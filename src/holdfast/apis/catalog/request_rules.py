@@ -50,8 +50,8 @@ class RequestRules:
         """The members of a description that have these rules, empty if there are none."""
         members: dict[str, Any] = {}
         if self.operations is not None:
-            listed = [{"target": operation.target, "verb": operation.verb} for operation in self.operations]
-            members |= {SWITCH: True, "operations": listed}
+            operations = [{"target": operation.target, "verb": operation.verb} for operation in self.operations]
+            members |= {SWITCH: True, "operations": operations}
         if self.cors:
             members[cors_policy.MEMBER] = self.cors.member
         limits: dict[str, Any] = {}

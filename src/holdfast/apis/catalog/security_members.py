@@ -37,11 +37,11 @@ def read_security(members: Mapping[str, Any] | None, field: str) -> SecurityDraf
     kind = read_kind(members.get("type"), field)
     if kind is None:
         return None
-    allowed = members.get("allowUnencrypted")
-    if allowed not in (None, True, False):
+    allows_unencrypted = members.get("allowUnencrypted")
+    if allows_unencrypted not in (None, True, False):
         raise InvalidField(f"{field}allowUnencrypted", "Use true or false.")
     version = _text(members, "secretVersion", field)
-    security = EndpointSecurity(kind, allow_unencrypted=bool(allowed), secret_version=version)
+    security = EndpointSecurity(kind, allow_unencrypted=bool(allows_unencrypted), secret_version=version)
     match kind:
         case SecurityKind.BASIC:
             security = replace(security, username=_text(members, "username", field))
@@ -57,9 +57,11 @@ def read_security(members: Mapping[str, Any] | None, field: str) -> SecurityDraf
             url, client = _text(members, "tokenUrl", field), _text(members, "clientId", field)
             username = _text(members, "username", field) if grant is Grant.PASSWORD else ""
             security = replace(security, token=TokenSettings(url, client, parameters, grant), username=username)
-    checked = check_security(security, field)
+    final_security = check_security(security, field)
     secret = _read_secret(members, SECRETS[kind], field)
-    return SecurityDraft(checked, secret, _read_secret(members, PASSWORD, field) if checked.has_password else "")
+    return SecurityDraft(
+        final_security, secret, _read_secret(members, PASSWORD, field) if final_security.has_password else ""
+    )
 
 
 def write_security(security: EndpointSecurity) -> dict[str, Any]:

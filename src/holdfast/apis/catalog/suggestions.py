@@ -46,12 +46,12 @@ def suggest_description(description: str) -> str:
 
 def _context(path: str) -> str:
     segments = (_NOT_IN_CONTEXT.sub("-", _plain(segment)).strip("-.") for segment in path[:MAX_DESCRIPTION].split("/"))
-    kept = ""
+    context = ""
     for segment in filter(None, segments):
-        if len(kept) + 1 + len(segment) > MAX_CONTEXT:
+        if len(context) + 1 + len(segment) > MAX_CONTEXT:
             break
-        kept = f"{kept}/{segment}" if kept else segment
-    return kept
+        context = f"{context}/{segment}" if context else segment
+    return context
 
 
 def _plain(text: str) -> str:

@@ -48,14 +48,14 @@ def _validator(version: str) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(json.loads(schema))
 
 
-def _has_more_values(content: Any, most: int) -> bool:
+def _has_more_values(content: Any, maximum: int) -> bool:
     rest, count = [content], 0
-    while rest and count <= most:
+    while rest and count <= maximum:
         value = rest.pop()
         count += 1
         if isinstance(value, dict | list):
             rest += value.values() if isinstance(value, dict) else value
-    return count > most
+    return count > maximum
 
 
 def _narrow(validator: jsonschema_rs.Validator, content: dict[str, Any]) -> dict[str, Any]:
@@ -73,11 +73,11 @@ def _narrow(validator: jsonschema_rs.Validator, content: dict[str, Any]) -> dict
 
 
 def _sections(content: dict[str, Any]) -> Iterable[tuple[str, Any]]:
-    every = [(name, content.get(name)) for name in _SECTIONS]
+    sections = [(name, content.get(name)) for name in _SECTIONS]
     components = content.get("components")
     if isinstance(components, dict):
-        every += [(f"components/{name}", section) for name, section in components.items()]
-    return [(name, section) for name, section in every if isinstance(section, dict | list)]
+        sections += [(f"components/{name}", section) for name, section in components.items()]
+    return [(name, section) for name, section in sections if isinstance(section, dict | list)]
 
 
 def _with(content: dict[str, Any], name: str, section: Any, members: list[Any]) -> dict[str, Any]:

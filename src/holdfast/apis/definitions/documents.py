@@ -110,9 +110,9 @@ def _value(node: Node) -> Any:
 
 def _read_merged_values(node: Mapping) -> dict[str, Any]:
     """Return the values that a mapping merges with its merge key; of several mappings, the first wins."""
-    merged = node.merged.items if isinstance(node.merged, Sequence) else [node.merged] if node.merged else []
+    merge_values = node.merged.items if isinstance(node.merged, Sequence) else [node.merged] if node.merged else []
     values: dict[str, Any] = {}
-    for mapping in reversed(merged):
+    for mapping in reversed(merge_values):
         if not isinstance(mapping, Mapping):
             raise Unreadable(mapping.line, "<< can only merge mappings. Write the value out.")
         values |= _value(mapping)

@@ -64,9 +64,9 @@ def list_mock_responses(content: Mapping[str, Any]) -> tuple[MockResponse, ...]:
     Raises MocksTooLarge.
     """
     responses, size, reader = [], 0, _Reader(content)
-    for operation, described in _describe_operations(content):
+    for operation, description in _describe_operations(content):
         try:
-            response = reader.read(operation, described)
+            response = reader.read(operation, description)
         except _TooLarge as error:
             raise MocksTooLarge(operation) from error
         size += len(response.body.encode())
@@ -81,8 +81,8 @@ def _describe_operations(content: Mapping[str, Any]) -> Iterator[tuple[Operation
     for operation in list_operations(paths):
         item = paths[operation.target]
         additional = item.get("additionalOperations") or {}
-        described = item.get(operation.verb.lower()) or additional.get(operation.verb)
-        yield operation, described if isinstance(described, dict) else {}
+        description = item.get(operation.verb.lower()) or additional.get(operation.verb)
+        yield operation, description if isinstance(description, dict) else {}
 
 
 class _TooLarge(ValueError):
@@ -97,10 +97,10 @@ class _Reader:
         self._members_left = MAX_MEMBERS
         self._references = 0  # followed for the operation
 
-    def read(self, operation: Operation, described: Mapping[str, Any]) -> MockResponse:
+    def read(self, operation: Operation, description: Mapping[str, Any]) -> MockResponse:
         """Return the response to *operation*. Raises _TooLarge."""
         self._references = 0
-        status, response = _choose_response(self._members(described.get("responses")))
+        status, response = _choose_response(self._members(description.get("responses")))
         response = self._members(response)
         media = self._members(response.get("content"))
         if media:
@@ -108,25 +108,25 @@ class _Reader:
             value, is_example = self._value_of_media(self._members(media[media_type]))
         else:  # Swagger 2.0
             examples = self._members(response.get("examples"))
-            produced = described.get("produces") or self._content.get("produces") or []
-            media_type = _choose_media_type(examples or dict.fromkeys(map(str, produced)) or {_JSON: None})
+            media_types = description.get("produces") or self._content.get("produces") or []
+            media_type = _choose_media_type(examples or dict.fromkeys(map(str, media_types)) or {_JSON: None})
             value, is_example = examples.get(media_type, _NOTHING), True
             if value is _NOTHING:
                 value, is_example = self._value_of_schema(response.get("schema"))
         if value is _NOTHING or status in {204, 205, 304}:
             return MockResponse(operation, status)
         # A range, such as */*, and what isn't a media type can't be the value of a header.
-        sent = media_type if _MEDIA_TYPE.fullmatch(media_type) else _JSON
-        return MockResponse(operation, status, sent, _write(value, sent), is_example)
+        content_type = media_type if _MEDIA_TYPE.fullmatch(media_type) else _JSON
+        return MockResponse(operation, status, content_type, _write(value, content_type), is_example)
 
     def _value_of_media(self, media: Mapping[str, Any]) -> tuple[Any, bool]:
         if "example" in media:
             return media["example"], True
         for example in self._members(media.get("examples")).values():
-            named = self._members(example)
+            members = self._members(example)
             for member in ("value", "dataValue", "serializedValue"):
-                if member in named:
-                    return named[member], True
+                if member in members:
+                    return members[member], True
         return self._value_of_schema(media.get("schema"))
 
     def _value_of_schema(self, schema: Any) -> tuple[Any, bool]:
@@ -161,8 +161,8 @@ class _Reader:
         properties = self._members(schema.get("properties"))
         if properties or kind == "object":
             samples = {name: self._sample(part, depth + 1) for name, part in properties.items()}
-            known = {name: value for name, (value, _) in samples.items() if value is not _NOTHING}
-            return known, bool(known) and all(is_example for _, is_example in samples.values())
+            values = {name: value for name, (value, _) in samples.items() if value is not _NOTHING}
+            return values, bool(values) and all(is_example for _, is_example in samples.values())
         if kind == "array" or "items" in schema:
             value, is_example = self._sample(schema.get("items"), depth + 1)
             return ([] if value is _NOTHING else [value]), is_example
@@ -205,11 +205,11 @@ def _resolve(content: Any, reference: str) -> Any:
 
 def _choose_response(responses: Mapping[str, Any]) -> tuple[int, Any]:
     """Return the status and the description of the response that says that all went well."""
-    numbered = {name.upper().replace("X", "0"): name for name in responses if name.startswith("2")}
-    if not numbered:
+    names_by_status = {name.upper().replace("X", "0"): name for name in responses if name.startswith("2")}
+    if not names_by_status:
         return 200, responses.get("default")
-    first = min(numbered)
-    return int(first), responses[numbered[first]]
+    first = min(names_by_status)
+    return int(first), responses[names_by_status[first]]
 
 
 def _choose_media_type(media: Mapping[str, Any]) -> str:
@@ -235,11 +235,11 @@ def _write(value: Any, media_type: str) -> str:
 
 
 def _merge(samples: list[tuple[Any, bool]]) -> tuple[Any, bool]:
-    known = [(value, is_example) for value, is_example in samples if value is not _NOTHING and value != {}]
-    objects = [value for value, _ in known if isinstance(value, dict)]
+    known_samples = [(value, is_example) for value, is_example in samples if value is not _NOTHING and value != {}]
+    objects = [value for value, _ in known_samples if isinstance(value, dict)]
     if not objects:
-        return known[0] if known else (_NOTHING, False)
-    merged: dict[str, Any] = {}
+        return known_samples[0] if known_samples else (_NOTHING, False)
+    merged_members: dict[str, Any] = {}
     for members in objects:
-        merged |= members
-    return merged, all(is_example for _, is_example in known)
+        merged_members |= members
+    return merged_members, all(is_example for _, is_example in known_samples)

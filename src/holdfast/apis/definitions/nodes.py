@@ -173,15 +173,15 @@ class _Builder:
         self._open.append(_Open(node, add, anchor, nodes, characters))
 
     def _leave(self) -> None:
-        ended = self._open.pop()
+        closed_node = self._open.pop()
         if self._open:
-            self._open[-1].height = max(self._open[-1].height, ended.height + 1)
-        nodes, characters = self._nodes - ended.nodes, self._characters - ended.characters
-        self._remember(ended.anchor, _Anchored(ended.node, nodes, characters, ended.height))
+            self._open[-1].height = max(self._open[-1].height, closed_node.height + 1)
+        nodes, characters = self._nodes - closed_node.nodes, self._characters - closed_node.characters
+        self._remember(closed_node.anchor, _Anchored(closed_node.node, nodes, characters, closed_node.height))
 
-    def _remember(self, anchor: str | None, anchored: _Anchored) -> None:
+    def _remember(self, anchor: str | None, value: _Anchored) -> None:
         if anchor:
-            self._anchored[anchor] = anchored
+            self._anchored[anchor] = value
 
     def _follow(self, alias: str | None, line: int) -> None:
         anchor = alias or ""

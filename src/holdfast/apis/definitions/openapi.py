@@ -83,11 +83,11 @@ def make_definition(
     for operation in operations:
         names = [part[1:-1] for part in operation.target.split("/") if part.startswith("{") and part.endswith("}")]
         parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
-        described: dict[str, Any] = {"responses": {"200": {"description": "OK"}}}
+        operation_members: dict[str, Any] = {"responses": {"200": {"description": "OK"}}}
         if parameters:
-            described["parameters"] = parameters
+            operation_members["parameters"] = parameters
         if operation.verb.lower() in VERBS:
-            paths.setdefault(operation.target, {})[operation.verb.lower()] = described
+            paths.setdefault(operation.target, {})[operation.verb.lower()] = operation_members
     info = {"title": name, "version": version} | ({"description": description} if description else {})
     return {"openapi": "3.0.1", "info": info, "servers": [{"url": server} for server in servers], "paths": paths}
 
@@ -96,22 +96,22 @@ def _specification(content: Any) -> str:
     """Return the specification's version; a missing third number is set to 0 in *content*."""
     specification = content if isinstance(content, dict) else {}
     version = specification.get("openapi", specification.get("swagger"))
-    written = str(version)  # YAML reads an unquoted 2.0 as a number
-    if "swagger" in specification and written == "2.0":
+    version_text = str(version)  # YAML reads an unquoted 2.0 as a number
+    if "swagger" in specification and version_text == "2.0":
         specification["swagger"] = "2.0"
         return "2.0"
-    if "openapi" in specification and written in _WITHOUT_PATCH:
-        specification["openapi"] = f"{written}.0"
-        return f"{written}.0"
+    if "openapi" in specification and version_text in _WITHOUT_PATCH:
+        specification["openapi"] = f"{version_text}.0"
+        return f"{version_text}.0"
     if isinstance(version, str) and "openapi" in specification and _VERSION.fullmatch(version):
         return version
     if version is None:
         raise InvalidDefinition(["It isn't an API definition: it has neither 'openapi' nor 'swagger'."])
     which, use = "OpenAPI" if "openapi" in specification else "Swagger", "Use Swagger 2.0 or OpenAPI 3.0, 3.1 or 3.2"
-    if not isinstance(version, str | int | float) or written.startswith(tuple(f"{v}." for v in _WITHOUT_PATCH)):
-        shown = repr(version[:20]) if isinstance(version, str) else "this"
-        raise InvalidDefinition([f"{which.lower()}: {shown} isn't a version. {use}, for example 3.0.3."])
-    raise InvalidDefinition([f"{which} {written[:20]} isn't supported. {use}, for example 3.0.3."])
+    if not isinstance(version, str | int | float) or version_text.startswith(tuple(f"{v}." for v in _WITHOUT_PATCH)):
+        example = repr(version[:20]) if isinstance(version, str) else "this"
+        raise InvalidDefinition([f"{which.lower()}: {example} isn't a version. {use}, for example 3.0.3."])
+    raise InvalidDefinition([f"{which} {version_text[:20]} isn't supported. {use}, for example 3.0.3."])
 
 
 def _dangling(content: dict[str, Any]) -> Iterable[str]:
@@ -143,9 +143,13 @@ def _resolves(content: Any, reference: str) -> bool:
 
 def _context(content: dict[str, Any]) -> str:
     """Return the base path from WSO2's extension or from Swagger, without the version."""
-    wanted = content.get("x-wso2-basePath", content.get("basePath", ""))
+    base_path = content.get("x-wso2-basePath", content.get("basePath", ""))
     version: str = content["info"]["version"]
-    return wanted.rstrip("/").removesuffix("/{version}").removesuffix(f"/{version}") if isinstance(wanted, str) else ""
+    return (
+        base_path.rstrip("/").removesuffix("/{version}").removesuffix(f"/{version}")
+        if isinstance(base_path, str)
+        else ""
+    )
 
 
 def list_operations(paths: Mapping[str, Any]) -> Iterable[Operation]:

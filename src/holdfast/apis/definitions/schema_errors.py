@@ -16,11 +16,11 @@ _MAX_DEPTH = 8
 
 def explain(errors: Iterable[ValidationError]) -> Iterator[str]:
     """Yield sentences that say where and what is wrong."""
-    every = list(errors)
-    others = [tuple(error.instance_path) for error in every if error.kind.name not in _SUBSEQUENT]
-    for error in every:
+    all_errors = list(errors)
+    others = [tuple(error.instance_path) for error in all_errors if error.kind.name not in _SUBSEQUENT]
+    for error in all_errors:
         where = tuple(error.instance_path)
-        if error.kind.name not in _SUBSEQUENT or not any(other[: len(where)] == where for other in others):
+        if error.kind.name not in _SUBSEQUENT or not any(path[: len(where)] == where for path in others):
             yield from _explain(error, 0)
 
 
@@ -51,8 +51,8 @@ def _explain_forms(error: ValidationError, forms: list[list[ValidationError]], d
         yield _sentence(error, f"{', '.join(before)} or {last} is missing.")
     elif all(kinds) and len({tuple(mismatches[0].instance_path) for mismatches in kinds}) == 1:
         first = kinds[0][0]
-        allowed = dict.fromkeys(str(value) for mismatches in kinds for value in _allowed(mismatches[0]))
-        yield _sentence(first, f"{str(first.instance)[:MAX_MESSAGE]!r} isn't one of {', '.join(allowed)}.")
+        allowed_values = dict.fromkeys(str(value) for mismatches in kinds for value in _allowed(mismatches[0]))
+        yield _sentence(first, f"{str(first.instance)[:MAX_MESSAGE]!r} isn't one of {', '.join(allowed_values)}.")
     else:
         yield from (
             explanation for mismatch in min(forms, key=_distance) for explanation in _explain(mismatch, depth + 1)
@@ -88,5 +88,5 @@ def _distance(form: list[ValidationError]) -> tuple[int, int, int]:
 
 def _sentence(error: ValidationError, message: str) -> str:
     where = "/".join(str(part) for part in error.instance_path)
-    shown = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}..."
-    return f"{where or 'The definition'}: {shown}"
+    text = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}..."
+    return f"{where or 'The definition'}: {text}"

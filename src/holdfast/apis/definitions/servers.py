@@ -48,20 +48,20 @@ def read_servers(content: Mapping[str, Any]) -> Servers:
     of_swagger = "swagger" in content
     servers = _servers_of_swagger(content) if of_swagger else _servers(content.get("servers") or [])
     absolute = [url for server in servers if (url := _backend_url(server))]
-    every = tuple(dict.fromkeys([*production, *absolute]))
-    unused = [*of_production, *of_sandbox, *_of_paths(content.get("paths") or {})]
-    unused += [Unused(url, _NOT_FIRST) for url in every[1:] if url not in production]
-    if not every and servers:
-        unused.append(Unused(servers[0][:MAX_URL], "It isn't an absolute http, https, ws or wss URL."))
-    return Servers(every, tuple(dict.fromkeys(sandbox)), tuple(unused[:MAX_UNUSED]))
+    urls = tuple(dict.fromkeys([*production, *absolute]))
+    unused_parts = [*of_production, *of_sandbox, *_of_paths(content.get("paths") or {})]
+    unused_parts += [Unused(url, _NOT_FIRST) for url in urls[1:] if url not in production]
+    if not urls and servers:
+        unused_parts.append(Unused(servers[0][:MAX_URL], "It isn't an absolute http, https, ws or wss URL."))
+    return Servers(urls, tuple(dict.fromkeys(sandbox)), tuple(unused_parts[:MAX_UNUSED]))
 
 
 def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, ...]:
     """Return the parts of an updated definition that have no effect on an API with *endpoints*."""
-    known = {url.rstrip("/") for url in endpoints}
+    known_urls = {url.rstrip("/") for url in endpoints}
     urls = dict.fromkeys((*servers.production, *servers.sandbox))
     others = [server for server in servers.unused if server.why not in {_NOT_FIRST, _SECOND}]
-    return (*(Unused(url, _REMEDY) for url in urls if url.rstrip("/") not in known), *others)[:MAX_UNUSED]
+    return (*(Unused(url, _REMEDY) for url in urls if url.rstrip("/") not in known_urls), *others)[:MAX_UNUSED]
 
 
 def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[Unused]]:
@@ -69,18 +69,18 @@ def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], li
     if name not in content:
         return [], []
     group = content[name]
-    written = [group] if _is_name(group) else group.get("urls") if isinstance(group, dict) else None
-    if not isinstance(written, list):
+    entries = [group] if _is_name(group) else group.get("urls") if isinstance(group, dict) else None
+    if not isinstance(entries, list):
         return [], [Unused(name, "It has no list `urls`.")]
-    urls, unused = [], []
-    for entry in written[:MAX_SERVERS]:
+    urls, unused_parts = [], []
+    for entry in entries[:MAX_SERVERS]:
         for url in _read_named_urls(content, entry) if _is_name(entry) else [entry]:
-            read = _backend_url(url) if isinstance(url, str) else ""
+            backend_url = _backend_url(url) if isinstance(url, str) else ""
             why = "`x-wso2-endpoints` has no such entry." if _is_name(url) else "It isn't an http or https URL."
-            urls += [read] if read else []
-            unused += [] if read else [Unused(f"{name}: {str(url)[:MAX_URL]}", why)]
-    unused += [Unused(f"{name}: {url}", _SECOND) for url in urls[1:]]
-    return urls, unused
+            urls += [backend_url] if backend_url else []
+            unused_parts += [] if backend_url else [Unused(f"{name}: {str(url)[:MAX_URL]}", why)]
+    unused_parts += [Unused(f"{name}: {url}", _SECOND) for url in urls[1:]]
+    return urls, unused_parts
 
 
 def _is_name(value: Any) -> bool:
@@ -114,9 +114,9 @@ def _of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
 def _backend_url(server: str) -> str:
     """Return the URL that the gateway uses to call *server*, or an empty string if it can't."""
     scheme, separator, rest = server.partition("://")
-    written = f"{scheme.lower()}{separator}"
-    written = _WEBSOCKET.get(written, written)
-    return f"{written}{rest}" if written in _WEBSOCKET.values() and rest else ""
+    prefix = f"{scheme.lower()}{separator}"
+    prefix = _WEBSOCKET.get(prefix, prefix)
+    return f"{prefix}{rest}" if prefix in _WEBSOCKET.values() and rest else ""
 
 
 def _servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -124,7 +124,7 @@ def _servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
     for server in servers[:MAX_SERVERS]:
         url, variables = server["url"][:MAX_URL], server.get("variables", {})
         # In one pass: values are not expanded again, or a few variables could expand to gigabytes.
-        url = _VARIABLE.sub(lambda match, known=variables: _default(known, match), url)  # type: ignore[misc]
+        url = _VARIABLE.sub(lambda match, values=variables: _default(values, match), url)  # type: ignore[misc]
         urls.append(url[:MAX_URL])
     return urls
 

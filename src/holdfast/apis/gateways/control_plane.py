@@ -46,13 +46,13 @@ def find_deviations(control_planes: Sequence[ControlPlane]) -> dict[str, tuple[s
     If two values are as frequent, that of the control plane that started first counts. Names must differ. A control
     plane that doesn't have a variable runs a version without it.
     """
-    ordered = sorted(control_planes, key=lambda control_plane: (control_plane.started_at, control_plane.id))
-    names = Counter(control_plane.name for control_plane in ordered)
+    in_order = sorted(control_planes, key=lambda control_plane: (control_plane.started_at, control_plane.id))
+    names = Counter(control_plane.name for control_plane in in_order)
     deviating = {
-        control_plane.id: ["HOLDFAST_NAME"] if names[control_plane.name] > 1 else [] for control_plane in ordered
+        control_plane.id: ["HOLDFAST_NAME"] if names[control_plane.name] > 1 else [] for control_plane in in_order
     }
-    for variable in sorted({variable for control_plane in ordered for variable in control_plane.settings}):
-        having = [control_plane for control_plane in ordered if variable in control_plane.settings]
+    for variable in sorted({variable for control_plane in in_order for variable in control_plane.settings}):
+        having = [control_plane for control_plane in in_order if variable in control_plane.settings]
         values = Counter(control_plane.settings[variable] for control_plane in having)
         usual, _ = values.most_common(1)[0]  # the first of equals
         for control_plane in having:

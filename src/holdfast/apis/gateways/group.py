@@ -110,18 +110,18 @@ def _check_url(listener: Listener, text: str | None) -> str:
 
 def check_listen(listen: Mapping[str, Sequence[str]]) -> dict[str, tuple[Address, ...]]:
     """Read the addresses on which gateways listen, by listener, without empty ones. Raises InvalidField."""
-    checked = {
+    addresses_by_listener = {
         listener.member: addresses
         for listener in LISTENERS
         if (addresses := _read_addresses(f"listen.{listener.member}", listen.get(listener.member) or ()))
     }
-    used: dict[Address, str] = {}
-    for member, addresses in checked.items():
+    listeners_by_address: dict[Address, str] = {}
+    for member, addresses in addresses_by_listener.items():
         for address in addresses:
-            if address in used:
+            if address in listeners_by_address:
                 raise InvalidField(f"listen.{member}", f"{write_address(address)} is listed twice. Use another port.")
-            used[address] = member
-    return checked
+            listeners_by_address[address] = member
+    return addresses_by_listener
 
 
 def _read_addresses(name: str, texts: Sequence[str]) -> tuple[Address, ...]:

@@ -49,9 +49,9 @@ def read_token(text: str) -> JoinToken:
     """Read a token. Raises NoJoinToken."""
     if len(text) > MAX_LENGTH or not _TEXT.fullmatch(text):
         raise NoJoinToken
-    encoded = text.removeprefix(PREFIX)
+    encoded_content = text.removeprefix(PREFIX)
     try:
-        content = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        content = base64.urlsafe_b64decode(encoded_content + "=" * (-len(encoded_content) % 4))
     except (binascii.Error, ValueError):
         raise NoJoinToken from None
     if not content or len(content) % _SIZE:

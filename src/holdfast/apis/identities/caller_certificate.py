@@ -51,8 +51,8 @@ def requires_certificate(members: Mapping[str, Any]) -> bool:
 
 def require_certificate(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return *members*, changed to require caller certificates."""
-    added = [] if requires_certificate(members) else [MUTUAL_TLS]
-    return {**members, "securityScheme": [*_schemes(members), *added]}
+    added_schemes = [] if requires_certificate(members) else [MUTUAL_TLS]
+    return {**members, "securityScheme": [*_schemes(members), *added_schemes]}
 
 
 def drop_requirement(members: Mapping[str, Any]) -> dict[str, Any]:

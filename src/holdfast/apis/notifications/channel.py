@@ -129,9 +129,9 @@ def check_kind(kind: str) -> ChannelKind:
 
 def check_audience(audience: str, kind: ChannelKind) -> Audience:
     """Return the audience with this name. Raises InvalidField."""
-    allowed = [choice for choice in Audience if kind is ChannelKind.EMAIL or choice is not Audience.OWNERS]
-    if audience not in allowed:
-        raise InvalidField("audience", f"{audience[:80]!r} isn't possible here. Use {', '.join(allowed)}.")
+    audiences = [choice for choice in Audience if kind is ChannelKind.EMAIL or choice is not Audience.OWNERS]
+    if audience not in audiences:
+        raise InvalidField("audience", f"{audience[:80]!r} isn't possible here. Use {', '.join(audiences)}.")
     return Audience(audience)
 
 
@@ -144,12 +144,12 @@ def check_events(events: Sequence[str]) -> tuple[EventKind, ...]:
 
 def check_recipients(recipients: Sequence[str], kind: ChannelKind, audience: Audience) -> tuple[str, ...]:
     """Return the distinct addresses of an e-mail channel. Raises InvalidField."""
-    kept = check_addresses(recipients, "recipients", MAX_RECIPIENTS)
-    if kept and kind is not ChannelKind.EMAIL:
+    addresses = check_addresses(recipients, "recipients", MAX_RECIPIENTS)
+    if addresses and kind is not ChannelKind.EMAIL:
         raise InvalidField("recipients", "Only e-mail channels have recipients.")
-    if not kept and kind is ChannelKind.EMAIL and audience is not Audience.OWNERS:
+    if not addresses and kind is ChannelKind.EMAIL and audience is not Audience.OWNERS:
         raise InvalidField("recipients", "Add at least one recipient.")
-    return kept
+    return addresses
 
 
 def check_secrets(draft: ChannelDraft, kind: ChannelKind, before: Secrets | None) -> Secrets:
@@ -158,9 +158,9 @@ def check_secrets(draft: ChannelDraft, kind: ChannelKind, before: Secrets | None
 
     A changed URL needs the secret again: otherwise, users who can change channels could have it sent to themselves.
     """
-    kept = before or Secrets(PAGERDUTY_URL if kind is ChannelKind.PAGERDUTY else "", "")
-    url = kept.url if draft.url is None else draft.url.strip()
-    key = kept.key if draft.secret is None else draft.secret.strip()
+    secrets_before = before or Secrets(PAGERDUTY_URL if kind is ChannelKind.PAGERDUTY else "", "")
+    url = secrets_before.url if draft.url is None else draft.url.strip()
+    key = secrets_before.key if draft.secret is None else draft.secret.strip()
     if kind is ChannelKind.EMAIL:
         if url or key:
             raise InvalidField("url" if url else "secret", "E-mail channels have recipients, not a URL or a secret.")

@@ -81,21 +81,21 @@ def _disappear(organization: str, course: Course, now: datetime) -> Step:
     gone_since = course.gone_since or now
     if now - gone_since < damping.hold(course.episodes):
         return Step(condition.key, replace(course, gone_since=gone_since))
-    ended = replace(course, gone_since=gone_since, ended_at=now, notified_at=now) if damping.ends_after else None
-    return Step(condition.key, ended, _notify(organization, condition, Phase.ENDED, now))
+    course_after = replace(course, gone_since=gone_since, ended_at=now, notified_at=now) if damping.ends_after else None
+    return Step(condition.key, course_after, _notify(organization, condition, Phase.ENDED, now))
 
 
 def _notify(organization: str, condition: Condition, phase: Phase, now: datetime) -> Notification:
-    ended = phase is Phase.ENDED
-    wording: Wording = (condition.end or condition.wording) if ended else condition.wording
+    is_end = phase is Phase.ENDED
+    wording: Wording = (condition.end or condition.wording) if is_end else condition.wording
     return Notification(
         organization,
         now,
         condition.key,
         condition.kind,
         phase,
-        EventSeverity.INFO if ended else condition.severity,
+        EventSeverity.INFO if is_end else condition.severity,
         wording,
         condition.about,
-        quiet=ended and condition.end is None,
+        quiet=is_end and condition.end is None,
     )

@@ -16,9 +16,9 @@ def find_threshold(not_after: datetime, now: datetime, *, is_ca: bool = False) -
     """Return the lowest threshold that was reached, in days; EXPIRED after expiry, None before the first one."""
     if now > not_after:
         return EXPIRED
-    left = not_after - now
-    reached = [days for days in (CA_DAYS if is_ca else DAYS) if left <= timedelta(days=days)]
-    return str(min(reached)) if reached else None
+    time_left = not_after - now
+    reached_days = [days for days in (CA_DAYS if is_ca else DAYS) if time_left <= timedelta(days=days)]
+    return str(min(reached_days)) if reached_days else None
 
 
 def judge_threshold(threshold: str) -> EventSeverity:

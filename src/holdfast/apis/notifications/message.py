@@ -122,8 +122,8 @@ def write_slack(message: Message) -> dict[str, Any]:
     for notification in message.notifications:
         label = "Over" if notification.phase is Phase.ENDED else _WORDS[notification.severity]
         link = f"<{_escape(message.link(notification))}|{escape_mrkdwn(notification.wording.title).replace('|', '¦')}>"
-        said = " ".join(filter(None, (flatten(notification.wording.text), flatten(notification.wording.action))))
-        lines.append(f"{label}: {link}\n{escape_mrkdwn(said)}")
+        text = " ".join(filter(None, (flatten(notification.wording.text), flatten(notification.wording.action))))
+        lines.append(f"{label}: {link}\n{escape_mrkdwn(text)}")
     if rest := _describe_rest(message):
         lines.append(escape_mrkdwn(rest))
     return {"text": "\n\n".join(lines), "mrkdwn": True, "unfurl_links": False}
@@ -132,8 +132,10 @@ def write_slack(message: Message) -> dict[str, Any]:
 def write_pagerduty(message: Message, routing_key: str) -> list[dict[str, Any]]:
     """Return the events for PagerDuty's Events API v2, which begin and end incidents; none if there are none to end."""
     if message.total > MAX_INCIDENTS:
-        begun = [notification for notification in message.notifications if notification.phase is not Phase.ENDED]
-        return [_write_group(message, routing_key, begun)] if begun else []
+        open_notifications = [
+            notification for notification in message.notifications if notification.phase is not Phase.ENDED
+        ]
+        return [_write_group(message, routing_key, open_notifications)] if open_notifications else []
     return [_write_incident(message, routing_key, notification) for notification in message.notifications]
 
 
@@ -182,7 +184,7 @@ def _write_incident(message: Message, routing_key: str, notification: Notificati
     }
 
 
-def _write_group(message: Message, routing_key: str, begun: Sequence[Notification]) -> dict[str, Any]:
+def _write_group(message: Message, routing_key: str, notifications: Sequence[Notification]) -> dict[str, Any]:
     page = f"{message.url}{PAGE}"
     return {
         "routing_key": routing_key,
@@ -194,12 +196,12 @@ def _write_group(message: Message, routing_key: str, begun: Sequence[Notificatio
         "payload": {
             "summary": message.title[:MAX_SUMMARY],
             "source": f"holdfast/{message.organization}",
-            "severity": find_most_urgent(begun).severity.value,
+            "severity": find_most_urgent(notifications).severity.value,
             "timestamp": message.created_at.isoformat(),
             "class": "group",
             "custom_details": {
                 "counts": dict(message.counts),
-                "first": [notification.wording.title for notification in begun],
+                "first": [notification.wording.title for notification in notifications],
             },
         },
     }

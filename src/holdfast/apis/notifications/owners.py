@@ -25,27 +25,27 @@ def is_address(text: str) -> bool:
 
 def check_addresses(addresses: Sequence[str], field: str, limit: int) -> tuple[str, ...]:
     """Return the distinct e-mail *addresses*. Raises InvalidField."""
-    kept = tuple(dict.fromkeys(address.strip() for address in addresses if address.strip()))
-    if len(kept) > limit:
-        raise InvalidField(field, f"There are {len(kept)} addresses; the limit is {limit}.")
-    for address in kept:
+    distinct_addresses = tuple(dict.fromkeys(address.strip() for address in addresses if address.strip()))
+    if len(distinct_addresses) > limit:
+        raise InvalidField(field, f"There are {len(distinct_addresses)} addresses; the limit is {limit}.")
+    for address in distinct_addresses:
         if not is_address(address):
             raise InvalidField(field, f"{address[:80]!r} isn't an e-mail address such as team@example.com.")
-    return kept
+    return distinct_addresses
 
 
 def check_owners(owners: Sequence[str]) -> tuple[str, ...]:
     """Return distinct owners: e-mail addresses, `user:NAME` and `channel:NAME`. Raises InvalidField."""
-    kept = tuple(dict.fromkeys(owner.strip() for owner in owners if owner.strip()))
-    if len(kept) > MAX_OWNERS:
-        raise InvalidField("owners", f"There are {len(kept)} owners; the limit is {MAX_OWNERS}.")
-    for owner in kept:
+    distinct_owners = tuple(dict.fromkeys(owner.strip() for owner in owners if owner.strip()))
+    if len(distinct_owners) > MAX_OWNERS:
+        raise InvalidField("owners", f"There are {len(distinct_owners)} owners; the limit is {MAX_OWNERS}.")
+    for owner in distinct_owners:
         check_visible(owner, "owners", "An owner")
-        named = owner.startswith((CHANNEL, USER)) and 0 < len(owner.partition(":")[2]) <= MAX_ADDRESS
-        if not named and not is_address(owner):
+        is_reference = owner.startswith((CHANNEL, USER)) and 0 < len(owner.partition(":")[2]) <= MAX_ADDRESS
+        if not is_reference and not is_address(owner):
             text = f"{owner[:80]!r} isn't an owner. Use an e-mail address, user:NAME or channel:NAME."
             raise InvalidField("owners", text)
-    return kept
+    return distinct_owners
 
 
 def find_addresses(owners: Sequence[str]) -> list[str]:

@@ -14,9 +14,9 @@ BUCKETS = len(BOUNDS) + 1
 Latencies = tuple[int, ...]  # the number of requests in each bucket; buckets at the end that are empty may be missing
 
 
-def add_latencies(one: Sequence[int], other: Sequence[int]) -> Latencies:
+def add_latencies(counts: Sequence[int], other_counts: Sequence[int]) -> Latencies:
     """Return the sum of two counts by bucket."""
-    return tuple(a + b for a, b in zip_longest(one, other, fillvalue=0))
+    return tuple(a + b for a, b in zip_longest(counts, other_counts, fillvalue=0))
 
 
 def find_percentile(latencies: Sequence[int], share: float) -> float | None:

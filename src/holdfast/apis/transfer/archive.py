@@ -64,13 +64,15 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
     """Return *archive* as a zip file; equal archives give equal bytes."""
     root = f"{archive.description['name']}-{archive.description['version']}"
     ending, write = (".json", _json) if as_json else (".yaml", write_yaml)
-    listed = [{"alias": c.alias, "endpoint": c.endpoint, "certificate": f"{c.alias}.crt"} for c in archive.certificates]
+    certificates = [
+        {"alias": c.alias, "endpoint": c.endpoint, "certificate": f"{c.alias}.crt"} for c in archive.certificates
+    ]
     files = {
         f"{root}/api{ending}": write(_wrap("api", archive.description)).encode(),
         f"{root}/Definitions/swagger{ending}": write(archive.definition).encode(),
     }
-    if listed:
-        files[f"{root}/{layout.CERTIFICATES[0]}{ending}"] = write(_wrap("endpoint_certificates", listed)).encode()
+    if certificates:
+        files[f"{root}/{layout.CERTIFICATES[0]}{ending}"] = write(_wrap("endpoint_certificates", certificates)).encode()
     files |= {f"{root}/Endpoint-certificates/{c.alias}.crt": c.data for c in archive.certificates}
     callers = [
         {"alias": c.alias, "tierName": c.tier, "certificate": f"{c.alias}.crt"}
@@ -83,19 +85,20 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
     if archive.thumbnail:
         files[f"{root}/{thumbnail_path(archive.thumbnail)}"] = archive.thumbnail.content
     if archive.deployments:
-        deployed = [
-            {"displayOnDevportal": shown, "deploymentEnvironment": name} for name, shown in archive.deployments.items()
+        deployments = [
+            {"displayOnDevportal": display, "deploymentEnvironment": name}
+            for name, display in archive.deployments.items()
         ]
-        files[f"{root}/{layout.DEPLOYMENTS[0]}{ending}"] = write(_wrap("deployment_environments", deployed)).encode()
+        files[f"{root}/{layout.DEPLOYMENTS[0]}{ending}"] = write(_wrap("deployment_environments", deployments)).encode()
     for document in archive.documents:
-        described = _wrap("document", document_members(document.draft, document.file_name))
-        files[f"{root}/{layout.DOCUMENTS}{document.draft.name}/{layout.DOCUMENT}{ending}"] = write(described).encode()
+        description = _wrap("document", document_members(document.draft, document.file_name))
+        files[f"{root}/{layout.DOCUMENTS}{document.draft.name}/{layout.DOCUMENT}{ending}"] = write(description).encode()
         if document.draft.source.is_text or document.file_name:
             files[f"{root}/{content_path(document)}"] = document.content
     output = io.BytesIO()
-    with zipfile.ZipFile(output, "w") as packed:
+    with zipfile.ZipFile(output, "w") as archive_file:
         for name, data in files.items():
-            packed.writestr(zipfile.ZipInfo(name, _WHEN), data, zipfile.ZIP_DEFLATED)
+            archive_file.writestr(zipfile.ZipInfo(name, _WHEN), data, zipfile.ZIP_DEFLATED)
     return output.getvalue()
 
 

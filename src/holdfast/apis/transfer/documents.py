@@ -69,9 +69,9 @@ def read_image(files: Files) -> Thumbnail | None:
     return None
 
 
-def read_documents(files: Files, read: Callable[[str], Any]) -> list[ArchivedDocument]:
+def read_documents(files: Files, read_member: Callable[[str], Any]) -> list[ArchivedDocument]:
     """
-    Return the documents in an archive; *read* returns the description in a file without `.yaml` or `.json`.
+    Return the documents in an archive; *read_member* returns the description in a file without `.yaml` or `.json`.
 
     Raises:
         UnreadableArchive: A document is invalid, or there are too many.
@@ -79,8 +79,8 @@ def read_documents(files: Files, read: Callable[[str], Any]) -> list[ArchivedDoc
     folders = dict.fromkeys(name.split("/")[1] for name in files if name.startswith(layout.DOCUMENTS))
     if len(folders) > MAX_DOCUMENTS:
         raise UnreadableArchive(f"The archive has {len(folders)} documents; the limit is {MAX_DOCUMENTS}.")
-    described = [(folder, read(f"{layout.DOCUMENTS}{folder}/{layout.DOCUMENT}")) for folder in folders]
-    return [_read(folder, members, files) for folder, members in described if isinstance(members, dict)]
+    descriptions = [(folder, read_member(f"{layout.DOCUMENTS}{folder}/{layout.DOCUMENT}")) for folder in folders]
+    return [_read(folder, members, files) for folder, members in descriptions if isinstance(members, dict)]
 
 
 def _read(folder: str, members: dict[str, Any], files: Files) -> ArchivedDocument:
@@ -113,5 +113,5 @@ def _read(folder: str, members: dict[str, Any], files: Files) -> ArchivedDocumen
 
 def _content_name(path: str, file_name: str, name: str, names: Sequence[str]) -> str | None:
     """Return the path of a document's content: its file, the file with its name, or the only one; None without any."""
-    wanted = (f"{path}{file_name}", f"{path}{name}")
-    return next((candidate for candidate in wanted if candidate in names), names[0] if len(names) == 1 else None)
+    paths = (f"{path}{file_name}", f"{path}{name}")
+    return next((candidate for candidate in paths if candidate in names), names[0] if len(names) == 1 else None)

@@ -41,7 +41,7 @@ def apply_parameters(description: Mapping[str, Any], parameters: Mapping[str, An
     Raises:
         InvalidField: A parameter is invalid.
     """
-    changed = dict(description)
+    result = dict(description)
     present = description.get("endpointConfig")
     config = dict(present) if isinstance(present, dict) else {}
     if has_endpoints(parameters):
@@ -50,12 +50,12 @@ def apply_parameters(description: Mapping[str, Any], parameters: Mapping[str, An
     if security := _security(_mapping(parameters, "security"), config.get("endpoint_security")):
         config["endpoint_security"] = security
     if config:
-        changed["endpointConfig"] = config
+        result["endpointConfig"] = config
     if policies := [name for name in _list(parameters, "policies") if name]:
-        changed["policies"] = policies
+        result["policies"] = policies
     if properties := parameters.get("additionalProperties"):
-        changed["additionalProperties"] = properties
-    return changed
+        result["additionalProperties"] = properties
+    return result
 
 
 def has_endpoints(parameters: Mapping[str, Any]) -> bool:
@@ -63,13 +63,13 @@ def has_endpoints(parameters: Mapping[str, Any]) -> bool:
     return any(not _is_blank(parameters.get(place)) for place in _PLACES)
 
 
-def deployment_environments(listed: Any) -> dict[str, bool]:
+def deployment_environments(members: Any) -> dict[str, bool]:
     """
     Return the gateway environments in a list of WSO2's `deploymentEnvironments`.
 
     For each, whether WSO2's developer portal should show it. Raises InvalidField.
     """
-    entries = _list({"deploymentEnvironments": listed}, "deploymentEnvironments")
+    entries = _list({"deploymentEnvironments": members}, "deploymentEnvironments")
     return {
         str(name): entry.get("displayOnDevportal") is not False
         for entry in entries
@@ -112,15 +112,17 @@ def _endpoint_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
         text = f"The endpointRoutingPolicy is unknown. Choose from {', '.join(_ROUTING)}."
         raise InvalidField(f"{FIELD}.endpointRoutingPolicy", text)
     place = _ROUTING.get(routing, "endpoints")
-    given = _mapping(parameters, place)
+    endpoint_parameters = _mapping(parameters, place)
     config: dict[str, Any] = {"endpoint_type": _TYPES[kind]}
     if kind == "aws":
         config |= _mapping(parameters, "awsLambdaEndpoints")
     if routing:
         config["endpoint_type"] = "load_balance" if routing == "load_balanced" else "failover"
-        config |= {name: given[name] for name in _OF_GROUPS if given.get(name)}
+        config |= {name: endpoint_parameters[name] for name in _OF_GROUPS if endpoint_parameters.get(name)}
         config |= {"failOver": parameters.get("failOver") or routing == "failover"}
-    config |= {_NAMES[name]: value for name, value in given.items() if name in _NAMES and not _is_blank(value)}
+    config |= {
+        _NAMES[name]: value for name, value in endpoint_parameters.items() if name in _NAMES and not _is_blank(value)
+    }
     if not any(name in config for name in _NAMES.values()):
         raise InvalidField(f"{FIELD}.{place}", f"Enter a production or sandbox URL below {place}.")
     if kind == "soap" and routing:
@@ -135,12 +137,12 @@ def _as_soap(endpoints: Any) -> Any:
     return endpoints | {"endpoint_type": "address"} if isinstance(endpoints, dict) else endpoints
 
 
-def _security(given: Mapping[str, Any], present: Any) -> dict[str, Any]:
-    """Return *present* with the environments whose `enabled` has a value; without environments, *given* is for both."""
+def _security(parameters: Mapping[str, Any], present: Any) -> dict[str, Any]:
+    """Return *present* with the environments whose `enabled` has a value; without any, *parameters* is for both."""
     security = dict(present) if isinstance(present, dict) else {}
-    is_for_both = not {*ENVIRONMENTS} & given.keys()
+    is_for_both = not {*ENVIRONMENTS} & parameters.keys()
     for environment in ENVIRONMENTS:
-        part = given if is_for_both else _mapping(given, environment)
+        part = parameters if is_for_both else _mapping(parameters, environment)
         match part.get("enabled"):
             case None | "":
                 continue

@@ -51,9 +51,9 @@ def unpack(data: bytes) -> Archive:
     description = _document(files, layout.DESCRIPTIONS)
     if not isinstance(description, dict):
         raise UnreadableArchive("The archive has no api.yaml with the description of an API. Export the API again.")
-    described = convert_description(_unwrap(description))
+    full_description = convert_description(_unwrap(description))
     archive = Archive(
-        described,
+        full_description,
         _document(files, layout.DEFINITIONS),
         tuple(read_certificate(entry, files) for entry in _read_list(files, layout.CERTIFICATES)),
         _read_callers(files),
@@ -78,11 +78,11 @@ def _with_parameters(archive: Archive, deployment: Files) -> Archive:
         raise UnreadableArchive("The archive has SourceArchive.zip but no intermediate_params.yaml with parameters.")
     certificates, callers = archive.certificates, archive.callers
     if (entries := environment.certificate_entries(parameters, "certs")) is not None:
-        named = _certificate_files(entries, deployment)
-        certificates = tuple(read_certificate(entry, named) for entry in entries)
+        certificate_files = _certificate_files(entries, deployment)
+        certificates = tuple(read_certificate(entry, certificate_files) for entry in entries)
     if (entries := environment.certificate_entries(parameters, "mutualSslCerts")) is not None:
-        named = _certificate_files(entries, deployment)
-        callers = tuple(read_caller(entry, named) for entry in entries)
+        certificate_files = _certificate_files(entries, deployment)
+        callers = tuple(read_caller(entry, certificate_files) for entry in entries)
     return replace(
         archive,
         description=environment.apply_parameters(archive.description, parameters),
@@ -101,12 +101,12 @@ def _read_callers(files: Files) -> tuple[ArchivedCaller, ...]:
     for folder, names in layout.CALLERS_OF.items():
         for entry in _read_list(files, names):
             caller = read_caller(entry, files, folder)
-            known = callers.get(caller.alias)
-            if known and known.data != caller.data:
+            first_caller = callers.get(caller.alias)
+            if first_caller and first_caller.data != caller.data:
                 raise UnreadableArchive(
                     f"The archive has two caller certificates with the alias {caller.alias[:60]}. Rename one of them."
                 )
-            is_in_both = known is not None and known.environment != folder
+            is_in_both = first_caller is not None and first_caller.environment != folder
             callers[caller.alias] = replace(caller, environment="") if is_in_both else caller
     return tuple(callers.values())
 
@@ -128,17 +128,23 @@ def _certificate_files(entries: Sequence[Mapping[str, Any]], deployment: Files) 
 
 def _list_unused(files: Files) -> tuple[Unused, ...]:
     of_environments = (name for names in layout.CALLERS_OF.values() for name in names)
-    read = {*layout.DESCRIPTIONS, *layout.DEFINITIONS, *layout.CERTIFICATES, *layout.CALLERS, *layout.DEPLOYMENTS}
-    read.update(of_environments)
-    unused: dict[str, str] = {}
+    known_names = {
+        *layout.DESCRIPTIONS,
+        *layout.DEFINITIONS,
+        *layout.CERTIFICATES,
+        *layout.CALLERS,
+        *layout.DEPLOYMENTS,
+    }
+    known_names.update(of_environments)
+    reasons: dict[str, str] = {}
     for name in files:
-        if name.rpartition(".")[0] in read or name.startswith(_SILENT):
+        if name.rpartition(".")[0] in known_names or name.startswith(_SILENT):
             continue
         place = next((place for place in _UNUSED if name.startswith(f"{place}/")), "")
         if place or not name.startswith("Client-certificates/"):
             what = place or name.partition("/")[0]
-            unused[what[:200]] = _UNUSED.get(what, "Holdfast doesn't import this part of an archive.")
-    return tuple(Unused(what, why) for what, why in list(unused.items())[:MAX_UNUSED])
+            reasons[what[:200]] = _UNUSED.get(what, "Holdfast doesn't import this part of an archive.")
+    return tuple(Unused(what, why) for what, why in list(reasons.items())[:MAX_UNUSED])
 
 
 def _read_list(files: Files, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -33,19 +33,19 @@ def read_zip(data: bytes, allowance: Allowance) -> tuple[dict[str, bytes], Allow
         UnreadableArchive: It isn't a zip file, is too large, or has unusable paths.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            entries = [entry for entry in packed.infolist() if not entry.filename.endswith("/")]
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
             if len(entries) > allowance.files:
                 raise UnreadableArchive(f"The archive has {len(entries)} files; the limit is {MAX_FILES}.")
             contents: dict[str, bytes] = {}
-            left = allowance.size
+            remaining_size = allowance.size
             for entry in entries:
                 name = _name(entry)
                 if name in contents:
                     raise UnreadableArchive(f"The archive has two files named {name[:200]}. Remove one of them.")
-                contents[name] = content = _content(packed, entry, left)
-                left -= len(content)
-            return _without_root(contents), Allowance(allowance.files - len(entries), left)
+                contents[name] = content = _content(archive, entry, remaining_size)
+                remaining_size -= len(content)
+            return _without_root(contents), Allowance(allowance.files - len(entries), remaining_size)
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError, OSError) as error:
         if isinstance(error, UnreadableArchive):
             raise
@@ -62,12 +62,12 @@ def _name(entry: zipfile.ZipInfo) -> str:
         raise UnreadableArchive(str(error)) from error
 
 
-def _content(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
     if entry.flag_bits & 1 or entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise UnreadableArchive(f"{entry.filename} is encrypted or has an unsupported compression. Use zip.")
-    with packed.open(entry) as file:
-        content = file.read(left + 1)  # the stated size may be wrong
-    if len(content) > left:
+    with archive.open(entry) as file:
+        content = file.read(limit + 1)  # the stated size may be wrong
+    if len(content) > limit:
         raise UnreadableArchive(f"The archive has more than {MAX_BYTES // 1024} KiB. Remove files that aren't needed.")
     return content
 

@@ -95,10 +95,10 @@ class EndpointCertificate:
         is set and *certificates* are the current ones, the previous ones stay.
         """
         after = replace(self, certificates=certificates, updated_at=now)
-        same = {certificate.fingerprint for certificate in certificates} == {
+        is_same = {certificate.fingerprint for certificate in certificates} == {
             certificate.fingerprint for certificate in self.certificates
         }
-        if keep and same:
+        if keep and is_same:
             return after  # a repeated request, or the same one from someone else
         return replace(after, previous=self.certificates if keep else (), replaced_at=now, observation=Observation())
 

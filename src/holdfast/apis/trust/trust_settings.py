@@ -62,12 +62,12 @@ class TrustSettings:
 
 
 def build_trust_set(
-    settings: TrustSettings, imported: Iterable[Certificate], reference: ReferenceIdentifier, now: datetime
+    settings: TrustSettings, certificates: Iterable[Certificate], reference: ReferenceIdentifier, now: datetime
 ) -> TrustSet:
-    """Return the trust set for *settings*, the *imported* certificates and the host *reference*."""
+    """Return the trust set for *settings*, the imported *certificates* and the host *reference*."""
     exception = settings.exception
     return TrustSet(
-        anchors=() if settings.anchors is AnchorMode.PUBLIC else deduplicate(imported),
+        anchors=() if settings.anchors is AnchorMode.PUBLIC else deduplicate(certificates),
         reference=reference,
         with_public_roots=settings.anchors is not AnchorMode.IMPORTED,
         names=tuple(reference_identifier(name) for name in settings.names),

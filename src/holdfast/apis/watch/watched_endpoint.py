@@ -110,9 +110,9 @@ class WatchedEndpoint:
     def news(self) -> list[tuple[str, datetime]]:
         """The differences from earlier certificates, and their times: ("key and issuer", time), the latest first."""
         since = self.presented.since if self.presented else None
-        changed = {"key": self.changes.key, "issuer": self.changes.issuer, "names": self.changes.names}
+        changes = {"key": self.changes.key, "issuer": self.changes.issuer, "names": self.changes.names}
         by_time: dict[datetime, list[str]] = {}
-        for name, at in changed.items():
+        for name, at in changes.items():
             if at and since and at <= since:  # later changes were to a certificate that is no longer presented
                 by_time.setdefault(at, []).append(name)
         return [(_enumerate(names), at) for at, names in sorted(by_time.items(), reverse=True)]

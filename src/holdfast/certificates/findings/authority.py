@@ -71,10 +71,10 @@ def _name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Find
         return
     if not all(_forbids(constraints, reference) for reference in case.references):
         return
-    message = f"Its name constraints don't permit {case.wanted}. The gateway rejects certificates for it under this CA."
+    message = f"Its name constraints don't permit {case.required_names}. The gateway rejects certificates for it under this CA."
     if all(reference.is_ip for reference in case.references):
         message = "Its name constraints cover IP addresses. The gateway can't check them, and rejects every address."
-    remedy = f"Import a CA that may issue for {case.wanted}, or only the backend's own certificate."
+    remedy = f"Import a CA that may issue for {case.required_names}, or only the backend's own certificate."
     yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
 
 
@@ -97,9 +97,9 @@ def _critical(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
 def _forbids(constraints: NameConstraints, reference: ReferenceIdentifier) -> bool:
     if reference.is_ip:
         return constraints.about_addresses
-    permitted, excluded = constraints.permitted_dns_names, constraints.excluded_dns_names
-    return any(_is_within(reference.value, subtree) for subtree in excluded) or (
-        bool(permitted) and not any(_is_within(reference.value, subtree) for subtree in permitted)
+    permitted_names, excluded_names = constraints.permitted_dns_names, constraints.excluded_dns_names
+    return any(_is_within(reference.value, subtree) for subtree in excluded_names) or (
+        bool(permitted_names) and not any(_is_within(reference.value, subtree) for subtree in permitted_names)
     )
 
 

@@ -54,7 +54,7 @@ class Case:
         return any(presents(self.certificate, reference) for reference in self.references)
 
     @property
-    def wanted(self) -> str:
+    def required_names(self) -> str:
         """The first names of *references*, as text for a sentence."""
         names = [display(reference.value) for reference in self.references[:NAMED]]
         if len(self.references) > NAMED:
@@ -80,14 +80,14 @@ def build_cases(
     unique = {certificate.fingerprint: certificate for certificate in certificates}.values()
     return [
         Case(
-            one,
-            tuple(other for other in unique if _has_issued(other, one)),
-            tuple(other for other in unique if _has_issued(one, other)),
+            own,
+            tuple(other for other in unique if _has_issued(other, own)),
+            tuple(other for other in unique if _has_issued(own, other)),
             tuple(references),
             now,
-            times[one.fingerprint],
+            times[own.fingerprint],
         )
-        for one in unique
+        for own in unique
     ]
 
 

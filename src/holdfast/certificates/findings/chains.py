@@ -31,21 +31,21 @@ def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
 
 
 def _path_lengths(by_fingerprint: dict[str, Case]) -> Iterator[Finding]:
-    reported = set()
+    reported_fingerprints = set()
     for case in by_fingerprint.values():
         constraints = case.certificate.extensions.basic_constraints
         if constraints is None or constraints.path_length is None:
             continue
         for deep in _cas_deeper_than(constraints.path_length, case, by_fingerprint):
-            if deep.fingerprint not in reported:
-                reported.add(deep.fingerprint)
+            if deep.fingerprint not in reported_fingerprints:
+                reported_fingerprints.add(deep.fingerprint)
                 yield _too_deep(by_fingerprint[deep.fingerprint], case.certificate, constraints.path_length)
 
 
 def _too_deep(case: Case, above: Certificate, limit: int) -> Finding:
-    allowed = f"at most {limit}" if limit else "no"
+    number = f"at most {limit}" if limit else "no"
     message = (
-        f"{display(above.subject)} allows {allowed} CA below it, and this one is deeper. "
+        f"{display(above.subject)} allows {number} CA below it, and this one is deeper. "
         "The gateway accepts it because it is imported; other clients don't."
     )
     remedy = "Ask the CA for a chain within the path length. Keep this certificate imported until then."
@@ -54,20 +54,24 @@ def _too_deep(case: Case, above: Certificate, limit: int) -> Finding:
 
 def _cas_deeper_than(limit: int, case: Case, by_fingerprint: dict[str, Case]) -> Iterator[Certificate]:
     """Yield the CAs more than *limit* levels below *case* on every path (RFC 5280, section 4.2.1.9)."""
-    visited = {case.certificate.fingerprint}
+    visited_fingerprints = {case.certificate.fingerprint}
     level, depth = [case], 0
     while level:
-        below = {issued.fingerprint: issued for above in level for issued in above.issued if issued.is_ca}
-        new = {fingerprint: certificate for fingerprint, certificate in below.items() if fingerprint not in visited}
+        below = {ca.fingerprint: ca for above in level for ca in above.issued if ca.is_ca}
+        new = {
+            fingerprint: certificate
+            for fingerprint, certificate in below.items()
+            if fingerprint not in visited_fingerprints
+        }
         depth += 1
         if depth > limit:
             yield from new.values()
-        visited |= new.keys()
+        visited_fingerprints |= new.keys()
         level = [by_fingerprint[fingerprint] for fingerprint in new]
 
 
 def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
-    unused = any(case.certificate.is_ca and not case.issued for case in cases)
+    has_unused_ca = any(case.certificate.is_ca and not case.issued for case in cases)
     for case in cases:
         certificate = case.certificate
         if len(cases) == 1 or certificate.is_self_issued or case.issuers or not certificate.issuer:
@@ -77,7 +81,7 @@ def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
             message = f"Its issuer, {issuer}, is not in the file. The gateway doesn't need it."
             remedy = "No action needed: the gateway accepts what this CA issued."
             yield case.finding(Code.CHAIN_INCOMPLETE, Severity.INFO, message, remedy)
-        elif unused:
+        elif has_unused_ca:
             message = (
                 f"The file has a CA, but not the issuer of this certificate, {issuer}. "
                 "The gateway accepts this certificate, but may reject its renewal."

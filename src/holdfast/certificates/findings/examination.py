@@ -65,15 +65,15 @@ def examine_all(
     that issued another one in the file counts as a CA, whatever its extensions say. *elsewhere* maps fingerprints to
     the aliases under which the endpoint already trusts them.
     """
-    judged = build_cases(certificates, references, now)
-    together = list(judge_chains(judged))
+    cases = build_cases(certificates, references, now)
+    together = list(judge_chains(cases))
     return [
         finding
-        for case in judged
+        for case in cases
         for finding in (
             *judge_elsewhere(case, elsewhere.get(case.certificate.fingerprint, "")),
             *_examine_one(case),
-            *(shared for shared in together if shared.fingerprint == case.certificate.fingerprint),
+            *(chain_finding for chain_finding in together if chain_finding.fingerprint == case.certificate.fingerprint),
         )
     ]
 
@@ -86,16 +86,20 @@ def examine_presented(
 
     The certificates are not imported, so findings that hold only for imported certificates are adapted or left out.
     """
-    judged = build_presented_cases(chain, references, now)
-    together = list(judge_chains(judged))
+    cases = build_presented_cases(chain, references, now)
+    together = list(judge_chains(cases))
     return [
         finding
-        for case in judged
+        for case in cases
         for finding in adapt_finding(
             case,
             (
                 *_examine_one(case),
-                *(shared for shared in together if shared.fingerprint == case.certificate.fingerprint),
+                *(
+                    chain_finding
+                    for chain_finding in together
+                    if chain_finding.fingerprint == case.certificate.fingerprint
+                ),
             ),
         )
     ]

@@ -43,12 +43,12 @@ def judge_form(case: Case) -> Iterator[Finding]:
 
 
 def _extensions(case: Case) -> Iterator[Finding]:
-    damaged = case.certificate.extensions.unreadable
-    if not damaged:
+    damaged_extensions = case.certificate.extensions.unreadable
+    if not damaged_extensions:
         return
-    names = ", ".join(map(extension_name, damaged[:NAMED]))
+    names = ", ".join(map(extension_name, damaged_extensions[:NAMED]))
     what, remedy = f"An extension is damaged: {names}.", "Ask for a certificate without damaged extensions."
-    if _ALWAYS_READ.isdisjoint(damaged):
+    if _ALWAYS_READ.isdisjoint(damaged_extensions):
         message = f"{what} The gateway ignores it in an imported certificate."
         yield case.finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
     else:
@@ -57,9 +57,9 @@ def _extensions(case: Case) -> Iterator[Finding]:
 
 
 def _names(case: Case) -> Iterator[Finding]:
-    damaged = [name for name in (case.certificate.subject, case.certificate.issuer) if NOT_TEXT in name]
-    if damaged:
-        message = f"Part of {display(damaged[0])} isn't text and is shown in hex. The gateway accepts it."
+    damaged_names = [name for name in (case.certificate.subject, case.certificate.issuer) if NOT_TEXT in name]
+    if damaged_names:
+        message = f"Part of {display(damaged_names[0])} isn't text and is shown in hex. The gateway accepts it."
         remedy = "If other clients reject it, ask for a certificate with text names."
         yield case.finding(Code.UNREADABLE_NAME, Severity.INFO, message, remedy)
 

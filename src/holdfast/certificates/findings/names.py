@@ -28,8 +28,8 @@ def judge_names(case: Case) -> Iterator[Finding]:
 
 
 def _report_missing_names(case: Case) -> Finding:
-    certificate, wanted = case.certificate, case.wanted
-    ask = f"Ask for a certificate with the subjectAltName {wanted}"
+    certificate, required_names = case.certificate, case.required_names
+    ask = f"Ask for a certificate with the subjectAltName {required_names}"
     dns_names = [name.lower().rstrip(".") for name in certificate.dns_names]
     common_names = {name.lower() for name in certificate.common_names}
     for address in (reference.value for reference in case.references if reference.is_ip):
@@ -42,19 +42,21 @@ def _report_missing_names(case: Case) -> Finding:
             )
             return case.finding(Code.ADDRESS_AS_DNS_NAME, Severity.WARNING, message, remedy)
     names = certificate.dns_names + certificate.ip_addresses
-    named = next((display(identifier.value) for identifier in case.references if identifier.value in common_names), "")
-    if named and not names:
-        message = f"It has {named} only as the common name. The gateway requires it in subjectAltName."
+    common_name = next(
+        (display(identifier.value) for identifier in case.references if identifier.value in common_names), ""
+    )
+    if common_name and not names:
+        message = f"It has {common_name} only as the common name. The gateway requires it in subjectAltName."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
     if case.is_authority:
-        message = f"It isn't valid for {wanted}. A CA that signed the backend's certificate need not be."
-        remedy = f"If it is the backend's own certificate, ask for one with the subjectAltName {wanted}."
+        message = f"It isn't valid for {required_names}. A CA that signed the backend's certificate need not be."
+        remedy = f"If it is the backend's own certificate, ask for one with the subjectAltName {required_names}."
         return case.finding(Code.CA_WITHOUT_NAME, Severity.INFO, message, remedy)
     if not names:
-        message = f"It has no host name in subjectAltName. The gateway requires {wanted}."
+        message = f"It has no host name in subjectAltName. The gateway requires {required_names}."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
     message = f"It has {_kinds(certificate)}. The gateway requires {_name_wanted_kinds(case)}."
-    remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {wanted}."
+    remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {required_names}."
     return case.finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
 
 
@@ -67,9 +69,11 @@ def _wide_wildcards(case: Case) -> Iterator[Finding]:
             message += " The gateway matches no host with a bare *."
         remedy = "Ask for a certificate with the backend's host names, or with a wildcard in its own domain."
         yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
-    shared = tuple(name for name in wildcards if name not in wide and _is_below(name, Suffix.PRIVATE))
-    if shared:
-        message = f"{_enumerate(shared)} covers the hosts of all customers of one provider. The gateway accepts it."
+    shared_wildcards = tuple(name for name in wildcards if name not in wide and _is_below(name, Suffix.PRIVATE))
+    if shared_wildcards:
+        message = (
+            f"{_enumerate(shared_wildcards)} covers the hosts of all customers of one provider. The gateway accepts it."
+        )
         remedy = "This is fine if the backend runs at this provider and you trust the provider."
         yield case.finding(Code.WIDE_WILDCARD, Severity.INFO, message, remedy)
 
@@ -86,10 +90,10 @@ def _is_below(name: str, suffix: Suffix) -> bool:
 
 def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
     forbidden = [name for name in case.certificate.dns_names if "*" in name.removeprefix("*.") and name != "*"]
-    accepted = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
+    partial = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
     remedy = "Ask for a certificate with the host names, or with a * as the whole left-most label."
-    if accepted:
-        message = f"{_enumerate(accepted)} has a * for part of a label, which RFC 9525 forbids. The gateway accepts it."
+    if partial:
+        message = f"{_enumerate(partial)} has a * for part of a label, which RFC 9525 forbids. The gateway accepts it."
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
     elif forbidden:
         message = (
@@ -110,10 +114,10 @@ def _invalid_names(case: Case) -> Iterator[Finding]:
 def _common_name(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
     names = {name.lower() for name in certificate.dns_names + certificate.ip_addresses}
-    ignored = tuple(name for name in certificate.common_names if _is_host(name) and name.lower() not in names)
-    if not ignored or not names or case.is_authority:
+    ignored_names = tuple(name for name in certificate.common_names if _is_host(name) and name.lower() not in names)
+    if not ignored_names or not names or case.is_authority:
         return
-    message = f"Its common name, {_enumerate(ignored)}, isn't in subjectAltName. The gateway ignores it."
+    message = f"Its common name, {_enumerate(ignored_names)}, isn't in subjectAltName. The gateway ignores it."
     remedy = "If endpoints use that name, ask for a certificate with it in subjectAltName."
     yield case.finding(Code.COMMON_NAME_IGNORED, Severity.INFO, message, remedy)
 
@@ -130,7 +134,7 @@ def _kinds(certificate: Certificate) -> str:
 
 def _name_wanted_kinds(case: Case) -> str:
     kinds = {"iPAddress" if reference.is_ip else "dNSName" for reference in case.references}
-    return f"the {kinds.pop()} {case.wanted}" if len(kinds) == 1 else case.wanted
+    return f"the {kinds.pop()} {case.required_names}" if len(kinds) == 1 else case.required_names
 
 
 def _enumerate(names: tuple[str, ...]) -> str:

@@ -72,9 +72,9 @@ def _purposes(case: Case, finding: Finding) -> Finding:
 
 
 def _unknown_critical(case: Case, finding: Finding) -> Finding:
-    named = display(", ".join(case.certificate.extensions.unknown_critical))
+    names = display(", ".join(case.certificate.extensions.unknown_critical))
     message = (
-        f"The gateway doesn't know its critical extension {named}. It rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
+        f"The gateway doesn't know its critical extension {names}. It rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
     )
     return replace(finding, severity=Severity.ERROR, message=message)
 

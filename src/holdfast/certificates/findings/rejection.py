@@ -28,13 +28,13 @@ def reasons_to_reject(
     findings = examine_all(certificates, references, now)
     if ambiguous := [candidate for candidate in findings if candidate.code is Code.INDISTINGUISHABLE]:
         return ambiguous  # Holdfast doesn't import such a file
-    judged = build_cases(certificates, references, now)
-    reasons = [_reasons(case, judged, findings) for case in judged if not case.issued]
+    cases = build_cases(certificates, references, now)
+    reasons = [_reasons(case, cases, findings) for case in cases if not case.issued]
     return [] if not all(reasons) else [finding for findings_of_case in reasons for finding in findings_of_case]
 
 
-def _reasons(case: Case, judged: Sequence[Case], findings: Sequence[Finding]) -> list[Finding]:
-    path = _with_issuers(case, judged)
+def _reasons(case: Case, cases: Sequence[Case], findings: Sequence[Finding]) -> list[Finding]:
+    path = _with_issuers(case, cases)
     issues = _is_meant_to_issue(case)
     errors = [finding for finding in findings if finding.fingerprint in path and finding.severity is Severity.ERROR]
     if issues and case.certificate.public_key.algorithm in USABLE_ABOVE_A_LEAF:
@@ -45,15 +45,15 @@ def _reasons(case: Case, judged: Sequence[Case], findings: Sequence[Finding]) ->
     return [finding for finding in of_it if finding.code in ABOUT_NAMES]
 
 
-def _with_issuers(case: Case, judged: Sequence[Case]) -> set[str]:
+def _with_issuers(case: Case, cases: Sequence[Case]) -> set[str]:
     """Return the fingerprints of a certificate and of all its issuers in the file."""
-    by_fingerprint = {judged_case.certificate.fingerprint: judged_case for judged_case in judged}
+    by_fingerprint = {other_case.certificate.fingerprint: other_case for other_case in cases}
     path, waiting = set[str](), [case]
     while waiting:
-        one = waiting.pop()
-        if one.certificate.fingerprint not in path:
-            path.add(one.certificate.fingerprint)
-            waiting += [by_fingerprint[issuer.fingerprint] for issuer in one.issuers]
+        next_case = waiting.pop()
+        if next_case.certificate.fingerprint not in path:
+            path.add(next_case.certificate.fingerprint)
+            waiting += [by_fingerprint[issuer.fingerprint] for issuer in next_case.issuers]
     return path
 
 

@@ -49,12 +49,12 @@ def judge_revocation(trust: TrustSet, now: datetime) -> list[Finding]:
     findings_by_crl = {crl: [*_judge(crl, trust, now)] for crl in trust.revocation}
     signers = {crl: (crl.issuer, *map(crl.is_signed_by, trust.anchors)) for crl in findings_by_crl}
     usable = {signers[crl] for crl, findings in findings_by_crl.items() if not any(map(_is_error, findings))}
-    every = [
+    all_findings = [
         _soften(finding) if signers[crl] in usable else finding
         for crl, findings in findings_by_crl.items()
         for finding in findings
     ]
-    return sorted([*every, *_find_missing(trust)], key=lambda finding: list(Severity).index(finding.severity))
+    return sorted([*all_findings, *_find_missing(trust)], key=lambda finding: list(Severity).index(finding.severity))
 
 
 def _is_error(finding: Finding) -> bool:
@@ -70,12 +70,12 @@ def _soften(finding: Finding) -> Finding:
 
 
 def _judge(crl: RevocationList, trust: TrustSet, now: datetime) -> Iterator[Finding]:
-    loaded = x509.load_der_x509_crl(crl.der)
+    content = x509.load_der_x509_crl(crl.der)
     yield from _lifetime(crl, now)
-    yield from _form(crl, loaded)
-    yield from _scope(crl, loaded, of_path=trust.revocation_of_path)
-    yield from _signature(crl, loaded)
-    yield from _identification(crl, loaded)
+    yield from _form(crl, content)
+    yield from _scope(crl, content, of_path=trust.revocation_of_path)
+    yield from _signature(crl, content)
+    yield from _identification(crl, content)
     yield from _issuer(crl, trust.anchors)
 
 
@@ -102,20 +102,20 @@ def _lifetime(crl: RevocationList, now: datetime) -> Iterator[Finding]:
         yield _finding(Code.CRL_WITHOUT_END, Severity.WARNING, crl, message, "Ask the CA for CRLs with a nextUpdate.")
 
 
-def _form(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterator[Finding]:
+def _form(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
     unknown = dict.fromkeys(
         extension_name(extension.oid.dotted_string)
-        for extension in loaded.extensions
+        for extension in content.extensions
         if extension.critical and extension.oid not in _KNOWN_IF_CRITICAL
     )
     if unknown:
         message = f"has a critical extension that the gateway doesn't know: {', '.join([*unknown][:_NAMED])}."
         remedy = "Ask the CA for a CRL in which this extension isn't critical."
         yield _unusable(crl, message, remedy)
-    elif of_entries := _critical_in_entries(crl, loaded):
+    elif of_entries := _critical_in_entries(crl, content):
         message = f"has an entry with a critical extension that the gateway doesn't know: {of_entries}."
         yield _unusable(crl, message, "Ask the CA for a CRL without this extension.")
-    if loaded.extensions and not _is_version_2(crl):
+    if content.extensions and not _is_version_2(crl):
         message = "is version 1 but has extensions, which require version 2. The gateway can't load it."
         yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, "Ask the CA for a version 2 CRL.")
 
@@ -124,10 +124,10 @@ def _unusable(crl: RevocationList, message: str, remedy: str) -> Finding:
     return _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, f"{message} {_REJECTS}", remedy)
 
 
-def _critical_in_entries(crl: RevocationList, loaded: x509.CertificateRevocationList) -> str:
+def _critical_in_entries(crl: RevocationList, content: x509.CertificateRevocationList) -> str:
     if _TRUE not in crl.der:  # avoids parsing up to 20,000 entries
         return ""
-    for entry in loaded:
+    for entry in content:
         try:
             extensions = entry.extensions
         except ValueError:
@@ -138,8 +138,8 @@ def _critical_in_entries(crl: RevocationList, loaded: x509.CertificateRevocation
     return ""
 
 
-def _scope(crl: RevocationList, loaded: x509.CertificateRevocationList, *, of_path: bool) -> Iterator[Finding]:
-    point = _extension(loaded, x509.IssuingDistributionPoint)
+def _scope(crl: RevocationList, content: x509.CertificateRevocationList, *, of_path: bool) -> Iterator[Finding]:
+    point = _extension(content, x509.IssuingDistributionPoint)
     if point is None:
         return
     whole = "Ask the CA for a complete CRL."
@@ -157,16 +157,16 @@ def _scope(crl: RevocationList, loaded: x509.CertificateRevocationList, *, of_pa
         yield _finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, f"{whole} Or upload both in one file.")
 
 
-def _signature(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterator[Finding]:
+def _signature(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
     try:
-        digest = loaded.signature_hash_algorithm
+        digest = content.signature_hash_algorithm
     except UnsupportedAlgorithm:
         digest = None
-    oid = loaded.signature_algorithm_oid
+    oid = content.signature_algorithm_oid
     is_known = isinstance(digest, _DIGESTS) and oid not in _DSA
     if not is_known and oid not in _WITHOUT_DIGEST:
-        named = digest.name.upper() if digest else oid.dotted_string
-        message = f"is signed with {'DSA' if oid in _DSA else named}, which the gateway doesn't accept."
+        algorithm = digest.name.upper() if digest else oid.dotted_string
+        message = f"is signed with {'DSA' if oid in _DSA else algorithm}, which the gateway doesn't accept."
         yield _unusable(crl, message, "Ask the CA for a CRL signed with SHA-256.")
     elif isinstance(digest, hashes.SHA1):
         message = "is signed with SHA-1, which can be forged. The gateway accepts it."
@@ -174,12 +174,12 @@ def _signature(crl: RevocationList, loaded: x509.CertificateRevocationList) -> I
         yield _finding(Code.CRL_WEAK_SIGNATURE, Severity.WARNING, crl, message, remedy)
 
 
-def _identification(crl: RevocationList, loaded: x509.CertificateRevocationList) -> Iterator[Finding]:
-    if _extension(loaded, x509.CRLNumber) is None:
+def _identification(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
+    if _extension(content, x509.CRLNumber) is None:
         message = "has no number to tell which of two CRLs is newer. The gateway accepts it."
         remedy = "If other clients reject it, ask the CA for CRLs with a cRLNumber."
         yield _finding(Code.CRL_WITHOUT_NUMBER, Severity.INFO, crl, message, remedy)
-    authority = _extension(loaded, x509.AuthorityKeyIdentifier)
+    authority = _extension(content, x509.AuthorityKeyIdentifier)
     if authority is None or authority.key_identifier is None:
         message = "has no authority key identifier. The gateway accepts it."
         remedy = "Ask the CA for CRLs with one. Only it distinguishes a CA from its successor of the same name."
@@ -231,9 +231,9 @@ def _is_version_2(crl: RevocationList) -> bool:
     return first.tag == der.INTEGER
 
 
-def _extension(loaded: x509.CertificateRevocationList, kind: type[E]) -> E | None:
+def _extension(content: x509.CertificateRevocationList, kind: type[E]) -> E | None:
     try:
-        return loaded.extensions.get_extension_for_class(kind).value
+        return content.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
 

@@ -51,8 +51,8 @@ def _is_weak(case: Case) -> bool:
 
 
 def _is_usable(case: Case) -> bool:
-    known = _USABLE if case.may_be_presented else USABLE_ABOVE_A_LEAF
-    return case.certificate.public_key.algorithm in known
+    algorithms = _USABLE if case.may_be_presented else USABLE_ABOVE_A_LEAF
+    return case.certificate.public_key.algorithm in algorithms
 
 
 def _signature(case: Case) -> Iterator[Finding]:

@@ -57,8 +57,8 @@ def _unusual_purposes(case: Case) -> Iterator[Finding]:
     others = [purpose for purpose in purposes if purpose not in (_SERVER, _CLIENT)]
     if _SERVER not in purposes or not others:
         return
-    named = display(", ".join(others))
-    message = f"Its extKeyUsage allows more than TLS: {named}. The gateway accepts it."
+    names = display(", ".join(others))
+    message = f"Its extKeyUsage allows more than TLS: {names}. The gateway accepts it."
     remedy = "Unless that is intended, ask for a certificate with serverAuth only, to limit what a stolen key can do."
     yield case.finding(Code.UNUSUAL_PURPOSE, Severity.INFO, message, remedy)
 
@@ -67,17 +67,17 @@ def _unknown_critical(case: Case) -> Iterator[Finding]:
     unknown = case.certificate.extensions.unknown_critical
     if not unknown:
         return
-    named = display(", ".join(unknown))
+    names = display(", ".join(unknown))
     remedy = "Ask for a certificate in which this extension isn't critical."
     if case.checked_by and case.may_be_presented:
         message = (
-            f"The gateway doesn't know its critical extension {named}. "
+            f"The gateway doesn't know its critical extension {names}. "
             f"The gateway rejects it, because its issuer, {case.checked_by}, is in the file too."
         )
         yield case.finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.ERROR, message, remedy)
         return
     message = (
-        f"The gateway doesn't know its critical extension {named}, and ignores it. "
+        f"The gateway doesn't know its critical extension {names}, and ignores it. "
         "It accepts the certificate because it is imported; other clients reject it."
     )
     yield case.finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.WARNING, message, remedy)

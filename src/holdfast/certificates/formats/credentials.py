@@ -56,11 +56,11 @@ class _Collector:
     key: PrivateKey | None = None
     contents: Contents = field(default_factory=lambda: Contents("a file of a key"))
 
-    def add_key(self, read: Callable[[], PrivateKey]) -> None:
+    def add_key(self, read_key: Callable[[], PrivateKey]) -> None:
         # Refused before reading, because reading a key is expensive.
         if self.key:
             raise SeveralPrivateKeys
-        self.key = read()
+        self.key = read_key()
 
 
 def read_credential(data: bytes, password: str | None, key: bytes = b"", work: Work | None = None) -> Credential:
@@ -103,14 +103,14 @@ def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificat
     while len(chain) < MAX_CHAIN and (issuer := _issuer(chain[-1], rest)):
         chain.append(issuer)
         rest.remove(issuer)
-    left = [certificate for certificate in upload.certificates if certificate not in chain]
+    others = [certificate for certificate in upload.certificates if certificate not in chain]
     why = "The root isn't sent: backends that trust it already have it."
     ignored = [
         Ignored(
             certificate.subject or "(empty subject)",
             why if certificate.is_self_issued else "It isn't part of this key's chain.",
         )
-        for certificate in left
+        for certificate in others
     ]
     return tuple(chain), (*upload.ignored, *ignored)
 

@@ -101,16 +101,16 @@ def write(tag: int, *contents: bytes) -> bytes:
     return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
-def oid(dotted: str) -> bytes:
+def oid(text: str) -> bytes:
     """Encode the content of an object identifier (X.690, section 8.19)."""
-    first, second, *others = map(int, dotted.split("."))
-    encoded = bytearray()
+    first, second, *others = map(int, text.split("."))
+    content = bytearray()
     for arc in (first * 40 + second, *others):
         octets = [arc & 0x7F]
         while arc := arc >> 7:
             octets.append(arc & 0x7F | 0x80)
-        encoded += bytes(reversed(octets))
-    return bytes(encoded)
+        content += bytes(reversed(octets))
+    return bytes(content)
 
 
 def _elements(data: memoryview, depth: int, budget: Budget) -> list[Element]:

@@ -24,18 +24,18 @@ def pkcs12_key(digest: str, salt: bytes, iterations: int, size: int, password: s
     block = 128 if digest in ("sha384", "sha512") else 64
     secret = b"" if password is None else password.encode("utf-16-be", "surrogatepass") + b"\0\0"
     make = getattr(hashlib, digest)  # takes half the time of hashlib.new
-    mixed = _stretch(salt, block) + _stretch(secret, block)
+    input_block = _stretch(salt, block) + _stretch(secret, block)
     key = b""
     while True:
-        hashed = bytes([purpose]) * block + mixed
+        digest_value = bytes([purpose]) * block + input_block
         for _ in range(iterations):
-            hashed = make(hashed, usedforsecurity=False).digest()
-        key += hashed
+            digest_value = make(digest_value, usedforsecurity=False).digest()
+        key += digest_value
         if len(key) >= size:
             return key[:size]
-        added = int.from_bytes(_stretch(hashed, block)[:block], "big") + 1
-        pieces = (int.from_bytes(mixed[at : at + block], "big") for at in range(0, len(mixed), block))
-        mixed = b"".join(((piece + added) % (1 << 8 * block)).to_bytes(block, "big") for piece in pieces)
+        increment = int.from_bytes(_stretch(digest_value, block)[:block], "big") + 1
+        pieces = (int.from_bytes(input_block[at : at + block], "big") for at in range(0, len(input_block), block))
+        input_block = b"".join(((piece + increment) % (1 << 8 * block)).to_bytes(block, "big") for piece in pieces)
 
 
 def _stretch(octets: bytes, block: int) -> bytes:

@@ -76,11 +76,11 @@ def look_into(contents: Contents) -> Upload:
     if not contents.parts:
         raise NotACertificate(f"{contents.kind} without a certificate", "Upload the backend's certificate.")
     certificates: dict[str, Certificate] = {}
-    used, repeated = [], []
+    used_parts, duplicates = [], []
     size = 0
     for part in contents.parts:
         if (before := certificates.get(hashlib.sha256(part.der).hexdigest())) is not None:
-            repeated.append(before)
+            duplicates.append(before)
             contents.ignore(part.what, "It is a duplicate of an earlier certificate.")
             continue
         size += len(part.der)
@@ -88,8 +88,8 @@ def look_into(contents: Contents) -> Upload:
             raise TooComplex(f"its certificates exceed {MAX_ALL_CERTIFICATE_BYTES // 1024} KiB in total")
         certificate = _read_part(part)
         certificates[certificate.fingerprint] = certificate
-        used.append(Used(part.what, certificate.fingerprint))
-    return Upload(tuple(certificates.values()), tuple(contents.ignored), tuple(used), tuple(repeated))
+        used_parts.append(Used(part.what, certificate.fingerprint))
+    return Upload(tuple(certificates.values()), tuple(contents.ignored), tuple(used_parts), tuple(duplicates))
 
 
 def _read_part(part: Part) -> Certificate:
@@ -101,10 +101,10 @@ def _read_part(part: Part) -> Certificate:
     except ValueError as error:
         if _is_request(part.der):
             raise signing_request() from error
-        raise part.malformed(explain_error(error)) from error
+        raise part.make_error(explain_error(error)) from error
     if certificate.version == "V1" and certificate.extensions.count:
         # Envoy would reject it, along with everything else that is imported for the endpoint.
-        raise part.malformed("it is version 1 but has extensions, which only version 3 may have")
+        raise part.make_error("it is version 1 but has extensions, which only version 3 may have")
     return certificate
 
 

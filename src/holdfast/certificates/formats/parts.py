@@ -28,7 +28,7 @@ class Part:
     count: int = 1
     where: str = ""
 
-    def malformed(self, reason: str) -> MalformedCertificate:
+    def make_error(self, reason: str) -> MalformedCertificate:
         """Return the error for a certificate that can't be read."""
         return MalformedCertificate(self.number, self.count, reason, self.where)
 
@@ -55,7 +55,7 @@ class Contents:
 
 def name_entry(alias: str, number: int) -> str:
     """Return a name for a keystore entry: its alias, which may be any text, or its position if there is none."""
-    shown = "".join(character if character.isprintable() else "?" for character in alias[: MAX_NAME + 1])
-    if len(shown) > MAX_NAME:
-        shown = shown[:MAX_NAME] + "…"
-    return f"The entry “{shown}”" if shown else f"The entry {number}"
+    text = "".join(character if character.isprintable() else "?" for character in alias[: MAX_NAME + 1])
+    if len(text) > MAX_NAME:
+        text = text[:MAX_NAME] + "…"
+    return f"The entry “{text}”" if text else f"The entry {number}"

@@ -101,15 +101,15 @@ class Cipher:
 def read_mac(element: Element) -> Mac:
     """Read MacData (RFC 7292, section 4). Raises NotDer, Unsupported, TooManyIterations."""
     data = der.expect(element.children(), SEQUENCE, OCTET_STRING)
-    algorithm, expected = der.expect(data[0].children(), SEQUENCE, OCTET_STRING)[:2]
+    algorithm, digest_value = der.expect(data[0].children(), SEQUENCE, OCTET_STRING)[:2]
     name, *parameters = der.expect(algorithm.children(), OID)
     if name.content == _PBMAC1:
         kdf, mac = der.expect(der.expect(parameters, SEQUENCE)[0].children(), SEQUENCE, SEQUENCE)[:2]
         digest = _look_up(_HMACS, der.expect(mac.children(), OID)[0])
-        return Mac(_pbkdf2(kdf), digest, expected.octets())
+        return Mac(_pbkdf2(kdf), digest, digest_value.octets())
     digest = _look_up(_DIGESTS, name)
     iterations = data[2].integer() if len(data) > 2 else 1
-    return Mac(_derivation(digest, data[1], iterations, pbkdf2=False), digest, expected.octets())
+    return Mac(_derivation(digest, data[1], iterations, pbkdf2=False), digest, digest_value.octets())
 
 
 def read_cipher(element: Element) -> Cipher:

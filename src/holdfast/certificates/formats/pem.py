@@ -78,19 +78,19 @@ def read_blocks(text: bytes) -> list[Block]:
 
 def find_bare_base64(text: bytes) -> bytes | None:
     """Decode a file that is only base64, possibly quoted or without padding; return None for any other file."""
-    packed = _remove_blanks(text.removeprefix(b"\xef\xbb\xbf")).strip(b"\"'")
-    packed += b"=" * (-len(packed) % 4)
-    if len(packed) < 16 or not _BASE64.fullmatch(packed):
+    content = _remove_blanks(text.removeprefix(b"\xef\xbb\xbf")).strip(b"\"'")
+    content += b"=" * (-len(content) % 4)
+    if len(content) < 16 or not _BASE64.fullmatch(content):
         return None
     try:
-        return _decode(packed)
+        return _decode(content)
     except binascii.Error:
         return None
 
 
 def _block(text: bytes, number: int, begin: re.Match[bytes], stop: int) -> Block:
-    written = "".join(character for character in begin[1].decode("ascii", "replace") if character.isprintable())
-    label = " ".join(written.upper().split())
+    label_text = "".join(character for character in begin[1].decode("ascii", "replace") if character.isprintable())
+    label = " ".join(label_text.upper().split())
     end = text.find(b"-----END " + begin[1] + b"-----", begin.end(), stop)
     if end < 0:
         return Block(number, label, b"", "its END line is missing; the file seems to be cut off")
@@ -105,5 +105,5 @@ def _remove_blanks(text: bytes) -> bytes:
     return text.translate(None, b" \t\r\n\v\f").replace(b"\\n", b"").replace(b"\\r", b"")
 
 
-def _decode(packed: bytes) -> bytes:
-    return base64.b64decode(packed, validate=True)
+def _decode(content: bytes) -> bytes:
+    return base64.b64decode(content, validate=True)

@@ -141,14 +141,14 @@ class _Store:
             _read_bags(bags, contents, self._keys)
         passwords = [password] if password else [None, ""]
         if self._encrypted or (self._mac and password):
-            opened, passwords = self._opened(password)
-            for bags in opened:
+            encrypted_bags, passwords = self._open(password)
+            for bags in encrypted_bags:
                 _read_bags(bags, contents, self._keys)
         if self._keys is not None:
             self._keys.passwords.extend(passwords)
         return contents
 
-    def _opened(self, password: str | None) -> tuple[list[list[Element]], list[str | None]]:
+    def _open(self, password: str | None) -> tuple[list[list[Element]], list[str | None]]:
         # PKCS#12 distinguishes no password from the empty one, but users can't.
         candidates = [password] if password else [None, ""]
         if not self._encrypted:
@@ -156,15 +156,15 @@ class _Store:
         for candidate in candidates:
             if self._mac:
                 if self._mac.fits(self._authenticated, candidate, self._work):
-                    return self._decrypted(candidate), [candidate]
+                    return self._decrypt(candidate), [candidate]
                 continue
             try:
-                return self._decrypted(candidate), [candidate]
+                return self._decrypt(candidate), [candidate]
             except (Undecipherable, NotDer):
                 continue
         raise WrongPassword(_NAME) if password else PasswordNeeded(_NAME)
 
-    def _decrypted(self, password: str | None) -> list[list[Element]]:
+    def _decrypt(self, password: str | None) -> list[list[Element]]:
         return [
             _sequence(self._element, cipher.decrypt(data, password, self._work)) for cipher, data in self._encrypted
         ]

@@ -44,11 +44,11 @@ def _read_signed_data(element: Element, where: str) -> Contents:
     if info[0].content != _SIGNED_DATA:
         remedy = "Export the certificates again, unencrypted."
         raise NotACertificate("a PKCS#7 file, but not a list of certificates", remedy)
-    signed = der.expect(der.expect(info, OID, 0xA0)[1].children(), SEQUENCE)[0].children()
-    content = der.expect(signed, der.INTEGER, SET, SEQUENCE)[2]
+    parts = der.expect(der.expect(info, OID, 0xA0)[1].children(), SEQUENCE)[0].children()
+    content = der.expect(parts, der.INTEGER, SET, SEQUENCE)[2]
     _refuse_key(content)
     contents = Contents("a PKCS#7 file")
-    certificates = [e for part in signed[3:] if part.tag == _CERTIFICATES for e in part.children()]
+    certificates = [e for part in parts[3:] if part.tag == _CERTIFICATES for e in part.children()]
     for number, certificate in enumerate(certificates, start=1):
         place = f"{where}, certificate {number}" if where else f"Certificate {number}"
         if certificate.tag == SEQUENCE:
@@ -56,15 +56,15 @@ def _read_signed_data(element: Element, where: str) -> Contents:
             contents.add(Part(place, bytes(certificate.raw), number, len(certificates), name))
         else:
             contents.ignore(place, "It is not an X.509 certificate.")
-    for part in signed[3:]:
+    for part in parts[3:]:
         if part.tag == _REVOCATION_LISTS and part.content:
             contents.ignore(f"{where}, CRLs" if where else "CRLs", "They are not certificates.")
     return contents
 
 
 def _refuse_key(content: Element) -> None:
-    for wrapped in content.children()[1:]:
-        for inner in wrapped.children() if wrapped.tag & CONSTRUCTED else ():
+    for wrapper in content.children()[1:]:
+        for inner in wrapper.children() if wrapper.tag & CONSTRUCTED else ():
             try:
                 elements = [inner, *inner.within(inner.octets())]
             except NotDer:

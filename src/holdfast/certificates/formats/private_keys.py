@@ -69,9 +69,9 @@ class PrivateKey:
 
     def handle(self) -> Handle:
         """Return the key object for signing."""
-        loaded = load_der_private_key(self.der, None, unsafe_skip_rsa_key_validation=True)
-        assert isinstance(loaded, Handle)  # noqa: S101 - nothing else becomes a PrivateKey
-        return loaded  # it was checked when it was read
+        key = load_der_private_key(self.der, None, unsafe_skip_rsa_key_validation=True)
+        assert isinstance(key, Handle)  # noqa: S101 - nothing else becomes a PrivateKey
+        return key  # it was checked when it was read
 
 
 def make_key(kind: KeyType) -> PrivateKey:
@@ -95,7 +95,7 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
     try:
         algorithm, data = der.expect(element.children(), SEQUENCE, OCTET_STRING)[:2]
         cipher = pbe.read_cipher(algorithm)
-        opened = [
+        key_elements = [
             element for password in passwords for element in _decrypt_elements(cipher, data.octets(), password, work)
         ]
     except TooManyIterations as error:
@@ -104,9 +104,9 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
         raise UnusableKey("uses unsupported encryption", _DECRYPT) from None
     except NotDer:
         raise UnusableKey("is damaged", _kinds()) from None
-    if not opened:
+    if not key_elements:
         raise WrongPassword(format_name) if any(passwords) else PasswordNeeded(format_name)
-    return load_key(bytes(opened[0].raw))
+    return load_key(bytes(key_elements[0].raw))
 
 
 def _decrypt_elements(cipher: Cipher, data: bytes, password: str | None, work: Work) -> list[Element]:
@@ -129,10 +129,8 @@ def read_old_encrypted(text: bytes, password: str | None) -> PrivateKey:
         raise PasswordNeeded("PEM")
     try:
         # Not validated here: the size, and so the work, is known only after decryption.
-        loaded = load_pem_private_key(
-            text, password.encode("utf-8", "surrogatepass"), unsafe_skip_rsa_key_validation=True
-        )
-        plain = loaded.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        key = load_pem_private_key(text, password.encode("utf-8", "surrogatepass"), unsafe_skip_rsa_key_validation=True)
+        plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     except Exception:  # noqa: BLE001 - the cause must not reveal the password
         raise WrongPassword("PEM") from None
     return load_key(plain)
@@ -145,10 +143,10 @@ def load_key(data: bytes) -> PrivateKey:
     if not _is_of_known_size(data):
         raise UnusableKey("has a type or size that gateways don't support", _kinds())
     try:
-        loaded = load_der_private_key(data, None)
+        key = load_der_private_key(data, None)
     except Exception:  # noqa: BLE001 - the cause can quote the key
         raise UnusableKey("is damaged or of an unknown type", _kinds()) from None
-    return _key(loaded)
+    return _key(key)
 
 
 def _is_of_known_size(data: bytes) -> bool:
@@ -178,21 +176,21 @@ def open_key(data: bytes) -> PrivateKey:
     return _key(load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True))
 
 
-def _key(loaded: object) -> PrivateKey:
-    if isinstance(loaded, rsa.RSAPrivateKey) and _RSA_BITS[0] <= loaded.key_size <= _RSA_BITS[1]:
-        kind = f"RSA {loaded.key_size}"
-    elif isinstance(loaded, ec.EllipticCurvePrivateKey) and loaded.curve.name in _CURVES:
-        kind = f"EC {_CURVES[loaded.curve.name]}"
-    elif isinstance(loaded, ed25519.Ed25519PrivateKey):
+def _key(key: object) -> PrivateKey:
+    if isinstance(key, rsa.RSAPrivateKey) and _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
+        kind = f"RSA {key.key_size}"
+    elif isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
+        kind = f"EC {_CURVES[key.curve.name]}"
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
         kind = "Ed25519"
     else:
         raise UnusableKey("has a type or size that gateways don't support", _kinds())
-    public = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return PrivateKey(_bytes_of(loaded, Encoding.DER), hashlib.sha256(public).hexdigest(), kind)
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PrivateKey(_bytes_of(key, Encoding.DER), hashlib.sha256(public).hexdigest(), kind)
 
 
-def _bytes_of(loaded: Handle, encoding: Encoding) -> bytes:
-    return loaded.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
+def _bytes_of(key: Handle, encoding: Encoding) -> bytes:
+    return key.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _kinds() -> str:

@@ -18,13 +18,13 @@ _PITABLE = bytes.fromhex(
 
 def decrypt_cbc(key: bytes, effective_bits: int, iv: bytes, data: bytes) -> bytes:
     """Decrypt whole blocks of 8 octets, with an effective key length of *effective_bits* (section 2)."""
-    expanded = _expand(key, effective_bits)
+    expanded_key = _expand(key, effective_bits)
     plain = bytearray()
     previous = iv
     for at in range(0, len(data), 8):
         block = data[at : at + 8]
-        mixed = int.from_bytes(_decrypt_block(expanded, block), "big") ^ int.from_bytes(previous, "big")
-        plain += mixed.to_bytes(8, "big")
+        plain_block = int.from_bytes(_decrypt_block(expanded_key, block), "big") ^ int.from_bytes(previous, "big")
+        plain += plain_block.to_bytes(8, "big")
         previous = block
     return bytes(plain)
 

@@ -74,8 +74,8 @@ def _merge(contents: Contents, inner: Contents, where: str) -> None:
         contents.ignore(where, "It has no certificates.")
     for part in inner.parts:
         contents.add(part)
-    for ignored in inner.ignored:
-        contents.ignore(ignored.what, ignored.why)
+    for ignored_part in inner.ignored:
+        contents.ignore(ignored_part.what, ignored_part.why)
 
 
 def _read_text(data: bytes, password: str | None, work: Work) -> Contents:
@@ -84,12 +84,12 @@ def _read_text(data: bytes, password: str | None, work: Work) -> Contents:
     _refuse_keys(text, blocks)
     if blocks:
         return _read_blocks(blocks, password, work)
-    decoded = pem.find_bare_base64(text)
-    if decoded:
-        if contents := _read_binary(decoded, password, work):
+    content = pem.find_bare_base64(text)
+    if content:
+        if contents := _read_binary(content, password, work):
             return contents
-        if b"BEGIN" in decoded.upper():  # PEM in base64, as in a Kubernetes Secret
-            return _read_text(decoded, password, work)
+        if b"BEGIN" in content.upper():  # PEM in base64, as in a Kubernetes Secret
+            return _read_text(content, password, work)
     raise _why_not(data)
 
 
