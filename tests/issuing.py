@@ -177,7 +177,7 @@ def alter_der(identity: Issued, by: Issued | None = None, algorithm: Algorithm |
     elements = dict(zip(names, (bytes(element.raw) for element in tbs.children()), strict=True))
     signature = bytes(signature_algorithm.raw)
     if algorithm:
-        signature = tlv(0x30, tlv(0x06, der.oid(algorithm.oid)), tlv(0x05))
+        signature = tlv(0x30, tlv(0x06, der.encode_oid(algorithm.oid)), tlv(0x05))
     content = tlv(0x30, *(elements | {"signature": signature} | parts).values())
     value = _sign((by or identity).key, content, algorithm.digest if algorithm else hashes.SHA256())
     return tlv(0x30, content, signature, tlv(0x03, b"\0" + value))

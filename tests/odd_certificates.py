@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from holdfast.certificates.formats import der
-from holdfast.certificates.formats.structure import Structure, extension_oid
+from holdfast.certificates.formats.structure import Structure, read_extension_oid
 from issuing import Issued, alter, tlv
 
 SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER = "2.5.29.14", "2.5.29.35"
@@ -17,15 +17,19 @@ def add_extension(
 ) -> Issued:
     """Add an extension to *identity*, or replace the one with the same OID."""
     other_extensions = [
-        bytes(extension.raw) for extension in Structure.of(identity.der).extensions if extension_oid(extension) != oid
+        bytes(extension.raw)
+        for extension in Structure.of(identity.der).extensions
+        if read_extension_oid(extension) != oid
     ]
-    new_extension = tlv(0x30, tlv(0x06, der.oid(oid)), tlv(0x01, b"\xff") if critical else b"", tlv(0x04, content))
+    new_extension = tlv(
+        0x30, tlv(0x06, der.encode_oid(oid)), tlv(0x01, b"\xff") if critical else b"", tlv(0x04, content)
+    )
     return alter(identity, by, extensions=tlv(0xA3, tlv(0x30, *other_extensions, new_extension)))
 
 
 def make_critical(identity: Issued, oid: str, *, by: Issued | None = None) -> Issued:
     """Make an extension critical that isn't."""
-    (extension,) = (element for element in Structure.of(identity.der).extensions if extension_oid(element) == oid)
+    (extension,) = (element for element in Structure.of(identity.der).extensions if read_extension_oid(element) == oid)
     return add_extension(identity, oid, extension.children()[-1].octets(), by=by, critical=True)
 
 
@@ -33,7 +37,7 @@ def describe_curve(identity: Issued) -> Issued:
     """Describe the curve of a P-256 key instead of naming it (RFC 5480, section 2.1.1)."""
     spki = identity.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     key = bytes(der.read(spki)[0].children()[1].raw)
-    algorithm = tlv(0x30, tlv(0x06, der.oid("1.2.840.10045.2.1")), _described_p256())
+    algorithm = tlv(0x30, tlv(0x06, der.encode_oid("1.2.840.10045.2.1")), _described_p256())
     return alter(identity, spki=tlv(0x30, algorithm, key))
 
 
@@ -46,7 +50,7 @@ def _described_p256() -> bytes:
     return tlv(
         0x30,
         tlv(0x02, b"\1"),
-        tlv(0x30, tlv(0x06, der.oid("1.2.840.10045.1.1")), tlv(0x02, prime.to_bytes(33, "big"))),
+        tlv(0x30, tlv(0x06, der.encode_oid("1.2.840.10045.1.1")), tlv(0x02, prime.to_bytes(33, "big"))),
         tlv(0x30, *(tlv(0x04, coefficient.to_bytes(32, "big")) for coefficient in coefficients)),
         tlv(0x04, base.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)),
         tlv(0x02, order.to_bytes(33, "big")),

@@ -21,7 +21,7 @@ _DIGESTS = {"sha256": hashes.SHA256(), "sha1": hashes.SHA1(), "md5": hashes.MD5(
 def extension(oid: str, content: bytes, *, critical: bool = False) -> bytes:
     """Make one extension of a CRL or of an entry."""
     flag = tlv(0x01, b"\xff") if critical else b""
-    return tlv(0x30, tlv(0x06, der.oid(oid)), flag, tlv(0x04, content))
+    return tlv(0x30, tlv(0x06, der.encode_oid(oid)), flag, tlv(0x04, content))
 
 
 NUMBER = extension("2.5.29.20", tlv(0x02, b"\5"))
@@ -48,7 +48,7 @@ def write_crl(
     key = (signed_by or by).key
     name = by.certificate.subject.public_bytes()
     algorithm = tlv(
-        0x30, tlv(0x06, der.oid(oid or (RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else ECDSA_SHA256)))
+        0x30, tlv(0x06, der.encode_oid(oid or (RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else ECDSA_SHA256)))
     )
     now = datetime.now(UTC)
     entries = [_entry(identity, now - DAY, list(entry_extensions)) for identity in identities]

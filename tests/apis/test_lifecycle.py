@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from holdfast.apis.catalog.lifecycle import State, transit, transitions_from
+from holdfast.apis.catalog.lifecycle import State, list_transitions, transit
 from holdfast.apis.errors import TransitionRefused
 
 TABLE = {
@@ -28,7 +28,7 @@ ACTIONS = ["Publish", "Demote to Created", "Deprecate", "Retire", "Block", "Re-P
 def test_the_lifecycle_has_exactly_these_transitions(state, action):
     if (state, action) in TABLE:
         assert transit(state, action) is TABLE[state, action]
-        assert transitions_from(state)[action] is TABLE[state, action]
+        assert list_transitions(state)[action] is TABLE[state, action]
     else:
         with pytest.raises(TransitionRefused):
             transit(state, action)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.apis.catalog.operation_paths import TooManyOverlaps, list_path_classes, targets_by_method
+from holdfast.apis.catalog.operation_paths import TooManyOverlaps, list_path_classes, list_targets_by_method
 from holdfast.apis.definitions.openapi import Operation
 from holdfast.gateway.resources.operations import write_patterns
 
@@ -33,7 +33,7 @@ def match(target: str) -> frozenset[str]:
 @given(operations)
 def test_the_first_class_of_a_path_has_exactly_the_methods_whose_templates_match_it(api_operations: list[Operation]):
     classes = list_path_classes(tuple(api_operations))
-    by_method = targets_by_method(api_operations).items()
+    by_method = list_targets_by_method(api_operations).items()
     for path in PATHS:
         first = next(
             (one for one in classes if all(any(path in match(t) for t in group) for group in one.matching)), None

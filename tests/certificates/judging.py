@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.findings.examination import Finding, examine_all
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from issuing import Issued
 
 HOST = "backend.test"
@@ -12,7 +12,7 @@ HOST = "backend.test"
 
 def findings(*chain: Issued, host: str = HOST) -> list[Finding]:
     """Examine *chain* as one file for a backend that presents one of the names in *host* (empty: any name)."""
-    references = [reference_identifier(name) for name in host.split()]
+    references = [parse_reference(name) for name in host.split()]
     return examine_all([read_certificate(certificate.der) for certificate in chain], references, datetime.now(UTC))
 
 

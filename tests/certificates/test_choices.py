@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.choices import ChainRole, list_choices, role_of
+from holdfast.certificates.choices import ChainRole, get_role, list_choices
 from issuing import issue
 
 HOST = "backend.test"
@@ -74,9 +74,9 @@ def test_each_choice_explains_renewals_and_what_an_attacker_would_need():
 
 def test_each_certificate_has_a_role():
     chain = [read_certificate(leaf.der) for leaf in (LEAF, LOWER, ROOT)]
-    assert [role_of(chain, position) for position in range(3)] == [
+    assert [get_role(chain, position) for position in range(3)] == [
         ChainRole.LEAF,
         ChainRole.INTERMEDIATE,
         ChainRole.ROOT,
     ]
-    assert role_of([read_certificate(ROOT.der)], 0) is ChainRole.LEAF
+    assert get_role([read_certificate(ROOT.der)], 0) is ChainRole.LEAF

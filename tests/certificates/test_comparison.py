@@ -9,7 +9,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.comparison import FROM_PUBLIC, PUBLIC, Difference, Mismatch, compare, find_path
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES
@@ -29,7 +29,7 @@ def chain_of(leaf: Issued) -> list[Certificate]:
 
 
 def make_trust(*anchors: Issued, host: str = HOST) -> TrustSet:
-    return trust_set([read_certificate(anchor.der) for anchor in anchors], reference_identifier(host))
+    return trust_set([read_certificate(anchor.der) for anchor in anchors], parse_reference(host))
 
 
 def find_difference(leaf: Issued, trust: TrustSet) -> tuple[str, Difference]:
@@ -170,7 +170,7 @@ def test_presented_names_are_shown_with_the_required_one():
 
 def test_names_in_the_trust_settings_replace_the_host():
     leaf = issue("b.internal")
-    names = tuple(map(reference_identifier, ("a.internal", "b.internal")))
+    names = tuple(map(parse_reference, ("a.internal", "b.internal")))
     assert compare(chain_of(leaf), replace(make_trust(leaf), names=names), NOW) == ()
     code, cause = find_difference(leaf, replace(make_trust(leaf), names=names[:1]))
     assert (code, cause.expected, cause.presented) == (

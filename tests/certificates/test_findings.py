@@ -13,8 +13,8 @@ from certificates.judging import findings, judge
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.findings.examination import Code, Severity, examine, examine_all
 from holdfast.certificates.formats.parsing import parse
-from holdfast.certificates.identity import presents, reference_identifier
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.identity import parse_reference, presents
+from holdfast.certificates.validity import Status, get_status
 from issuing import (
     CLIENTS_ONLY,
     DAY,
@@ -39,7 +39,7 @@ def issue(*names: str, start: timedelta = timedelta(days=-10), end: timedelta = 
 
 
 def list_codes(certificate: Certificate, host: str) -> list[str]:
-    return [f.code for f in examine(certificate, [reference_identifier(host)], NOW)]
+    return [f.code for f in examine(certificate, [parse_reference(host)], NOW)]
 
 
 def test_a_good_certificate_has_no_findings():
@@ -54,7 +54,7 @@ def test_an_expired_certificate_is_an_error_with_its_day():
 
 def test_status_follows_the_validity_period():
     def status(start: int, end: int) -> Status:
-        return status_of(issue("a.test", start=timedelta(days=start), end=timedelta(days=end)), NOW)
+        return get_status(issue("a.test", start=timedelta(days=start), end=timedelta(days=end)), NOW)
 
     assert status(-1, 100) is Status.ACTIVE
     assert status(-1, 30) is Status.EXPIRING
@@ -68,16 +68,16 @@ def test_a_wrong_name_is_found():
 
 def test_a_wildcard_matches_exactly_one_label():
     certificate = issue("*.example.test")
-    assert presents(certificate, reference_identifier("A.example.test."))
-    assert not presents(certificate, reference_identifier("a.b.example.test"))
-    assert not presents(certificate, reference_identifier("example.test"))
+    assert presents(certificate, parse_reference("A.example.test."))
+    assert not presents(certificate, parse_reference("a.b.example.test"))
+    assert not presents(certificate, parse_reference("example.test"))
 
 
 def test_an_address_is_matched_as_an_address():
     certificate = issue("127.0.0.1", "::1")
-    assert presents(certificate, reference_identifier("127.0.0.1"))
-    assert presents(certificate, reference_identifier("0:0:0:0:0:0:0:1"))
-    assert not presents(certificate, reference_identifier("127.0.0.2"))
+    assert presents(certificate, parse_reference("127.0.0.1"))
+    assert presents(certificate, parse_reference("0:0:0:0:0:0:0:1"))
+    assert not presents(certificate, parse_reference("127.0.0.2"))
 
 
 ROOT = issue_any(ca=True, common_name="root", key=rsa_key())

@@ -5,7 +5,7 @@ from cryptography import x509
 
 from certificates.judging import HOST, findings, judge
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.identity import presents, reference_identifier
+from holdfast.certificates.identity import parse_reference, presents
 from issuing import Issued, issue
 
 ADDRESS = "127.0.0.1"
@@ -105,7 +105,7 @@ def test_wildcards_are_reported_by_how_much_they_cover(name, expected):
 def test_wildcards_for_a_part_of_a_label_are_forbidden_and_the_gateway_accepts_some(name, severity, matches):
     certificate = issue_with_dns_names(name)
     assert judge(certificate, host="").get("forbidden-wildcard") == severity
-    assert presents(read_certificate(certificate.der), reference_identifier("foo.b.test")) is matches
+    assert presents(read_certificate(certificate.der), parse_reference("foo.b.test")) is matches
 
 
 def test_messages_stay_short_for_any_certificate():

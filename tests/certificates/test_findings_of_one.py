@@ -87,7 +87,7 @@ def test_a_p224_key_is_accepted_in_a_ca_but_not_in_a_backend():
 def test_an_rsa_key_only_for_pss_is_unsupported():
     (certificate,) = der.read(RSA_ROOT.der)
     bits = certificate.children()[0].children()[6].children()[1]
-    only_pss = tlv(0x30, tlv(0x30, tlv(0x06, der.oid("1.2.840.113549.1.1.10"))), bytes(bits.raw))
+    only_pss = tlv(0x30, tlv(0x30, tlv(0x06, der.encode_oid("1.2.840.113549.1.1.10"))), bytes(bits.raw))
     assert judge(alter(RSA_ROOT, spki=only_pss))["unsupported-key"] == "error"
     assert "unsupported-key" not in judge(RSA_ROOT)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.certificates.findings.examination import Code, Finding, Severity, examine_presented
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from issuing import CLIENTS_ONLY, DAY, MD5_WITH_RSA, UNKNOWN_EXTENSION, Issued, alter, issue, key_usage
 from kinds import ACCEPTED, HOST, INTERMEDIATE, REJECTED, ROOT, RSA_ROOT
 from presented import SEVERAL, chain_of
@@ -16,7 +16,7 @@ EXPIRED = {"start": -9 * DAY, "end": -DAY}
 
 
 def examine(leaf: Issued, host: str = HOST) -> list[Finding]:
-    return examine_presented(chain_of(leaf), [reference_identifier(host)], NOW)
+    return examine_presented(chain_of(leaf), [parse_reference(host)], NOW)
 
 
 def list_codes(leaf: Issued) -> list[str]:

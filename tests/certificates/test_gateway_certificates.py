@@ -25,7 +25,7 @@ from holdfast.certificates.gateway_certificates import (
     create_authority,
     issue_discovery_certificate,
     issue_gateway_certificate,
-    pem_of,
+    write_pem,
 )
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -104,10 +104,10 @@ def test_a_request_that_is_not_signed_with_its_key_is_rejected():
     other_key = bytes(der[:at]) + own + bytes(der[at + 32 :])
     for wrong in (bytes(other_subject), other_key):
         with pytest.raises(UnusableRequest):
-            issue(write_pem(wrong))
+            issue(write_request_pem(wrong))
 
 
-def write_pem(der):
+def write_request_pem(der):
     text = encodebytes(der).decode()
     return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
 
@@ -127,7 +127,7 @@ DER = x509.load_pem_x509_csr(REQUEST.encode()).public_bytes(Encoding.DER)
 def test_damaged_requests_are_rejected_and_never_issue_for_another_key(position, replacement):
     request = DER[:position] + replacement + DER[position + len(replacement) :]
     with suppress(UnusableRequest):
-        assert issue(write_pem(request)).public_key() == MACHINE.key.public_key()
+        assert issue(write_request_pem(request)).public_key() == MACHINE.key.public_key()
 
 
 @given(st.text(max_size=600))
@@ -144,7 +144,7 @@ class Handshakes:
         self._ca = self._write("ca.pem", authority.pem)
 
     def credential(self, name, certificate, key_pem):
-        return self._write(f"{name}.pem", pem_of(certificate)), self._write(f"{name}.key", key_pem)
+        return self._write(f"{name}.pem", write_pem(certificate)), self._write(f"{name}.key", key_pem)
 
     def attempt(self, server, client, name=DISCOVERY_NAME):
         """Return whether both sides accept the other's certificate."""

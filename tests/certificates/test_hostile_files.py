@@ -35,14 +35,14 @@ from holdfast.certificates.errors import (
 from holdfast.certificates.findings.examination import examine_all, judge_revocation
 from holdfast.certificates.formats import derivation
 from holdfast.certificates.formats.credentials import read_credential
-from holdfast.certificates.formats.der import oid
+from holdfast.certificates.formats.der import encode_oid
 from holdfast.certificates.formats.derivation import (
     MAX_ITERATIONS,
     QUICK_ALL_ITERATIONS,
     QUICK_ITERATIONS,
 )
 from holdfast.certificates.formats.parsing import MAX_BYTES, parse
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TrustSet
 from issuing import identity_file, issue, keystore, tlv
@@ -50,7 +50,7 @@ from revoking import NUMBER, extension, write_crl
 
 A, B = issue(ca=True, common_name="a"), issue("backend.test", by=issue(ca=True))
 NAMED = [pkcs12.PKCS12Certificate(leaf.certificate, b"alias") for leaf in (A, B)]
-DATA, ENCRYPTED = tlv(6, oid("1.2.840.113549.1.7.1")), tlv(6, oid("1.2.840.113549.1.7.6"))
+DATA, ENCRYPTED = tlv(6, encode_oid("1.2.840.113549.1.7.1")), tlv(6, encode_oid("1.2.840.113549.1.7.6"))
 SALT = b"12345678"
 
 
@@ -75,7 +75,7 @@ REAL = [
 ]
 
 NOW = datetime.now(UTC)
-BACKEND, ANCHOR = reference_identifier("backend.test"), read_certificate(A.der)
+BACKEND, ANCHOR = parse_reference("backend.test"), read_certificate(A.der)
 POINT = tlv(0x30, tlv(0xA0, tlv(0xA0, tlv(0x86, b"http://crl.test"))), tlv(0x81, b"\xff"))
 LIST = write_crl(
     A,
@@ -213,19 +213,19 @@ def encrypt(plain: bytes, iterations: int = 1) -> bytes:
     encryptor = Cipher(AES(key), CBC(bytes(16))).encryptor()
     data = encryptor.update(plain + bytes([padding]) * padding) + encryptor.finalize()
     count = iterations.to_bytes(4, "big")
-    kdf = tlv(0x30, tlv(6, oid("1.2.840.113549.1.5.12")), tlv(0x30, tlv(4, SALT), tlv(2, count)))
-    scheme = tlv(0x30, tlv(6, oid("2.16.840.1.101.3.4.1.2")), tlv(4, bytes(16)))
-    algorithm = tlv(0x30, tlv(6, oid("1.2.840.113549.1.5.13")), tlv(0x30, kdf, scheme))
+    kdf = tlv(0x30, tlv(6, encode_oid("1.2.840.113549.1.5.12")), tlv(0x30, tlv(4, SALT), tlv(2, count)))
+    scheme = tlv(0x30, tlv(6, encode_oid("2.16.840.1.101.3.4.1.2")), tlv(4, bytes(16)))
+    algorithm = tlv(0x30, tlv(6, encode_oid("1.2.840.113549.1.5.13")), tlv(0x30, kdf, scheme))
     content = tlv(0x30, tlv(2, b"\0"), tlv(0x30, DATA, algorithm, tlv(0x80, data)))
     return tlv(0x30, ENCRYPTED, tlv(0xA0, content))
 
 
 def make_bag(arc: int, value: bytes) -> bytes:
-    return tlv(0x30, tlv(6, oid(f"1.2.840.113549.1.12.10.1.{arc}")), tlv(0xA0, value))
+    return tlv(0x30, tlv(6, encode_oid(f"1.2.840.113549.1.12.10.1.{arc}")), tlv(0xA0, value))
 
 
 def make_certificate_bag(der: bytes) -> bytes:
-    return make_bag(3, tlv(0x30, tlv(6, oid("1.2.840.113549.1.9.22.1")), tlv(0xA0, tlv(4, der))))
+    return make_bag(3, tlv(0x30, tlv(6, encode_oid("1.2.840.113549.1.9.22.1")), tlv(0xA0, tlv(4, der))))
 
 
 def test_a_key_in_an_encrypted_part_is_refused_and_not_decrypted(hashing):
@@ -263,7 +263,7 @@ HOSTILE = {
     "wide": tlv(0x30, b"\5\0" * 500_000),
     "many": b"\x30\0" * 500_000,
     "deep": nest(30_000),
-    "pkcs7": tlv(0x30, tlv(6, oid("1.2.840.113549.1.7.2")), tlv(0xA0, CERTIFICATE_LIST)),
+    "pkcs7": tlv(0x30, tlv(6, encode_oid("1.2.840.113549.1.7.2")), tlv(0xA0, CERTIFICATE_LIST)),
     "bags": make_pfx(tlv(0x30, DATA, tlv(0xA0, tlv(4, tlv(0x30, make_bag(4, b"") * 20_000))))),
     "keystore": b"\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + bytes(1_000_000),
     "dashes": b"-" * MAX_BYTES,

@@ -7,8 +7,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.certificates.formats.der import NotDer, oid, read
-from holdfast.certificates.names import NOT_TEXT, common_names_of, name_of, text_of
+from holdfast.certificates.formats.der import NotDer, encode_oid, read
+from holdfast.certificates.names import NOT_TEXT, list_common_names, name_of, write_name
 from issuing import tlv
 
 COMMON_NAME = "2.5.4.3"
@@ -24,7 +24,7 @@ attributes = st.builds(
 
 
 def make_attribute(tag: int, content: bytes, kind: str = COMMON_NAME) -> bytes:
-    return tlv(0x30, tlv(0x06, oid(kind)), tlv(tag, content))
+    return tlv(0x30, tlv(0x06, encode_oid(kind)), tlv(tag, content))
 
 
 def name(*attributes: bytes) -> bytes:
@@ -35,9 +35,9 @@ def name(*attributes: bytes) -> bytes:
 @given(st.lists(attributes, max_size=3))
 def test_a_name_is_formatted_as_by_cryptography(attributes):
     x509_name = x509.Name(attributes)
-    assert text_of(x509_name) == ", ".join(rdn.rfc4514_string() for rdn in reversed(x509_name.rdns))
+    assert write_name(x509_name) == ", ".join(rdn.rfc4514_string() for rdn in reversed(x509_name.rdns))
     common_names = [attribute.value for attribute in x509_name.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    assert common_names_of(read(x509_name.public_bytes())[0]) == tuple(common_names)
+    assert list_common_names(read(x509_name.public_bytes())[0]) == tuple(common_names)
 
 
 def test_attributes_of_one_rdn_are_joined_by_plus_signs():
@@ -73,7 +73,7 @@ DAMAGED = [
     name(make_attribute(0x02, b"")),
     name(),
     name(tlv(0x30, tlv(0x06, b"\x80\1"), tlv(0x0C, b"a"))),
-    name(tlv(0x30, tlv(0x06, oid(COMMON_NAME)), tlv(0x0C, b"a"), tlv(0x0C, b"b"))),
+    name(tlv(0x30, tlv(0x06, encode_oid(COMMON_NAME)), tlv(0x0C, b"a"), tlv(0x0C, b"b"))),
     tlv(0x30, tlv(0x30, make_attribute(0x0C, b"a"))),
 ]
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.findings.rejection import reasons_to_reject
+from holdfast.certificates.findings.rejection import list_reasons_to_reject
 from holdfast.certificates.formats.parsing import parse
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from issuing import DAY, issue, key_usage
 from kinds import ACCEPTED, HOST, REJECTED, Kind
 
@@ -23,7 +23,7 @@ BY_THE_FILE = {
 
 def list_codes(kind: Kind) -> list[str]:
     upload = parse(kind.file, kind.password or None)
-    reasons = reasons_to_reject(upload.certificates, [reference_identifier(kind.host)], datetime.now(UTC))
+    reasons = list_reasons_to_reject(upload.certificates, [parse_reference(kind.host)], datetime.now(UTC))
     return [finding.code.value for finding in reasons]
 
 
@@ -66,4 +66,4 @@ def test_a_chain_is_judged_by_the_backends_own_certificate_and_its_issuers():
 
 def test_without_a_required_name_names_are_not_examined():
     certificates = [read_certificate(issue("other.test").der)]
-    assert reasons_to_reject(certificates, [], datetime.now(UTC)) == []
+    assert list_reasons_to_reject(certificates, [], datetime.now(UTC)) == []

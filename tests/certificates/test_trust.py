@@ -4,12 +4,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.trust import find_indistinguishable
 from issuing import Issued, issue
 from trusting import trust_set
 
-REFERENCE = reference_identifier("a.test")
+REFERENCE = parse_reference("a.test")
 
 
 def read(leaf: Issued) -> Certificate:

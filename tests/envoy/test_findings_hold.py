@@ -62,7 +62,7 @@ def deep() -> Case:
 
 
 NAME_CONSTRAINTS, POLICIES = "2.5.29.30", "2.5.29.32"
-NOT_TEXT = tlv(0x30, tlv(0x31, tlv(0x30, tlv(0x06, der.oid("2.5.4.3")), tlv(0x03, b"\0x"))))
+NOT_TEXT = tlv(0x30, tlv(0x31, tlv(0x30, tlv(0x06, der.encode_oid("2.5.4.3")), tlv(0x03, b"\0x"))))
 MANY_PURPOSES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CODE_SIGNING])
 WITH_PORT = x509.SubjectAlternativeName([x509.DNSName(f"{HOST}:8443"), x509.DNSName(HOST)])
 FOR_HOST = x509.NameConstraints([x509.DNSName(HOST)], None)

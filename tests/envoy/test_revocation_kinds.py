@@ -18,7 +18,7 @@ from backends import V4, Backend
 from envoy_alone import cluster, statuses_of
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.findings.examination import Code, Severity, judge_revocation
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.revocation import NotRevocationLists, read_revocation_lists
 from holdfast.certificates.trust import TrustSet, deduplicate
 from holdfast.gateway.process.binary import find_envoy
@@ -202,7 +202,7 @@ def _rejects(case: Case) -> bool:
 def _findings(case: Case) -> list[Any]:
     anchors = deduplicate(read_certificate(anchor.der) for anchor in case.anchors)
     crls = read_revocation_lists(case.crls)
-    trust = TrustSet(anchors, reference_identifier(V4), revocation=crls, revocation_of_path=case.of_path)
+    trust = TrustSet(anchors, parse_reference(V4), revocation=crls, revocation_of_path=case.of_path)
     return judge_revocation(trust, datetime.now(UTC) + timedelta(seconds=1))
 
 

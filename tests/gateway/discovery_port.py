@@ -24,7 +24,7 @@ from holdfast.certificates.gateway_certificates import (
     create_authority,
     issue_discovery_certificate,
     issue_gateway_certificate,
-    pem_of,
+    write_pem,
 )
 from holdfast.gateway.agent.channels import open_remote_channel
 from holdfast.gateway.agent.membership import (
@@ -99,7 +99,7 @@ class Port:
         request = make_request()
         certificate = issue_gateway_certificate(self.authority, request.csr, name, now or utc_now())
         self.accepted_certificates.peers[certificate.fingerprint] = Peer(name, group)
-        credential = Credential(request.key, pem_of(certificate), AUTHORITY.pem)
+        credential = Credential(request.key, write_pem(certificate), AUTHORITY.pem)
         return Membership(name, group, "https://x", self.address, DISCOVERY_NAME, credential), certificate.fingerprint
 
     def renew(self, fingerprint: str, csr: str) -> Renewed:
@@ -110,12 +110,12 @@ class Port:
             AUTHORITY, csr, self.accepted_certificates.peers[fingerprint].name, utc_now()
         )
         self.accepted_certificates.peers[certificate.fingerprint] = self.accepted_certificates.peers[fingerprint]
-        return Renewed(pem_of(certificate), AUTHORITY.pem, "Default")
+        return Renewed(write_pem(certificate), AUTHORITY.pem, "Default")
 
 
 def present(authority: Authority = AUTHORITY) -> Credential:
     certificate = issue_discovery_certificate(authority, utc_now())
-    return Credential(certificate.key.pem, pem_of(certificate.certificate), authority.pem)
+    return Credential(certificate.key.pem, write_pem(certificate.certificate), authority.pem)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from following import GATEWAY, PATIENCE, Agent, following, serving, until_connected
 from holdfast.apis.catalog.endpoint import parse_endpoint
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.gateway.control import client, service, stream
 from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
 from holdfast.gateway.control.messages import METHOD
@@ -21,7 +21,7 @@ from trusting import trust_set
 
 
 def a_probe():
-    trust = trust_set((), reference_identifier("backend.test"))
+    trust = trust_set((), parse_reference("backend.test"))
     return build_probe(new_name(), parse_endpoint("https://backend.test"), trust, ["192.0.2.1"])
 
 

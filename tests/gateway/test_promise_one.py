@@ -30,7 +30,7 @@ from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.errors import InvalidField
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.parsing import parse
-from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
+from holdfast.certificates.identity import ReferenceIdentifier, parse_reference
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TlsVersion, TrustSet
 from holdfast.gateway.resources.apis import ApiResources, build_api
@@ -130,7 +130,7 @@ def trust_sets(draw: st.DrawFn, reference: ReferenceIdentifier) -> TrustSet:
     return replace(
         trust_set(draw(st.lists(st.sampled_from(IMPORTED))), reference),
         with_public_roots=draw(st.booleans()),
-        names=tuple(map(reference_identifier, draw(st.lists(names, max_size=3, unique=True)))),
+        names=tuple(map(parse_reference, draw(st.lists(names, max_size=3, unique=True)))),
         any_name=bool(pins) and draw(st.booleans()),
         sni=draw(st.none() | st.just("") | names),
         certificate_pins=pins,

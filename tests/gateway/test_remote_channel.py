@@ -25,7 +25,7 @@ from holdfast.certificates.gateway_certificates import (
     create_authority,
     issue_discovery_certificate,
     issue_gateway_certificate,
-    pem_of,
+    write_pem,
 )
 from holdfast.gateway.agent import channels
 from holdfast.gateway.agent.channels import open_remote_channel
@@ -153,7 +153,7 @@ def test_certificates_that_are_unknown_expired_or_of_another_ca_get_no_stream():
         foreign, _ = port.enroll("foreign")
         server = issue_discovery_certificate(AUTHORITY, utc_now())  # for servers, not for clients
         port.accepted_certificates.peers[server.certificate.fingerprint] = Peer("stolen")
-        as_server = Credential(server.key.pem, pem_of(server.certificate), AUTHORITY.pem)
+        as_server = Credential(server.key.pem, write_pem(server.certificate), AUTHORITY.pem)
         stolen = Membership("stolen", "Default", "", unknown.discovery, DISCOVERY_NAME, as_server)
         for membership in (expired_membership, foreign, stolen):
             assert (await rejection(membership)).startswith("UNAVAILABLE: "), membership.name
@@ -168,7 +168,7 @@ def test_a_gateway_connects_only_to_the_discovery_service_of_the_gateways_ca():
         stranger = create_authority(utc_now())
         request = make_request()
         as_gateway = issue_gateway_certificate(AUTHORITY, request.csr, "evil", utc_now())
-        for credential in (present(stranger), Credential(request.key, pem_of(as_gateway), AUTHORITY.pem)):
+        for credential in (present(stranger), Credential(request.key, write_pem(as_gateway), AUTHORITY.pem)):
             port.credentials.append(Credential(credential.key, credential.certificate, AUTHORITY.pem))
             assert "CERTIFICATE_VERIFY_FAILED" in await rejection(membership)
         port.credentials.append(present())  # a renewed certificate is presented without a restart

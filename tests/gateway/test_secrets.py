@@ -9,14 +9,14 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
 from holdfast.certificates.formats.parsing import parse
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.gateway.resources.public_roots import public_roots, public_roots_pem
 from holdfast.gateway.resources.resource import SECRET
 from holdfast.gateway.resources.tls import build_trust_secret, build_upstream_tls, secret_name
 from issuing import issue
 from trusting import trust_set
 
-HOST = reference_identifier("backend.test")
+HOST = parse_reference("backend.test")
 
 
 def parse_anchors(*data):
@@ -48,7 +48,7 @@ def test_envoy_gets_pem_that_was_written_from_der(write):
 def test_equal_content_has_the_same_name_and_version_in_any_order():
     one, two = issue("backend.test"), issue("backend.test")
     trust_sets = [
-        trust_set(parse_anchors(*data), reference_identifier(host))
+        trust_set(parse_anchors(*data), parse_reference(host))
         for data, host in (
             ((one.pem, two.der), "backend.test"),
             ((two.pem, one.pem), "backend.test"),
@@ -93,7 +93,7 @@ def test_a_tls_context_names_its_secret_and_the_expected_host():
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_an_address_is_matched_as_an_address(host):
     context = UpstreamTlsContext()
-    build_upstream_tls(trust_set((), reference_identifier(host)), None, ["h2"]).typed_config.Unpack(context)
+    build_upstream_tls(trust_set((), parse_reference(host)), None, ["h2"]).typed_config.Unpack(context)
     (match,) = (
         context.common_tls_context.combined_validation_context.default_validation_context.match_typed_subject_alt_names
     )

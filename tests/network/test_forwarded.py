@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from holdfast.network.addresses import EVERYWHERE
-from holdfast.network.forwarded import ForwardedClient, client_address, is_trusted
+from holdfast.network.forwarded import ForwardedClient, find_client_address, is_trusted
 from holdfast.server.http.server import serve
 from holdfast.server.machine.limits import connection_limits
 from holdfast.server.settings import Settings
@@ -38,7 +38,7 @@ PROXIES = Settings(trusted_proxies="10.0.0.0/8, 192.0.2.7, fd00::/8").trusted_pr
     ],
 )
 def test_the_client_is_the_rightmost_address_that_is_not_a_proxy(forwarded_for, client):
-    assert client_address(forwarded_for, PROXIES) == client
+    assert find_client_address(forwarded_for, PROXIES) == client
 
 
 @pytest.mark.parametrize(

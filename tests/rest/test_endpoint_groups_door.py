@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.apis.catalog.endpoint_group import read_group
 from holdfast.apis.gateways.control_plane import ControlPlane
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.revisions import get_newest_revision
 from holdfast.store.tables import ControlPlaneRow, SchemaCompatibilityRow
@@ -128,7 +128,7 @@ def test_priorities_are_refused_while_a_control_plane_of_an_earlier_version_woul
             return session.query(SchemaCompatibilityRow).one().oldest_revision
 
     with runtime.store.write() as session:
-        now = database_time(session)
+        now = read_database_time(session)
         control_planes.save(session, ControlPlane("a", "old", "0.1", now, now), "home", now + timedelta(minutes=1))
         session.get(ControlPlaneRow, "a").schema_revision = "0045"
     plain = BALANCED | {"production_endpoints": [{"url": ONE, "priority": 1}, {"url": TWO, "weight": 3}]}

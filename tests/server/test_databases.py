@@ -18,7 +18,7 @@ from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server import backups, databases, up
 from holdfast.doctor.postgresql import check_postgresql
-from holdfast.files.sealing_keys import KeyFile, new_key
+from holdfast.files.sealing_keys import KeyFile, make_key
 from holdfast.server.clock import utc_now
 from holdfast.server.machine.directories import DATABASE_FILE, data_directory
 from holdfast.server.sealing.keys import KEY_FILE, SEALING_KEY, digest_sealing, open_sealing
@@ -174,7 +174,7 @@ def test_a_restore_replaces_a_database_of_a_server_on_request_and_keeps_it(
     with closing(Store(location)) as store:
         with store.write() as session:
             accounts.insert_organization(session, "later", NOW)
-        register(store, new_key())
+        register(store, make_key())
         content = without_events(read_all(location))
         assert "These control planes are running: one. Nothing" in refusal(backups.restore, file, data, replace=True)
         assert without_events(read_all(location)) == content
@@ -201,7 +201,7 @@ def test_a_connection_that_is_lost_when_a_restore_is_committed_leaves_a_backup_a
     monkeypatch.setenv("HOLDFAST_DATABASE", database.url)
     backups.backup(str(file), data, with_sealing_key=True)
     (in_backup,) = KeyFile(key_file).read()
-    other = new_key()
+    other = make_key()
     KeyFile(key_file).write([other])
 
     statements = []
@@ -303,7 +303,7 @@ def settings_for(data, database, *keys):
 
 
 def test_the_sealing_key_is_not_rotated_while_a_control_plane_lacks_the_new_one(data, database, shared_store):
-    (old,), new = KeyFile(data / KEY_FILE).read(), new_key()
+    (old,), new = KeyFile(data / KEY_FILE).read(), make_key()
     for keys in ((old,), (new,)):
         register(shared_store, *keys)
         for own in ((), (new, old)):
@@ -314,7 +314,7 @@ def test_the_sealing_key_is_not_rotated_while_a_control_plane_lacks_the_new_one(
 
 
 def test_the_sealing_key_is_rotated_while_control_planes_that_have_both_keys_run(data, database, shared_store):
-    (old,), new = KeyFile(data / KEY_FILE).read(), new_key()
+    (old,), new = KeyFile(data / KEY_FILE).read(), make_key()
     register(shared_store, old, new)
     with data_directory(data):  # one of them uses it
         assert rotate_sealing_key(settings_for(data, database, new, old)) == (1, 0)

@@ -91,7 +91,7 @@ def test_files_that_change_are_noticed_without_a_signal(tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as listening:
             address = listening.getsockname()
             async with serve(nothing, [listening], certificate.context, connection_limits(1024)):
-                watching = asyncio.create_task(certificate.watch(every=0.01))
+                watching = asyncio.create_task(certificate.watch(interval=0.01))
                 before = await fetch_certificate(address, context)
                 write_identity(tmp_path, second)
                 async with asyncio.timeout(60):

@@ -33,7 +33,7 @@ from holdfast.services.gateways.elsewhere import Elsewhere
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
@@ -205,7 +205,7 @@ async def control_plane(
 def register(store: Store, name: str, *, silent_for: float = 0.0) -> None:
     """Register a control plane, or say that it was last seen *silent_for* seconds ago."""
     with store.note(Topic.CONTROL_PLANES) as session:
-        now = database_time(session)
+        now = read_database_time(session)
         control_planes.save(
             session, ControlPlaneValue(name, name, "1", now, now), name, now - timedelta(seconds=silent_for)
         )

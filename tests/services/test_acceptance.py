@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.presented import read_presented
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import public_roots
@@ -17,7 +17,7 @@ from holdfast.services.probing.verdicts import Verdict
 from issuing import issue
 from trusting import trust_set
 
-HOST = reference_identifier("pizza.test")
+HOST = parse_reference("pizza.test")
 NEW, OLD, ROOT = (read_certificate(issue("pizza.test", common_name=name).der) for name in ("new", "old", "root"))
 PUBLIC = public_roots()[0]
 YES, NO = Verdict(True), Verdict(False, Cause.UNKNOWN_ISSUER)

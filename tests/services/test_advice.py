@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.choices import ChainRole
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
 from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
 from holdfast.gateway.failures.explanations import EXPLANATIONS
@@ -23,7 +23,7 @@ NOW = datetime.now(UTC)
 
 
 def make_terms(*anchors: Issued, host: str = HOST) -> Terms:
-    return Terms(trust_set([read_certificate(anchor.der) for anchor in anchors], reference_identifier(host)))
+    return Terms(trust_set([read_certificate(anchor.der) for anchor in anchors], parse_reference(host)))
 
 
 def explain(cause: Cause, leaf: Issued, conditions: Terms, offer: Offer | None = None, **options: bool) -> Explanation:

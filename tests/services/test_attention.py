@@ -21,7 +21,7 @@ from holdfast.services.gateways.elsewhere import Elsewhere
 from holdfast.services.gateways.statuses import Sources, list_statuses
 from holdfast.services.trust import endpoint_certificates
 from holdfast.services.trust.rotation import observe
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.gateways import connected_gateways
 from holdfast.store.gateways.connected_gateways import Overview
@@ -44,7 +44,7 @@ def see(store):
 
     def record(ago, *addresses):
         with store.write() as session:
-            seen_at = database_time(session) - ago
+            seen_at = read_database_time(session) - ago
             control_planes.save(session, ControlPlane("cp-2", "cp-2", "1", seen_at, seen_at), "home", seen_at)
             connected_gateways.begin(session, Overview("cp-2", 1, 1, []))
             gateways = [

@@ -12,7 +12,7 @@ from holdfast.services.background import Background
 from holdfast.services.control_planes.lease import Lease, LeasedStore, LeaseLost
 from holdfast.services.retention import forget_old_rows
 from holdfast.store.access import accounts
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import leases
 from holdfast.store.topics import Topic
 from running import wait_until
@@ -50,14 +50,14 @@ async def following(lease):
 def take(store, holder, lasts=timedelta(minutes=1)):
     """Take the lease as *holder* at once."""
     with store.note(Topic.LEASES) as session:
-        return leases.take(session, "tasks", holder, database_time(session), lasts)
+        return leases.take(session, "tasks", holder, read_database_time(session), lasts)
 
 
 def replace_holder(store, before, after, lasts=timedelta(minutes=1)):
     """Let *after* take the lease, as if *before* had been stopped for some time."""
     with store.note(Topic.LEASES) as session:
-        leases.give_up(session, "tasks", before, database_time(session))
-        return leases.take(session, "tasks", after, database_time(session), lasts)
+        leases.give_up(session, "tasks", before, read_database_time(session))
+        return leases.take(session, "tasks", after, read_database_time(session), lasts)
 
 
 def test_nobody_else_can_take_a_lease_until_it_ends(store):

@@ -20,7 +20,7 @@ from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.errors import CertificateError
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.failures.causes import Cause
@@ -52,7 +52,7 @@ ANNA, BERTA = Principal("default", "anna"), Principal("default", "berta")
 NOW = datetime.now(UTC)
 HOST, PIZZA = "backend.test", "https://pizza.test"
 PRESENTED = issue(HOST)
-NOTHING = trust_set((), reference_identifier(HOST))
+NOTHING = trust_set((), parse_reference(HOST))
 TERMS = Terms(NOTHING)
 
 
@@ -401,7 +401,7 @@ def test_the_upload_is_tested_in_addition_or_instead_of_an_alias(store, anna, im
     assert list_anchors(store, anna, new.pem, "one", keep=True) == list_fingerprints(one, two, new)
     trust = find_terms_to_test(context_of(store, anna, NOW), SEALING, PIZZA, Change(new.pem + one.pem)).trust
     assert [anchor.fingerprint for anchor in trust.anchors] == sorted(list_fingerprints(one, two, new))
-    assert trust.reference == reference_identifier("pizza.test")
+    assert trust.reference == parse_reference("pizza.test")
 
 
 @pytest.mark.usefixtures("served_api")

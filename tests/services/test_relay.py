@@ -11,7 +11,7 @@ from following import GATEWAY, PATIENCE, Agent, serving, until_connected
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed, NotSeen, Resolved
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.groups import Groups
@@ -34,7 +34,7 @@ from trusting import trust_set
 
 USER = Principal("default", "anna")
 NETWORKS = [read_network("192.0.2.0/24")]
-NOTHING = trust_set((), reference_identifier("backend.test"))
+NOTHING = trust_set((), parse_reference("backend.test"))
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.files.sealing_keys import new_key
+from holdfast.files.sealing_keys import make_key
 from holdfast.server.clock import utc_now
 from holdfast.services.control_planes.sealing_key import check_sealing_key, replace_sealed_value
 from holdfast.services.gateways.authority import get_authority
@@ -14,7 +14,7 @@ def make_sealing(*keys):
 
 
 def test_the_first_control_plane_decides_on_the_key(store):
-    key, other_key = new_key(), new_key()
+    key, other_key = make_key(), make_key()
     check_sealing_key(store, make_sealing(key))
     check_sealing_key(store, make_sealing(key))
     check_sealing_key(store, make_sealing(other_key, key))  # during a rotation
@@ -28,7 +28,7 @@ def test_a_missing_key_is_made_only_by_the_first_control_plane(store):
     keys = []
 
     def make():
-        keys.append(new_key())
+        keys.append(make_key())
         return keys
 
     check_sealing_key(store, Sealing(lambda: keys, make))
@@ -39,7 +39,7 @@ def test_a_missing_key_is_made_only_by_the_first_control_plane(store):
 
 
 def test_after_a_rotation_only_the_new_key_opens(store):
-    old, new = new_key(), new_key()
+    old, new = make_key(), make_key()
     check_sealing_key(store, make_sealing(old))
     with store.write() as session:
         replace_sealed_value(session, make_sealing(new, old))
@@ -52,5 +52,5 @@ def test_a_key_that_secrets_copied_from_another_database_need_is_required(store,
     del anna
     get_authority(store, make_sealing(bytes(32)), utc_now())
     with pytest.raises(CannotUnseal):
-        check_sealing_key(store, make_sealing(new_key()))
+        check_sealing_key(store, make_sealing(make_key()))
     check_sealing_key(store, make_sealing(bytes(32)))

@@ -14,7 +14,7 @@ from holdfast.services.gateways.groups import GroupChange
 from holdfast.services.revisions.deployments import deploy_revision, undeploy_revision
 from holdfast.services.revisions.revisions import create_revision
 from holdfast.services.trust.unused_trust import find_unused, find_used_only_by
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.revisions import get_newest_revision
 from holdfast.store.tables import ControlPlaneRow, SchemaCompatibilityRow
@@ -95,7 +95,7 @@ def test_trust_of_an_endpoint_that_only_a_revision_has_is_enforced(store, contex
 
 def test_nothing_is_deployed_while_an_older_control_plane_runs(store, context, served_api, two):
     with store.write() as session:
-        now = database_time(session)
+        now = read_database_time(session)
         control_planes.save(session, ControlPlane("a", "old", "0.1", now, now, (), None, {}), "home", now)
         session.get(ControlPlaneRow, "a").schema_revision = None
     with pytest.raises(OldControlPlanes, match="Upgrade old first"):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from holdfast.services.control_planes.lease import LeasedStore
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import leases
 from holdfast.store.database import Store
 from holdfast.store.postgresql.location import parse_location
@@ -29,12 +29,12 @@ def store(database):
 
 def take(store, holder, seconds=60.0):
     with store.note(Topic.LEASES) as session:
-        return leases.take(session, "tasks", holder, database_time(session), timedelta(seconds=seconds))
+        return leases.take(session, "tasks", holder, read_database_time(session), timedelta(seconds=seconds))
 
 
 def is_over(store):
     with store.read() as session:
-        return leases.is_free(session, "tasks", "two", database_time(session))
+        return leases.is_free(session, "tasks", "two", read_database_time(session))
 
 
 def test_a_successor_waits_for_the_transaction_of_the_holder(store, database):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from holdfast.files.sealing_keys import KeyFile, UnusableSealingKey, new_key, read_keys
+from holdfast.files.sealing_keys import KeyFile, UnusableSealingKey, make_key, read_keys
 from holdfast.network.sockets import CannotStart
 from holdfast.server.sealing.keys import KEY_FILE, open_sealing, rotate_key
 from holdfast.server.settings import Settings
@@ -31,7 +31,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_sealed_secret_opens_and_never_looks_the_same_twice():
-    own = make_sealing(new_key())
+    own = make_sealing(make_key())
     one, two = own.seal(SECRET, "default", "row"), own.seal(SECRET, "default", "row")
     assert own.open(one, "default", "row") == own.open(two, "default", "row") == SECRET
     assert one[:9] == two[:9]
@@ -49,13 +49,13 @@ def test_backups_know_each_column_of_sealed_secrets():
 
 @pytest.mark.parametrize(("organization", "row"), [("other", "row"), ("default", "other"), ("default\0", "row")])
 def test_a_secret_moved_to_another_row_or_organization_does_not_open(organization: str, row: str):
-    own = make_sealing(new_key())
+    own = make_sealing(make_key())
     with pytest.raises(CannotUnseal, match="it was modified, or copied from elsewhere"):
         own.open(own.seal(SECRET, "default", "row"), organization, row)
 
 
 def test_a_modified_secret_does_not_open():
-    own = make_sealing(new_key())
+    own = make_sealing(make_key())
     sealed_secret = own.seal(SECRET, "default", "row")
     for at in range(len(sealed_secret)):
         modified_secret = sealed_secret[:at] + bytes([sealed_secret[at] ^ 1]) + sealed_secret[at + 1 :]
@@ -68,11 +68,11 @@ def test_a_modified_secret_does_not_open():
 
 def test_another_key_does_not_open_a_secret():
     with pytest.raises(CannotUnseal, match="sealed with is missing"):
-        make_sealing(new_key()).open(make_sealing(new_key()).seal(SECRET, "default", "row"), "default", "row")
+        make_sealing(make_key()).open(make_sealing(make_key()).seal(SECRET, "default", "row"), "default", "row")
 
 
 def test_the_first_key_seals_and_all_open():
-    old, new = new_key(), new_key()
+    old, new = make_key(), make_key()
     before = make_sealing(old).seal(SECRET, "default", "row")
     all_keys = make_sealing(new, old)
     assert all_keys.open(before, "default", "row") == SECRET
@@ -109,7 +109,7 @@ def test_opening_a_secret_does_not_create_a_missing_key(tmp_path):
 
 
 def test_the_key_can_come_from_a_variable_or_a_file_but_not_both(tmp_path):
-    key = new_key()
+    key = make_key()
     sealed_secret = make_sealing(key).seal(SECRET, "default", "row")
     file = tmp_path / "elsewhere"
     KeyFile(file).write([key])
@@ -151,7 +151,7 @@ def test_an_interrupted_rotation_leaves_both_keys_and_the_next_one_completes(tmp
 
 
 def test_a_key_in_a_variable_is_rotated_by_putting_the_new_one_before_the_old(tmp_path):
-    old, new = new_key(), new_key()
+    old, new = make_key(), make_key()
     with (
         pytest.raises(CannotStart, match="Set it to NEW,OLD"),
         rotate_key(Settings(sealing_key=write_keys(old)), tmp_path),

@@ -9,7 +9,7 @@ import pytest
 import typer
 from starlette.requests import Request
 
-from holdfast.apis.catalog.lifecycle import State, transitions_from
+from holdfast.apis.catalog.lifecycle import State, list_transitions
 from holdfast.cli.app import app
 from holdfast.services.access.principal import Principal
 from holdfast.web.commands import _ACTIONS, PREFIX, build_commands  # the list itself is what every line is tried from
@@ -92,4 +92,4 @@ def test_no_curl_command_contains_a_password():
 
 
 def test_every_lifecycle_action_has_a_command():
-    assert {action for state in State for action in transitions_from(state)} <= set(COMMANDS)
+    assert {action for state in State for action in list_transitions(state)} <= set(COMMANDS)

@@ -26,7 +26,7 @@ def check_visible(text: str, field: str, what: str) -> str:
     """
     for position, character in enumerate(text):
         if _is_invisible(character) and not (character in _JOINERS and _joins(text, position)):
-            raise _refusal(character, field, what)
+            raise _explain_refusal(character, field, what)
     return text
 
 
@@ -37,11 +37,11 @@ def check_prose(text: str, field: str, what: str) -> str:
     for character in text:
         is_control = unicodedata.category(character) in {"Cc", "Cs"} and character not in _LAYOUT
         if is_control or character in _TURNING:
-            raise _refusal(character, field, what)
+            raise _explain_refusal(character, field, what)
     return text
 
 
-def _refusal(character: str, field: str, what: str) -> InvalidField:
+def _explain_refusal(character: str, field: str, what: str) -> InvalidField:
     return InvalidField(field, f"{what} contains {describe_character(character)}. Remove it.")
 
 

@@ -13,7 +13,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from holdfast.certificates.extensions import Extensions, read_extensions
 from holdfast.certificates.formats.structure import Structure
-from holdfast.certificates.names import common_names_of, name_of
+from holdfast.certificates.names import list_common_names, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +127,16 @@ def _read(certificate: x509.Certificate) -> Certificate:
         serial_number=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        public_key=_public_key(certificate, structure),
-        spki_fingerprint=_spki_fingerprint(certificate),
-        signature_algorithm=_signature_algorithm(certificate),
-        common_names=common_names_of(structure.subject),
-        issuer_common_names=common_names_of(structure.issuer),
+        public_key=_read_public_key(certificate, structure),
+        spki_fingerprint=_compute_spki_fingerprint(certificate),
+        signature_algorithm=_name_signature_algorithm(certificate),
+        common_names=list_common_names(structure.subject),
+        issuer_common_names=list_common_names(structure.issuer),
         extensions=read_extensions(certificate, structure),
     )
 
 
-def _public_key(certificate: x509.Certificate, structure: Structure) -> PublicKey:
+def _read_public_key(certificate: x509.Certificate, structure: Structure) -> PublicKey:
     try:
         key = certificate.public_key()
     except Exception as error:  # noqa: BLE001 - an unknown key is displayed by its OID
@@ -152,7 +152,7 @@ def _public_key(certificate: x509.Certificate, structure: Structure) -> PublicKe
     return PublicKey(type(key).__name__.removesuffix("PublicKey").lstrip("_"), 0)
 
 
-def _spki_fingerprint(certificate: x509.Certificate) -> str:
+def _compute_spki_fingerprint(certificate: x509.Certificate) -> str:
     try:
         spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except Exception:  # noqa: BLE001 - an unknown key equals no other key
@@ -160,7 +160,7 @@ def _spki_fingerprint(certificate: x509.Certificate) -> str:
     return hashlib.sha256(spki).hexdigest()
 
 
-def _signature_algorithm(certificate: x509.Certificate) -> str:
+def _name_signature_algorithm(certificate: x509.Certificate) -> str:
     oid = certificate.signature_algorithm_oid
     name = x509.SignatureAlgorithmOID.__dict__
     names_by_oid = {value: key for key, value in name.items() if isinstance(value, x509.ObjectIdentifier)}

@@ -44,7 +44,7 @@ _SELF_SIGNED = (
 )
 
 
-def role_of(chain: Sequence[Certificate], position: int) -> ChainRole:
+def get_role(chain: Sequence[Certificate], position: int) -> ChainRole:
     """Return the role of the certificate at *position* in *chain*, the backend's own certificate first."""
     if position == 0:
         return ChainRole.LEAF

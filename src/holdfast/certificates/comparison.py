@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.identity import presents, typed_names
+from holdfast.certificates.identity import list_typed_names, presents
 from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet, could_have_issued
 
@@ -100,14 +100,14 @@ def find_path(chain: Sequence[Certificate], trust: TrustSet, public_roots: Seque
     fingerprints = {anchor.fingerprint for anchor in anchors}
     path = [chain[0]]
     while path[-1].fingerprint not in fingerprints and not _is_self_signed(path[-1]):
-        issuer = _issuer(path[-1], anchors) or _issuer(
+        issuer = _find_issuer(path[-1], anchors) or _find_issuer(
             path[-1], [certificate for certificate in chain if certificate not in path]
         )
         if issuer is None or issuer in path:
             break
         path.append(issuer)
     is_anchored = path[-1].fingerprint in fingerprints
-    other = None if is_anchored else _other_way(path, chain, anchors)
+    other = None if is_anchored else _find_alternative(path, chain, anchors)
     return Path(tuple(path), len(chain), anchors, is_anchored, other, _find_unable(path[-1], [*anchors, *chain]))
 
 
@@ -115,12 +115,12 @@ def _is_self_signed(certificate: Certificate) -> bool:
     return certificate.is_self_issued and could_have_issued(certificate, certificate)
 
 
-def _other_way(
+def _find_alternative(
     path: Sequence[Certificate], chain: Sequence[Certificate], anchors: Sequence[Certificate]
 ) -> Certificate | None:
     subjects = {certificate.subject for certificate in path[1:]}
     others = (certificate for certificate in chain if certificate not in path and certificate.subject in subjects)
-    return next((certificate for certificate in others if _issuer(certificate, anchors)), None)
+    return next((certificate for certificate in others if _find_issuer(certificate, anchors)), None)
 
 
 def _find_unable(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
@@ -128,7 +128,7 @@ def _find_unable(certificate: Certificate, candidates: Sequence[Certificate]) ->
     return next((issuer for issuer in namesakes if issuer.extensions.lacks_key_cert_sign), None)
 
 
-def _issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
+def _find_issuer(certificate: Certificate, candidates: Sequence[Certificate]) -> Certificate | None:
     namesakes = (
         issuer
         for issuer in candidates
@@ -150,28 +150,28 @@ def _is_key_of(issuer: Certificate, certificate: Certificate) -> bool:
     return True
 
 
-def _path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
+def _check_path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del now
     if path.is_anchored:
         return
     if _is_self_signed(path.leaf):
         expectation = _enumerate([anchor.fingerprint for anchor in trust.anchors]) or FROM_PUBLIC
-        yield _mismatch("self_signed_not_trusted", "fingerprint", expectation, path.leaf.fingerprint)
+        yield _make_mismatch("self_signed_not_trusted", "fingerprint", expectation, path.leaf.fingerprint)
         return
     top = path.top
     namesake = next((anchor for anchor in path.anchors if anchor.subject == top.issuer), None)
     if namesake is not None and not top.is_self_issued:
-        expectation = f"{namesake.subject}, {_key(namesake.subject_key_identifier or namesake.spki_fingerprint)}"
-        by = _key(top.authority_key_identifier) if top.authority_key_identifier else "another key"
-        yield _mismatch("unknown_issuer", "issuer", expectation, f"{top.issuer}, {by}")
+        expectation = f"{namesake.subject}, {_name_key(namesake.subject_key_identifier or namesake.spki_fingerprint)}"
+        by = _name_key(top.authority_key_identifier) if top.authority_key_identifier else "another key"
+        yield _make_mismatch("unknown_issuer", "issuer", expectation, f"{top.issuer}, {by}")
     elif not top.is_self_issued and not path.unable and _may_lead_on(top, trust):
         expectation = f"a certificate of {top.issuer}, sent by the backend or imported"
         number = "1 certificate" if path.sent == 1 else f"{path.sent} certificates"
         last = "issued" if path.sent == 1 else "the last issued"
-        yield _mismatch("chain_incomplete", "issuer", expectation, f"{number}, {last} by {top.issuer}")
+        yield _make_mismatch("chain_incomplete", "issuer", expectation, f"{number}, {last} by {top.issuer}")
     else:
         expectation = _enumerate([anchor.subject for anchor in trust.anchors]) or PUBLIC
-        yield _mismatch("unknown_issuer", "issuer", expectation, top.issuer)
+        yield _make_mismatch("unknown_issuer", "issuer", expectation, top.issuer)
 
 
 def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
@@ -190,31 +190,35 @@ def _may_lead_on(top: Certificate, trust: TrustSet) -> bool:
     return any(description.access_method == AuthorityInformationAccessOID.CA_ISSUERS for description in access)
 
 
-def _validity(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
+def _check_validity(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del trust
-    holders = [(holder, f"of {_place(depth)}, {holder.subject}") for depth, holder in enumerate(path.certificates)]
+    holders = [(holder, f"of {_name_place(depth)}, {holder.subject}") for depth, holder in enumerate(path.certificates)]
     for certificate, of in holders:
         if certificate.not_after < now:
-            yield _mismatch("expired", "notAfter", f"after {_time(now)}", f"{_time(certificate.not_after)}, {of}")
+            yield _make_mismatch(
+                "expired", "notAfter", f"after {_write_time(now)}", f"{_write_time(certificate.not_after)}, {of}"
+            )
             break
     for certificate, of in holders:
         if certificate.not_before > now:
-            begins = f"{_time(certificate.not_before)}, {of}"
-            yield _mismatch("not_yet_valid", "notBefore", f"before {_time(now)}", begins)
+            begins = f"{_write_time(certificate.not_before)}, {of}"
+            yield _make_mismatch("not_yet_valid", "notBefore", f"before {_write_time(now)}", begins)
             break
 
 
-def _names(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
+def _check_names(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del now
     references = trust.accepted_names
     if not references or any(presents(path.leaf, name) for name in references):
         return
-    names = typed_names(path.leaf)
+    names = list_typed_names(path.leaf)
     code = "hostname_mismatch" if names else "no_subject_alt_name"
-    yield _mismatch(code, "subjectAltName", _enumerate([str(name) for name in references]), _enumerate(names) or "none")
+    yield _make_mismatch(
+        code, "subjectAltName", _enumerate([str(name) for name in references]), _enumerate(names) or "none"
+    )
 
 
-def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
+def _check_pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     del now
     leaf = path.leaf
     if not (trust.certificate_pins or trust.spki_pins):
@@ -222,47 +226,47 @@ def _pins(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     if leaf.fingerprint in trust.certificate_pins or leaf.spki_fingerprint in trust.spki_pins:
         return
     if trust.certificate_pins:
-        yield _mismatch("pin_mismatch", "fingerprint", _enumerate(trust.certificate_pins), leaf.fingerprint)
+        yield _make_mismatch("pin_mismatch", "fingerprint", _enumerate(trust.certificate_pins), leaf.fingerprint)
     else:
-        yield _mismatch("pin_mismatch", "subjectPublicKeyInfo", _enumerate(trust.spki_pins), leaf.spki_fingerprint)
+        yield _make_mismatch("pin_mismatch", "subjectPublicKeyInfo", _enumerate(trust.spki_pins), leaf.spki_fingerprint)
 
 
-def _revocation(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
+def _check_revocation(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch]:
     for crl in keep_last_to_end(trust.revocation):
         if any(certificate.issuer == crl.issuer for certificate in path.certificates) and crl.is_stale(now):
-            end = f"{_time(crl.next_update)}, CRL of {crl.issuer}" if crl.next_update else crl.issuer
-            yield _mismatch("crl_stale", "nextUpdate", f"after {_time(now)}", end)
+            end = f"{_write_time(crl.next_update)}, CRL of {crl.issuer}" if crl.next_update else crl.issuer
+            yield _make_mismatch("crl_stale", "nextUpdate", f"after {_write_time(now)}", end)
             break
     for depth, certificate in enumerate(path.certificates if trust.revocation_of_path else path.certificates[:1]):
         if any(crl.issuer == certificate.issuer and crl.lists(certificate) for crl in trust.revocation):
-            number = f"{certificate.serial_number:x}, {_place(depth)}, {certificate.subject}"
-            yield _mismatch("revoked", "serialNumber", f"none that a CRL of {certificate.issuer} lists", number)
+            number = f"{certificate.serial_number:x}, {_name_place(depth)}, {certificate.subject}"
+            yield _make_mismatch("revoked", "serialNumber", f"none that a CRL of {certificate.issuer} lists", number)
             break
 
 
 # In the order in which a gateway checks.
 _CHECKS: tuple[Callable[[Path, TrustSet, datetime], Iterator[Mismatch]], ...] = (
-    _path,
-    _revocation,
-    _validity,
-    _names,
-    _pins,
+    _check_path,
+    _check_revocation,
+    _check_validity,
+    _check_names,
+    _check_pins,
 )
 
 
-def _mismatch(code: str, field: str, expectation: str, value: str) -> Mismatch:
+def _make_mismatch(code: str, field: str, expectation: str, value: str) -> Mismatch:
     return Mismatch(code, Difference(field, expectation[:MAX_TEXT], value[:MAX_TEXT]))
 
 
-def _place(depth: int) -> str:
+def _name_place(depth: int) -> str:
     return "the backend's own certificate" if depth == 0 else f"the certificate at depth {depth}"
 
 
-def _key(identifier: str) -> str:
+def _name_key(identifier: str) -> str:
     return f"key {identifier}"
 
 
-def _time(moment: datetime) -> str:
+def _write_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -11,7 +11,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.finding import Finding, Severity
 from holdfast.certificates.formats.parsing import Used
 from holdfast.certificates.formats.parts import Ignored
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, get_status
 
 # `from` is a keyword in Python.
 Validity = TypedDict("Validity", {"from": str, "to": str})
@@ -68,7 +68,7 @@ class FileParts(TypedDict):
 def describe_certificate(certificate: Certificate, now: datetime) -> CertificateDescription:
     """Return the description of a certificate, with its status at *now* (aware)."""
     return {
-        "status": status_of(certificate, now),
+        "status": get_status(certificate, now),
         "subject": certificate.subject,
         "issuer": certificate.issuer,
         "serialNumber": f"{certificate.serial_number:x}",

@@ -9,9 +9,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from holdfast.certificates.formats.der import NotDer
-from holdfast.certificates.formats.structure import Structure, extension_oid
+from holdfast.certificates.formats.structure import Structure, read_extension_oid
 from holdfast.certificates.name_constraints import NameConstraints, describe, read_malformed
-from holdfast.certificates.names import text_of
+from holdfast.certificates.names import write_name
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
@@ -88,23 +88,23 @@ def read_extensions(certificate: x509.Certificate, structure: Structure) -> Exte
         name_constraints = _name_constraints(extensions, unreadable, structure)
     except (NotDer, ValueError):
         name_constraints = None
-    names = list(_value(extensions, x509.SubjectAlternativeName) or ())
-    purposes = _value(extensions, x509.ExtendedKeyUsage)
-    subject_key = _value(extensions, x509.SubjectKeyIdentifier)
-    authority_key = _value(extensions, x509.AuthorityKeyIdentifier)
+    names = list(_get_value(extensions, x509.SubjectAlternativeName) or ())
+    purposes = _get_value(extensions, x509.ExtendedKeyUsage)
+    subject_key = _get_value(extensions, x509.SubjectKeyIdentifier)
+    authority_key = _get_value(extensions, x509.AuthorityKeyIdentifier)
     return Extensions(
         count=len(structure.extensions),
         dns_names=tuple(n.value for n in names if isinstance(n, x509.DNSName)),
         ip_addresses=tuple(str(n.value) for n in names if isinstance(n, x509.IPAddress)),
-        other_names=tuple(_other_name(n) for n in names if not isinstance(n, x509.DNSName | x509.IPAddress)),
-        basic_constraints=_basic_constraints(_value(extensions, x509.BasicConstraints)),
-        key_usage=_key_usage(_value(extensions, x509.KeyUsage)),
+        other_names=tuple(_describe_other_name(n) for n in names if not isinstance(n, x509.DNSName | x509.IPAddress)),
+        basic_constraints=_read_basic_constraints(_get_value(extensions, x509.BasicConstraints)),
+        key_usage=_read_key_usage(_get_value(extensions, x509.KeyUsage)),
         purposes=None if purposes is None else tuple(oid.dotted_string for oid in purposes),
         name_constraints=name_constraints,
         subject_key_identifier=subject_key.digest.hex() if subject_key else "",
         authority_key_identifier=(authority_key.key_identifier or b"").hex() if authority_key else "",
         unknown_critical=tuple(
-            extension_name(extension.oid.dotted_string)
+            name_extension(extension.oid.dotted_string)
             for extension in extensions
             if extension.critical and extension.oid not in _OBEYED
         ),
@@ -112,7 +112,7 @@ def read_extensions(certificate: x509.Certificate, structure: Structure) -> Exte
     )
 
 
-def extension_name(oid: str) -> str:
+def name_extension(oid: str) -> str:
     """Return an extension's OID, followed by its name if it is known."""
     name = _OWN_NAMES.get(oid, "")
     return f"{oid} ({name})" if name else oid
@@ -134,30 +134,30 @@ def _read_separately(structure: Structure) -> tuple[x509.Extensions, tuple[str, 
         try:
             readable.append(structure.read_extension(extension))
         except Exception:  # noqa: BLE001 - as above
-            unreadable.append(extension_oid(extension))
+            unreadable.append(read_extension_oid(extension))
     return x509.Extensions(readable), tuple(unreadable)
 
 
-def _value(extensions: x509.Extensions, kind: type[E]) -> E | None:
+def _get_value(extensions: x509.Extensions, kind: type[E]) -> E | None:
     try:
         return extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
 
 
-def _other_name(name: x509.GeneralName) -> str:
+def _describe_other_name(name: x509.GeneralName) -> str:
     if isinstance(name, x509.DirectoryName):
-        return text_of(name.value)
+        return write_name(name.value)
     if isinstance(name, x509.OtherName):
         return f"otherName {name.type_id.dotted_string}"
     return str(name.value)
 
 
-def _basic_constraints(value: x509.BasicConstraints | None) -> BasicConstraints | None:
+def _read_basic_constraints(value: x509.BasicConstraints | None) -> BasicConstraints | None:
     return BasicConstraints(value.ca, value.path_length) if value else None
 
 
-def _key_usage(value: x509.KeyUsage | None) -> KeyUsage | None:
+def _read_key_usage(value: x509.KeyUsage | None) -> KeyUsage | None:
     return KeyUsage(value.digital_signature, value.key_cert_sign, value.crl_sign) if value else None
 
 
@@ -165,7 +165,7 @@ def _name_constraints(
     extensions: x509.Extensions, unreadable: tuple[str, ...], structure: Structure
 ) -> NameConstraints | None:
     if _NAME_CONSTRAINTS in unreadable:
-        (extension,) = (element for element in structure.extensions if extension_oid(element) == _NAME_CONSTRAINTS)
+        (extension,) = (element for element in structure.extensions if read_extension_oid(element) == _NAME_CONSTRAINTS)
         return read_malformed(extension)
     try:
         return describe(extensions.get_extension_for_class(x509.NameConstraints))

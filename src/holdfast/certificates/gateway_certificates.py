@@ -48,7 +48,7 @@ class Authority:
     @property
     def pem(self) -> str:
         """The certificate of the CA in PEM, without its key."""
-        return pem_of(self.certificate)
+        return write_pem(self.certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,11 @@ def create_authority(now: datetime) -> Authority:
     """Create a CA with a new key."""
     key = make_key(KeyType.P256)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Holdfast gateway CA")])
-    public = _public_key(key)
+    public = _get_public_key(key)
     builder = (
-        _builder(name, name, public, now - AUTHORITY_BACKDATED, now + AUTHORITY_LASTS)
+        _make_builder(name, name, public, now - AUTHORITY_BACKDATED, now + AUTHORITY_LASTS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(of_ca=True), critical=True)
+        .add_extension(_make_key_usage(of_ca=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
     return Authority(_sign(builder, key), key)
@@ -88,10 +88,10 @@ def issue_discovery_certificate(authority: Authority, now: datetime) -> ServerCr
     key = make_key(KeyType.P256)
     names = x509.SubjectAlternativeName([x509.DNSName(DISCOVERY_NAME)])
     purpose = ExtendedKeyUsageOID.SERVER_AUTH
-    return ServerCredential(_issue(authority, _public_key(key), DISCOVERY_NAME, names, purpose, now), key)
+    return ServerCredential(_issue(authority, _get_public_key(key), DISCOVERY_NAME, names, purpose, now), key)
 
 
-def pem_of(certificate: Certificate) -> str:
+def write_pem(certificate: Certificate) -> str:
     """Return *certificate* in PEM."""
     return x509.load_der_x509_certificate(certificate.der).public_bytes(Encoding.PEM).decode()
 
@@ -127,18 +127,20 @@ def _issue(
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     end = min(now + CERTIFICATE_LASTS, issuer.not_valid_after_utc)
     builder = (
-        _builder(subject, issuer.subject, public, now - BACKDATED, end)
+        _make_builder(subject, issuer.subject, public, now - BACKDATED, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(of_ca=False), critical=True)
+        .add_extension(_make_key_usage(of_ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(names, critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(_public_key(authority.key)), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(_get_public_key(authority.key)), critical=False
+        )
     )
     return _sign(builder, authority.key)
 
 
-def _builder(
+def _make_builder(
     subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, start: datetime, end: datetime
 ) -> x509.CertificateBuilder:
     return (
@@ -152,7 +154,7 @@ def _builder(
     )
 
 
-def _key_usage(*, of_ca: bool) -> x509.KeyUsage:
+def _make_key_usage(*, of_ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not of_ca,
         content_commitment=False,
@@ -170,7 +172,7 @@ def _sign(builder: x509.CertificateBuilder, key: PrivateKey) -> Certificate:
     return read_certificate(builder.sign(key.handle(), hashes.SHA256()).public_bytes(Encoding.DER))
 
 
-def _public_key(key: PrivateKey) -> ec.EllipticCurvePublicKey:
+def _get_public_key(key: PrivateKey) -> ec.EllipticCurvePublicKey:
     public = key.handle().public_key()
     assert isinstance(public, ec.EllipticCurvePublicKey)  # noqa: S101 - `make_key` was asked for P-256
     return public

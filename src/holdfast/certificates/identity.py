@@ -21,7 +21,7 @@ class ReferenceIdentifier:
         return f"{'iPAddress' if self.is_ip else 'dNSName'} {self.value}"
 
 
-def reference_identifier(host: str) -> ReferenceIdentifier:
+def parse_reference(host: str) -> ReferenceIdentifier:
     """Return the reference identifier for a URL's *host* (IPv6 without brackets)."""
     try:
         return ReferenceIdentifier(str(ip_address(host)), is_ip=True)
@@ -29,7 +29,7 @@ def reference_identifier(host: str) -> ReferenceIdentifier:
         return ReferenceIdentifier(host.lower().rstrip("."), is_ip=False)
 
 
-def typed_names(certificate: "Certificate") -> tuple[str, ...]:
+def list_typed_names(certificate: "Certificate") -> tuple[str, ...]:
     """
     Return all presented names with their kind, such as "dNSName a.test", dNSNames first.
 

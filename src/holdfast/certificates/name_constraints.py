@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer, begins, read
+from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer, has_tags, read
 
 _BOOLEAN, _PERMITTED, _EXCLUDED = 0x01, 0xA0, 0xA1
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
@@ -34,8 +34,8 @@ def describe(extension: x509.Extension[x509.NameConstraints]) -> NameConstraints
     permitted_names, excluded_names = value.permitted_subtrees or [], value.excluded_subtrees or []
     return NameConstraints(
         critical=extension.critical,
-        permitted_dns_names=_dns_names(permitted_names),
-        excluded_dns_names=_dns_names(excluded_names),
+        permitted_dns_names=_list_dns_names(permitted_names),
+        excluded_dns_names=_list_dns_names(excluded_names),
         about_addresses=any(isinstance(name, x509.IPAddress) for name in (*permitted_names, *excluded_names)),
     )
 
@@ -60,19 +60,19 @@ def read_malformed(extension: Element) -> NameConstraints:
             names[subtrees.tag].append(name)
     permitted_names, excluded_names = names.values()
     return NameConstraints(
-        critical=begins(parts[1:], _BOOLEAN),
-        permitted_dns_names=_texts(permitted_names),
-        excluded_dns_names=_texts(excluded_names),
+        critical=has_tags(parts[1:], _BOOLEAN),
+        permitted_dns_names=_list_texts(permitted_names),
+        excluded_dns_names=_list_texts(excluded_names),
         about_addresses=any(name.tag == _IP_ADDRESS for name in (*permitted_names, *excluded_names)),
         malformed=True,
     )
 
 
-def _dns_names(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
+def _list_dns_names(names: Iterable[x509.GeneralName]) -> tuple[str, ...]:
     return tuple(name.value.lower() for name in names if isinstance(name, x509.DNSName))
 
 
-def _texts(names: Iterable[Element]) -> tuple[str, ...]:
+def _list_texts(names: Iterable[Element]) -> tuple[str, ...]:
     try:
         return tuple(bytes(name.content).decode("ascii").lower() for name in names if name.tag == _DNS_NAME)
     except UnicodeDecodeError as error:

@@ -36,39 +36,39 @@ def name_of(name: Element) -> str:
     Raises:
         NotDer: It is damaged in a way that gateways reject too (measured on Envoy 1.40).
     """
-    rdns = [[_attribute(attribute) for attribute in _attributes(rdn)] for rdn in name.children()]
+    rdns = [[_write_attribute(attribute) for attribute in _read_attributes(rdn)] for rdn in name.children()]
     return ", ".join("+".join(rdn) for rdn in reversed(rdns))
 
 
-def text_of(name: x509.Name) -> str:
+def write_name(name: x509.Name) -> str:
     """Return a name read by `cryptography` as text, like `name_of`."""
     return name_of(read(name.public_bytes())[0])
 
 
-def common_names_of(name: Element) -> tuple[str, ...]:
+def list_common_names(name: Element) -> tuple[str, ...]:
     """Return the common names that are text, in order. Raises NotDer."""
-    values = [attribute.children() for rdn in name.children() for attribute in _attributes(rdn)]
-    texts = [_text(value) for oid, value in values if format_oid(oid.content) == _COMMON_NAME]
+    values = [attribute.children() for rdn in name.children() for attribute in _read_attributes(rdn)]
+    texts = [_read_text(value) for oid, value in values if format_oid(oid.content) == _COMMON_NAME]
     return tuple(text for text in texts if text is not None)
 
 
-def _attributes(rdn: Element) -> list[Element]:
+def _read_attributes(rdn: Element) -> list[Element]:
     attributes = rdn.children()
     if rdn.tag != SET or not attributes or any(attribute.tag != SEQUENCE for attribute in attributes):
         raise NotDer("a distinguished name is malformed")
     return attributes
 
 
-def _attribute(attribute: Element) -> str:
+def _write_attribute(attribute: Element) -> str:
     oid, *values = expect(attribute.children(), OID)
     if len(values) != 1:
         raise NotDer("an attribute of a distinguished name doesn't have exactly one value")
     (value,) = values
-    kind, text = format_oid(oid.content), _text(value)
+    kind, text = format_oid(oid.content), _read_text(value)
     return f"{_KEYWORDS.get(kind, kind)}={f'#{bytes(value.raw).hex()}' if text is None else _escape(text)}"
 
 
-def _text(value: Element) -> str | None:
+def _read_text(value: Element) -> str | None:
     """Decode *value* if it is text. Raises NotDer."""
     content = bytes(value.content)
     if value.tag in (_INTEGER, _ENUMERATED) and not content:

@@ -20,7 +20,7 @@ def leads_to(chain: Sequence[Certificate], anchors: Iterable[Certificate]) -> tu
     The other certificates of *chain* may be in any order; those that aren't issuers of the first are ignored. A path
     leads to an anchor if the anchor is on it, or issued a certificate on it.
     """
-    path = _above(chain[:MAX_CHAIN])
+    path = _list_above(chain[:MAX_CHAIN])
     prints = {certificate.fingerprint for certificate in path}
     return tuple(
         anchor
@@ -48,7 +48,7 @@ def has_issued(issuer: Certificate, certificate: Certificate) -> bool:
     return True
 
 
-def _above(chain: Sequence[Certificate]) -> list[Certificate]:
+def _list_above(chain: Sequence[Certificate]) -> list[Certificate]:
     """Return the first certificate and all of its issuers in *chain*, on any path."""
     path = list(chain[:1])
     rest = list(chain[1:])

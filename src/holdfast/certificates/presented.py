@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from holdfast.certificates.certificate import Certificate, read_certificate
-from holdfast.certificates.choices import ChainRole, role_of
-from holdfast.certificates.extensions import extension_name
+from holdfast.certificates.choices import ChainRole, get_role
+from holdfast.certificates.extensions import name_extension
 from holdfast.certificates.formats.der import NotDer
 
 _PLACE = re.compile(r'"\w+::(\w+)"')
@@ -56,7 +56,7 @@ class PresentedChain:
         """The readable certificates with their roles."""
         if self.chain:
             return tuple(
-                (certificate, role_of(self.chain, position)) for position, certificate in enumerate(self.chain)
+                (certificate, get_role(self.chain, position)) for position, certificate in enumerate(self.chain)
             )
         return tuple(
             (certificate, ChainRole.ROOT if certificate.is_self_issued else ChainRole.INTERMEDIATE)
@@ -89,7 +89,7 @@ def explain_error(error: ValueError) -> str:
     if isinstance(error, NotDer):
         return str(error)
     if isinstance(cause, x509.DuplicateExtension):
-        return f"it has the extension {extension_name(cause.oid.dotted_string)} twice"
+        return f"it has the extension {name_extension(cause.oid.dotted_string)} twice"
     if isinstance(cause, x509.InvalidVersion):
         return f"it has version {cause.parsed_version + 1}, but X.509 has only versions 1 to 3"
     if places := _PLACE.findall(str(error)):

@@ -19,15 +19,15 @@ class Suffix(Enum):
     PRIVATE = "private"
 
 
-def suffix_of(name: str) -> Suffix | None:
+def find_suffix(name: str) -> Suffix | None:
     """Return the kind of public suffix that the host name *name* is, or None if it isn't one."""
-    if not _suffixes(only_icann=False).is_public(name):
+    if not _load_suffixes(only_icann=False).is_public(name):
         return None
-    return Suffix.ICANN if _suffixes(only_icann=True).is_public(name) else Suffix.PRIVATE
+    return Suffix.ICANN if _load_suffixes(only_icann=True).is_public(name) else Suffix.PRIVATE
 
 
 @cache
-def _suffixes(*, only_icann: bool) -> PublicSuffixList:
+def _load_suffixes(*, only_icann: bool) -> PublicSuffixList:
     # Reading the list takes 0.2 s and 4 MB, and few certificates have a wildcard that needs it.
     from publicsuffixlist import PublicSuffixList
 

@@ -15,11 +15,11 @@ from cryptography.x509.oid import ExtensionOID
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError, EmptyUpload, UploadTooLarge
-from holdfast.certificates.extensions import extension_name
+from holdfast.certificates.extensions import name_extension
 from holdfast.certificates.formats import pem
 from holdfast.certificates.formats.der import SEQUENCE, read, write
-from holdfast.certificates.formats.structure import extension_oid
-from holdfast.certificates.names import text_of
+from holdfast.certificates.formats.structure import read_extension_oid
+from holdfast.certificates.names import write_name
 
 MAX_BYTES = 1024 * 1024
 MAX_LISTS = 20
@@ -106,7 +106,7 @@ def read_revocation_lists(data: bytes) -> tuple[RevocationList, ...]:
         raise EmptyUpload
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(MAX_BYTES)
-    by_fingerprint = {crl.fingerprint: crl for crl in map(read_revocation_list, _ders(data))}
+    by_fingerprint = {crl.fingerprint: crl for crl in map(read_revocation_list, _read_ders(data))}
     if len(by_fingerprint) > MAX_LISTS:
         raise NotRevocationLists(f"it has {len(by_fingerprint)} CRLs; the limit is {MAX_LISTS}")
     return tuple(by_fingerprint.values())
@@ -116,13 +116,13 @@ def read_revocation_list(der: bytes) -> RevocationList:
     """Read one DER CRL. Raises NotRevocationLists."""
     try:
         crl = x509.load_der_x509_crl(der)
-        issuer, next_update, entries = text_of(crl.issuer), crl.next_update_utc, len(crl)
+        issuer, next_update, entries = write_name(crl.issuer), crl.next_update_utc, len(crl)
     except Exception as error:
         raise NotRevocationLists("its content isn't a CRL") from error
     try:
         extensions = crl.extensions
     except x509.DuplicateExtension as error:
-        name = extension_name(error.oid.dotted_string)
+        name = name_extension(error.oid.dotted_string)
         raise NotRevocationLists(f"it has the extension {name} twice") from error
     except Exception as error:
         raise NotRevocationLists(f"an extension is damaged: {_find_damaged_extension(der)}") from error
@@ -150,12 +150,12 @@ def _find_damaged_extension(crl: bytes) -> str:
         try:
             _ = x509.load_der_x509_crl(write(SEQUENCE, write(SEQUENCE, before, only), after)).extensions
         except Exception:  # noqa: BLE001 - any exception means that this extension is damaged
-            return extension_name(extension_oid(extension))
+            return name_extension(read_extension_oid(extension))
     return "can't tell which"
 
 
-def _ders(data: bytes) -> Iterable[bytes]:
-    blocks = pem.read_blocks(pem.as_text(data))
+def _read_ders(data: bytes) -> Iterable[bytes]:
+    blocks = pem.read_blocks(pem.decode_text(data))
     if not blocks:
         return [data]
     crls = [block for block in blocks if block.label == "X509 CRL"]

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from holdfast.certificates.formats.private_keys import PrivateKey
-from holdfast.certificates.names import text_of
+from holdfast.certificates.names import write_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +47,5 @@ def read_signing_request(der: bytes) -> SigningRequest:
     try:
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return SigningRequest(der, text_of(request.subject), ())
-    return SigningRequest(der, text_of(request.subject), tuple(names.get_values_for_type(x509.DNSName)))
+        return SigningRequest(der, write_name(request.subject), ())
+    return SigningRequest(der, write_name(request.subject), tuple(names.get_values_for_type(x509.DNSName)))

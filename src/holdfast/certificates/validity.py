@@ -31,7 +31,7 @@ class Status(StrEnum):
     UNREADABLE = "Unreadable"  # what is stored can't be read
 
 
-def status_of(certificate: Valid, now: datetime, expiring_within: timedelta = EXPIRING_WITHIN) -> Status:
+def get_status(certificate: Valid, now: datetime, expiring_within: timedelta = EXPIRING_WITHIN) -> Status:
     """
     Return the status of *certificate* at *now* (aware); both ends of its validity period are inclusive.
     """

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from holdfast.doctor.check import Check
-from holdfast.files.private_directories import OTHERS, owner_problem
+from holdfast.files.private_directories import OTHERS, explain_owner
 from holdfast.server.access.admin_password import PASSWORD_FILE
 from holdfast.server.machine.directories import DATABASE_FILE, open_files
 from holdfast.server.sealing.keys import KEY_FILE
@@ -45,7 +45,7 @@ def data_directory(data: Path) -> Iterator[Check]:
         advice = "Run this command as the user that runs Holdfast."
         yield Check.failed("data directory", f"{data} isn't writable.", advice)
         return
-    problem = owner_problem(data)
+    problem = explain_owner(data)
     if problem:
         advice = "Run Holdfast as its owner, or choose another directory with --data."
         yield Check.failed("data directory", problem, advice)

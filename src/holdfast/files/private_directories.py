@@ -20,7 +20,7 @@ class NotPrivate(Exception):
     """Other users can access a directory, and it can't or mustn't be closed to them; the text says what to do."""
 
 
-def owner_problem(directory: Path) -> str | None:
+def explain_owner(directory: Path) -> str | None:
     """Return a message if another user owns the directory, None if this process's user does."""
     owner = directory.stat().st_uid
     if owner == os.geteuid():
@@ -38,7 +38,7 @@ def close_directory(directory: Path, own: Collection[str]) -> None:
         NotPrivate: It belongs to another user or may be needed by others, or others have put files in it.
         OSError: Its permissions can't be read or changed.
     """
-    problem = owner_problem(directory)
+    problem = explain_owner(directory)
     if problem:
         raise NotPrivate(f"{problem} Run Holdfast as its owner, or choose another directory with --data.")
     mode = stat.S_IMODE(directory.stat().st_mode)

@@ -54,7 +54,7 @@ class SealingKey:
         return hmac.digest(self._digest_key, content, hashlib.sha256)
 
 
-def new_key() -> bytes:
+def make_key() -> bytes:
     """Generate a sealing key."""
     return secrets.token_bytes(_KEY_SIZE)
 
@@ -64,7 +64,7 @@ def read_keys(text: str, where: str) -> tuple[bytes, ...]:
     words = text.replace(",", " ").split()
     if not 1 <= len(words) <= MAX_KEYS:
         raise UnusableSealingKey(f"{where} contains {len(words)} sealing keys. Use 1 to {MAX_KEYS}.")
-    return tuple(_key(word, where) for word in words)
+    return tuple(_read_key(word, where) for word in words)
 
 
 def write_keys(keys: Sequence[bytes]) -> bytes:
@@ -72,7 +72,7 @@ def write_keys(keys: Sequence[bytes]) -> bytes:
     return b"".join(base64.b64encode(key) + b"\n" for key in keys)
 
 
-def _key(word: str, where: str) -> bytes:
+def _read_key(word: str, where: str) -> bytes:
     try:
         key = base64.b64decode(word, validate=True)
     except (binascii.Error, ValueError):
@@ -107,7 +107,7 @@ class KeyFile:
     def read_or_make(self) -> tuple[bytes, ...]:
         """Read the keys; create the file with a new key if there is none. Raises UnusableSealingKey."""
         if not self.path.exists():
-            self.write([new_key()])
+            self.write([make_key()])
         return self.read()
 
     def write(self, keys: Sequence[bytes]) -> None:

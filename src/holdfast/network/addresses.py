@@ -80,7 +80,7 @@ def resolve(host: str, networks: Iterable[Network], seconds: float, resolver: Re
         AddressRefused: There are addresses, but none is allowed.
     """
     allowed_networks = tuple(networks)
-    addresses = [ip_address(text.partition("%")[0]) for text in _look_up(host, seconds, resolver or _by_system)]
+    addresses = [ip_address(text.partition("%")[0]) for text in _look_up(host, seconds, resolver or _resolve_by_system)]
     reachable = [address for address in dict.fromkeys(addresses) if may_be_reached(address, allowed_networks)]
     if not addresses:
         raise NoAddress(f"{host} has no address.")
@@ -95,11 +95,11 @@ def may_be_reached(address: IpAddress, networks: Sequence[Network]) -> bool:
         address = address.ipv4_mapped  # the system connects to the IPv4 address
     targets: list[IpAddress] = [address]
     if isinstance(address, IPv6Address):
-        targets += _embedded(address)
+        targets += _list_embedded(address)
     if not all(is_in(target, networks) and not is_in(target, _NEVER) for target in targets):
         return False
     # Other NAT64 prefixes can't be recognized; most are /96, with the IPv4 address at the end.
-    return isinstance(address, IPv4Address) or not is_in(_at(address, _LAST), _METADATA)
+    return isinstance(address, IPv4Address) or not is_in(_read_at(address, _LAST), _METADATA)
 
 
 def find_own_address(wildcard: str) -> str:
@@ -127,7 +127,7 @@ def read_network(text: str) -> Network:
     """Parse a network, converting IPv4-mapped ones to IPv4. Raises ValueError."""
     network = ip_network(text)
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-        return ip_network(f"{_at(network.network_address, _LAST)}/{network.prefixlen - _MAPPED.prefixlen}")
+        return ip_network(f"{_read_at(network.network_address, _LAST)}/{network.prefixlen - _MAPPED.prefixlen}")
     return network
 
 
@@ -144,19 +144,19 @@ def is_in(address: IpAddress, networks: Iterable[Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
-def _embedded(address: IPv6Address) -> list[IPv4Address]:
+def _list_embedded(address: IPv6Address) -> list[IPv4Address]:
     """Return the IPv4 addresses that *address* may lead to through a translator or a tunnel."""
     if address.is_loopback:
         return []
-    addresses = [_at(address, first) for network, first in _EMBEDDINGS if address in network]
+    addresses = [_read_at(address, first) for network, first in _EMBEDDINGS if address in network]
     if address in _TEREDO:
-        addresses.append(IPv4Address(~int(_at(address, _LAST)) & 0xFFFFFFFF))  # the client, with inverted bits
+        addresses.append(IPv4Address(~int(_read_at(address, _LAST)) & 0xFFFFFFFF))  # the client, with inverted bits
     if address.packed[8:12] in _ISATAP:
-        addresses.append(_at(address, _LAST))
+        addresses.append(_read_at(address, _LAST))
     return addresses
 
 
-def _at(address: IPv6Address, first: int) -> IPv4Address:
+def _read_at(address: IPv6Address, first: int) -> IPv4Address:
     return IPv4Address(address.packed[first : first + 4])
 
 
@@ -181,7 +181,7 @@ def _look_up(host: str, seconds: float, resolver: Resolver) -> Sequence[str]:
         raise NoAddress(f"The DNS lookup of {host} timed out.") from error
 
 
-def _by_system(host: str) -> Sequence[str]:
+def _resolve_by_system(host: str) -> Sequence[str]:
     try:
         return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except OSError:

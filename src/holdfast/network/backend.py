@@ -128,7 +128,7 @@ class _Connection:
                 self._send(backend)
                 self._receive(backend, self._count_seconds())
             except SSL.Error as error:
-                raise _Ended(_words(error)) from error
+                raise _Ended(_explain(error)) from error
             else:
                 self._send(backend)
                 return
@@ -142,7 +142,7 @@ class _Connection:
             except (TimeoutError, SSL.WantReadError):
                 continue
             except SSL.Error as error:
-                raise _Ended(_words(error)) from error
+                raise _Ended(_explain(error)) from error
 
     def _send(self, backend: socket.socket) -> None:
         try:
@@ -185,7 +185,7 @@ class _Connection:
         return seconds
 
 
-def _words(error: SSL.Error) -> str:
+def _explain(error: SSL.Error) -> str:
     """Return OpenSSL's reason, such as "tlsv13 alert certificate required", or a default if it has none."""
     reasons = [str(reason) for reason in error.args[0][0][2:] if reason] if error.args and error.args[0] else []
     return reasons[0] if reasons else "connection closed"

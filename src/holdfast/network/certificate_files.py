@@ -50,7 +50,7 @@ def load_for_gateway(certificate: Path, key: Path, options: tuple[str, str]) -> 
     except CertificateError as error:
         raise UnusableCertificate(f"The gateway can't use {certificate} and {key}. {error}") from error
     own = credential.chain[0]
-    return Loaded(_identity(*contents), credential, own.not_before, own.not_after, own.spki_fingerprint)
+    return Loaded(_compute_identity(*contents), credential, own.not_before, own.not_after, own.spki_fingerprint)
 
 
 def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
@@ -64,9 +64,9 @@ def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
     own, contents = read_own(certificate), (_read(certificate), _read(key))
     if b"PRIVATE KEY-----" not in contents[1]:
         raise UnusableCertificate(f"{key} doesn't contain a private key in PEM. Choose another file with --tls-key.")
-    context = new_context()
+    context = make_context()
     try:
-        context.load_cert_chain(certificate, key, password=_no_password)
+        context.load_cert_chain(certificate, key, password=_refuse_password)
     except _Encrypted:
         raise UnusableCertificate(
             f"The private key in {key} is encrypted. Store it without a password, with mode 0600."
@@ -82,10 +82,10 @@ def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
         raise UnusableCertificate(text) from None
     spki = own.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     fingerprint = hashlib.sha256(spki).hexdigest()
-    return Loaded(_identity(*contents), context, own.not_valid_before_utc, own.not_valid_after_utc, fingerprint)
+    return Loaded(_compute_identity(*contents), context, own.not_valid_before_utc, own.not_valid_after_utc, fingerprint)
 
 
-def wrong_time(certificate: Path, content: Loaded[T], now: datetime) -> str:
+def explain_time(certificate: Path, content: Loaded[T], now: datetime) -> str:
     """Return a message if the certificate isn't valid at *now*; empty if it is."""
     if now > content.not_after:
         return f"The certificate in {certificate} expired on {content.not_after:%Y-%m-%d}. Renew it."
@@ -97,7 +97,7 @@ def wrong_time(certificate: Path, content: Loaded[T], now: datetime) -> str:
     return ""
 
 
-def new_context() -> ssl.SSLContext:
+def make_context() -> ssl.SSLContext:
     """Create a context for TLS 1.2 and 1.3, without a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -105,7 +105,7 @@ def new_context() -> ssl.SSLContext:
     return context
 
 
-def _identity(certificate: bytes, key: bytes) -> bytes:
+def _compute_identity(certificate: bytes, key: bytes) -> bytes:
     return hashlib.sha256(certificate + b"\0" + key).digest()
 
 
@@ -136,5 +136,5 @@ class _Encrypted(Exception):
     """The key needs a password."""
 
 
-def _no_password() -> str:
+def _refuse_password() -> str:
     raise _Encrypted

@@ -29,7 +29,7 @@ class ForwardedClient:
         """Set `client` and `scheme` of the scope, then pass the request on."""
         if scope["type"] == "http" and scope.get("client") and is_trusted(scope["client"][0], self._trusted):
             headers = Headers(scope=scope)
-            client = client_address(headers.getlist("x-forwarded-for"), self._trusted)
+            client = find_client_address(headers.getlist("x-forwarded-for"), self._trusted)
             scheme = ",".join(headers.getlist("x-forwarded-proto")).rpartition(",")[2].strip().lower()
             scope = dict(
                 scope,
@@ -39,7 +39,7 @@ class ForwardedClient:
         await self._app(scope, receive, send)
 
 
-def address_of(request: HTTPConnection) -> str:
+def get_address(request: HTTPConnection) -> str:
     """Return the client's IP address, behind trusted proxies, or `unknown`."""
     return request.client.host if request.client else "unknown"
 
@@ -50,7 +50,7 @@ def is_trusted(peer: str, networks: Sequence[Network]) -> bool:
     return address is not None and is_in(address, networks)
 
 
-def client_address(forwarded_for: Sequence[str], trusted_networks: Sequence[Network]) -> str | None:
+def find_client_address(forwarded_for: Sequence[str], trusted_networks: Sequence[Network]) -> str | None:
     """
     Return the rightmost address in the X-Forwarded-For fields that isn't a trusted proxy.
 

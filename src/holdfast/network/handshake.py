@@ -26,29 +26,29 @@ _SUITES: dict[int, tuple[HashAlgorithm, type[AESGCM | ChaCha20Poly1305], int]] =
 def read_certificates(handshake: bytes, key_log: Iterable[bytes]) -> list[bytes]:
     """Return the certificates in the bytes of a server's *handshake*, as sent; empty if there are none."""
     try:
-        return _certificates(handshake, key_log)
+        return _read_certificates(handshake, key_log)
     except (IndexError, ValueError, InvalidTag):  # the bytes aren't a server's handshake
         return []
 
 
-def _certificates(handshake: bytes, key_log: Iterable[bytes]) -> list[bytes]:
+def _read_certificates(handshake: bytes, key_log: Iterable[bytes]) -> list[bytes]:
     secret = next((bytes.fromhex(line.split()[2].decode()) for line in key_log if line.startswith(_LABEL)), b"")
     plain = b""
     encrypted_records: list[tuple[bytes, bytes]] = []
-    for kind, header, payload in _records(handshake):
+    for kind, header, payload in _read_records(handshake):
         if kind == _HANDSHAKE and not encrypted_records:
             plain += payload
         elif kind == _APPLICATION_DATA:
             encrypted_records.append((header, payload))
-    hellos = [body for kind, body in _messages(plain) if kind == _SERVER_HELLO]
+    hellos = [body for kind, body in _read_messages(plain) if kind == _SERVER_HELLO]
     if not secret or not hellos:
-        return next((_list(body) for kind, body in _messages(plain) if kind == _CERTIFICATE), [])
-    plain_handshake = _open(secret, _suite(hellos[-1]), encrypted_records)
-    message = next((body for kind, body in _messages(plain_handshake) if kind == _CERTIFICATE), None)
-    return [] if message is None else _list(message[1 + message[0] :], with_extensions=True)
+        return next((_list_certificates(body) for kind, body in _read_messages(plain) if kind == _CERTIFICATE), [])
+    plain_handshake = _open(secret, _read_suite(hellos[-1]), encrypted_records)
+    message = next((body for kind, body in _read_messages(plain_handshake) if kind == _CERTIFICATE), None)
+    return [] if message is None else _list_certificates(message[1 + message[0] :], with_extensions=True)
 
 
-def _records(handshake: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def _read_records(handshake: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     at = 0
     while at + 5 <= len(handshake):
         header = handshake[at : at + 5]
@@ -59,7 +59,7 @@ def _records(handshake: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         at = end
 
 
-def _messages(content: bytes) -> Iterator[tuple[int, bytes]]:
+def _read_messages(content: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at + 4 <= len(content):
         end = at + 4 + int.from_bytes(content[at + 1 : at + 4])
@@ -69,7 +69,7 @@ def _messages(content: bytes) -> Iterator[tuple[int, bytes]]:
         at = end
 
 
-def _suite(hello: bytes) -> int:
+def _read_suite(hello: bytes) -> int:
     at = 35 + hello[34]  # after version, random and session ID
     return int.from_bytes(hello[at : at + 2])
 
@@ -99,7 +99,7 @@ def _expand(digest: HashAlgorithm, secret: bytes, label: bytes, length: int) -> 
     return HKDFExpand(digest, length, info).derive(secret)
 
 
-def _list(content: bytes, *, with_extensions: bool = False) -> list[bytes]:
+def _list_certificates(content: bytes, *, with_extensions: bool = False) -> list[bytes]:
     certificates, at, end = [], 3, 3 + int.from_bytes(content[:3])
     while at < min(end, len(content)):
         size = int.from_bytes(content[at : at + 3])

@@ -33,7 +33,7 @@ def resolve_addresses(option: str, addresses: Addresses) -> Addresses:
                 f"--{option} {format_address((host, port))}: {host} has no address ({error.strerror}). "
                 "Correct the name, or use an IP address."
             ) from error
-        resolved_addresses |= dict.fromkeys((_plain(str(answer[4][0])), port) for answer in answers)
+        resolved_addresses |= dict.fromkeys((_normalize(str(answer[4][0])), port) for answer in answers)
     return tuple(resolved_addresses)
 
 
@@ -56,6 +56,6 @@ def _read_host(bare: str) -> str:
         return parse_host(bare)
 
 
-def _plain(host: str) -> str:
+def _normalize(host: str) -> str:
     """Return an address in its canonical form; an address with a zone is left unchanged."""
     return host if "%" in host else str(read_ip(host))

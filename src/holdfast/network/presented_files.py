@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from holdfast.certificates.formats.credentials import Credential
-from holdfast.network.certificate_files import Loaded, UnusableCertificate, load_for_gateway, wrong_time
+from holdfast.network.certificate_files import Loaded, UnusableCertificate, explain_time, load_for_gateway
 from holdfast.network.server_certificates import DAY, ServerCertificate
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class CertificateFiles(ABC, Generic[T]):
         """Return the state of the presented certificate."""
         if self._loaded is None:
             return ServerCertificate(self.whose, None, None, self._unused)
-        problem = self._unused or wrong_time(self._certificate, self._loaded, now)
+        problem = self._unused or explain_time(self._certificate, self._loaded, now)
         return ServerCertificate(self.whose, self._loaded.not_before, self._loaded.not_after, problem)
 
     @property
@@ -98,7 +98,7 @@ class CertificateFiles(ABC, Generic[T]):
             self._unused = str(error)
             return
         now = self._now()
-        wrong = wrong_time(self._certificate, content, now)
+        wrong = explain_time(self._certificate, content, now)
         if wrong and self._loaded and self.presented(now).is_valid(now):
             self._unused = wrong
             return
@@ -123,7 +123,7 @@ class CertificateFiles(ABC, Generic[T]):
             log.log(level, f"{self.whose} certificate expires soon", days=days, not_after=f"{certificate.not_after}")
 
     def _state(self) -> list[tuple[int, int, int, int] | None]:
-        return [_state(self._certificate), _state(self._key)]
+        return [_read_state(self._certificate), _read_state(self._key)]
 
 
 class GatewayCertificate(CertificateFiles[Credential]):
@@ -151,7 +151,7 @@ class GatewayCertificate(CertificateFiles[Credential]):
             self.on_change(self.current)
 
 
-def _state(path: Path) -> tuple[int, int, int, int] | None:
+def _read_state(path: Path) -> tuple[int, int, int, int] | None:
     try:
         status = path.stat()
     except OSError:

@@ -52,7 +52,7 @@ def listen_problem(address: Address, option: str) -> tuple[str, str] | None:
     try:
         _open(address).close()
     except OSError as error:
-        return _sentence(address, error), _advice(option, error)
+        return _explain(address, error), _write_advice(option, error)
     return None
 
 
@@ -60,7 +60,7 @@ def _listen(address: Address, option: str) -> socket.socket:
     try:
         return _open(address)
     except OSError as error:
-        raise CannotStart(f"{_sentence(address, error)} {_advice(option, error)}") from error
+        raise CannotStart(f"{_explain(address, error)} {_write_advice(option, error)}") from error
 
 
 def _open(address: Address) -> socket.socket:
@@ -68,12 +68,12 @@ def _open(address: Address) -> socket.socket:
     return socket.create_server(address, family=family, backlog=512)  # `::` listens on IPv6 only, as in Envoy
 
 
-def _advice(option: str, error: OSError) -> str:
+def _write_advice(option: str, error: OSError) -> str:
     first = _FIRST_ADVICE.get(error.errno or 0, "Correct the address")
     return f"{first}, or choose another with --{option} HOST:PORT."
 
 
-def _sentence(address: Address, error: OSError) -> str:
+def _explain(address: Address, error: OSError) -> str:
     return explain_failed_listen(format_address(address), os.strerror(error.errno or 0))
 
 

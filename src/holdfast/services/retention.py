@@ -10,7 +10,7 @@ import structlog
 
 from holdfast.store import audit_chain
 from holdfast.store.access import accounts
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.database import Transactions
 from holdfast.store.errors import StoreBusy
 from holdfast.store.old_rows import BATCH, OldRows, delete_rows, find_old, find_old_rows
@@ -28,7 +28,7 @@ def forget_by_the_earlier_clock(
     """
     with suppress(StoreBusy):
         with store.read() as session:
-            earlier = min(now, database_time(session))
+            earlier = min(now, read_database_time(session))
         forget(store, earlier)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import DateTime, func, select, text
 from sqlalchemy.orm import Session
 
 
-def database_time(session: Session) -> datetime:
+def read_database_time(session: Session) -> datetime:
     """Return the current time (aware, UTC) of the database server; SQLite has the clock of this machine."""
     if session.get_bind().dialect.name == "sqlite":
         now = session.scalars(text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")).one()

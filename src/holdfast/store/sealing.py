@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 
-from holdfast.files.sealing_keys import ID_SIZE, NotAuthentic, SealingKey, UnusableSealingKey, new_key
+from holdfast.files.sealing_keys import ID_SIZE, NotAuthentic, SealingKey, UnusableSealingKey, make_key
 from holdfast.refusals import Refusal
 
 _FORMAT = b"\1"  # followed by the id of the key, the nonce, and the ciphertext of AES-GCM
@@ -35,7 +35,7 @@ class Sealing:
         """
         self._find, self._make = keys, make
         self._keys: tuple[SealingKey, ...] = ()
-        self._own = SealingKey(new_key())
+        self._own = SealingKey(make_key())
         self._lock = threading.Lock()
 
     def seal(self, secret: bytes, organization: str, row: str) -> bytes:

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from holdfast.apis import wso2_wording
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.publisher_paths import PREFIX
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, get_status
 from holdfast.services.access.audit_objects import list_changes
 from holdfast.services.access.context import Context
 from holdfast.services.attention.attention import list_server_warnings
@@ -141,7 +141,7 @@ _environment.globals |= {
     "rest": PREFIX,
     "icon": _draw_icon,
     "static": get_static_url,
-    "status_of": status_of,
+    "status_of": get_status,
     "looks": _LOOKS,
     "state_icons": _STATE_ICONS,
     "write_time": write_time,

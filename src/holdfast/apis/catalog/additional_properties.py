@@ -14,10 +14,10 @@ PROPERTIES_BY_NAME = "additionalPropertiesMap"  # WSO2's second form of the list
 def list_properties(value: Any) -> list[dict[str, Any]]:
     """Return the value of either member as a list with unique names; `display` is left out if the value lacks it."""
     if isinstance(value, Mapping):
-        entries = [_entry(name, part) for name, part in value.items()]
+        entries = [_make_entry(name, part) for name, part in value.items()]
     else:
         entries = [dict(entry) for entry in value or [] if isinstance(entry, Mapping) and entry.get("name")]
-    by_name = {entry["name"]: entry | {"value": _text(entry.get("value", ""))} for entry in entries}
+    by_name = {entry["name"]: entry | {"value": _write_text(entry.get("value", ""))} for entry in entries}
     return list(by_name.values())
 
 
@@ -53,9 +53,9 @@ def keep_display(before: Any, after: Any) -> Any:
     ]
 
 
-def _entry(name: str, part: Any) -> dict[str, Any]:
+def _make_entry(name: str, part: Any) -> dict[str, Any]:
     return {**part, "name": name} if isinstance(part, Mapping) else {"name": name, "value": part}
 
 
-def _text(value: Any) -> str:
+def _write_text(value: Any) -> str:
     return value if isinstance(value, str) else write_json(value)

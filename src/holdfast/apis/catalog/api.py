@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, token_endpoint
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, parse_token_endpoint
 from holdfast.apis.catalog.endpoint_group import EndpointGroup, Member
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity
 from holdfast.apis.catalog.lifecycle import State
@@ -65,12 +65,12 @@ class Api:
     @property
     def path(self) -> str:
         """The path at the gateways: context and version, prefixed for all organizations except the default one."""
-        return path_of(self.organization, self.context, self.version)
+        return build_path(self.organization, self.context, self.version)
 
     @property
     def short_path(self) -> str | None:
         """The path at the gateways without the version, if it has one."""
-        return short_path_of(self.organization, self.context) if self.has_short_path else None
+        return build_short_path(self.organization, self.context) if self.has_short_path else None
 
     @property
     def working_copy_groups(self) -> frozenset[str]:
@@ -117,7 +117,7 @@ class Api:
         """Return where gateways get tokens for the backends of *environment*."""
         endpoint = self.endpoint(environment)
         token = endpoint.security.token if endpoint and endpoint.security else None
-        return token_endpoint(token.url) if token else None
+        return parse_token_endpoint(token.url) if token else None
 
     @property
     def securities(self) -> tuple[tuple[Environment, EndpointSecurity], ...]:
@@ -130,7 +130,7 @@ class Api:
     @property
     def token_endpoints(self) -> tuple[Endpoint, ...]:
         """Where gateways get tokens for the backends, including those of revisions."""
-        return tuple(token_endpoint(security.token.url) for _, security in self.securities if security.token)
+        return tuple(parse_token_endpoint(security.token.url) for _, security in self.securities if security.token)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -181,12 +181,12 @@ def check_description(description: str) -> str:
     return check_prose(description, "description", "The description")
 
 
-def path_of(organization: str, context: str, version: str) -> str:
+def build_path(organization: str, context: str, version: str) -> str:
     """Return the path at the gateways, prefixed for all organizations except the default one."""
-    return f"{short_path_of(organization, context)}/{version}"
+    return f"{build_short_path(organization, context)}/{version}"
 
 
-def short_path_of(organization: str, context: str) -> str:
+def build_short_path(organization: str, context: str) -> str:
     """Return the path of the default version, without the version."""
     tenant = "" if organization == DEFAULT_ORGANIZATION else f"{TENANT_PREFIX}/{organization}"
     return f"{tenant}{context}"

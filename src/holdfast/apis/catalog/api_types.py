@@ -31,6 +31,6 @@ def refuse_unreachable_type(api_type: str | None, prefix: str) -> None:
         raise InvalidField("type", text)
 
 
-def type_of(members: Mapping[str, Any]) -> str | None:
+def get_type(members: Mapping[str, Any]) -> str | None:
     """Return the type in the members of an API's description; None is the default."""
     return members.get("type")

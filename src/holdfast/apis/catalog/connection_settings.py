@@ -67,7 +67,7 @@ class Setting:
         return f"{self.lowest:,} to {self.highest:,}"
 
 
-def _setting(
+def _define_setting(
     name: str,
     about: str,
     kind: SettingKind,
@@ -79,16 +79,16 @@ def _setting(
 
 
 def _number(name: str, about: str, lowest: int, highest: int, default: int | None = None, member: str = "") -> Any:
-    metadata = _setting(name, about, SettingKind.NUMBER, (lowest, highest), default, member)
+    metadata = _define_setting(name, about, SettingKind.NUMBER, (lowest, highest), default, member)
     return field(default=None, metadata=metadata)
 
 
-def _flag(name: str, about: str, *, default: bool) -> Any:
-    return field(default=default, metadata=_setting(name, about, SettingKind.FLAG))
+def _define_flag(name: str, about: str, *, default: bool) -> Any:
+    return field(default=default, metadata=_define_setting(name, about, SettingKind.FLAG))
 
 
-def _statuses(name: str, about: str) -> Any:
-    return field(default=(), metadata=_setting(name, about, SettingKind.STATUSES, (400, 599)))
+def _define_statuses(name: str, about: str) -> Any:
+    return field(default=(), metadata=_define_setting(name, about, SettingKind.STATUSES, (400, 599)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,13 @@ class ConnectionSettings:
     """
 
     protocol: Protocol = field(
-        default=Protocol.AUTO, metadata=_setting("protocol", "HTTP version for the backend.", SettingKind.PROTOCOL)
+        default=Protocol.AUTO,
+        metadata=_define_setting("protocol", "HTTP version for the backend.", SettingKind.PROTOCOL),
     )
-    connection_per_caller: bool = _flag(
+    connection_per_caller: bool = _define_flag(
         "connectionPerCaller", "Never share connections between callers (for NTLM and Negotiate).", default=False
     )
-    rewrite_responses: bool = _flag(
+    rewrite_responses: bool = _define_flag(
         "rewriteResponses", "Replace the backend's address in redirects and cookie paths.", default=True
     )
     connect_timeout_ms: int | None = _number(
@@ -122,13 +123,13 @@ class ConnectionSettings:
     retries: int | None = _number(
         "retries", "How many times a failed request is sent again, at most.", 0, 5, DEFAULT_RETRIES
     )
-    retry_statuses: tuple[int, ...] = _statuses(
+    retry_statuses: tuple[int, ...] = _define_statuses(
         "retryStatusCodes", "Status codes of the backend after which a request is sent again."
     )
     try_timeout_ms: int | None = _number(
         "tryTimeoutMs", "Longest time for one try of a request that can be sent again.", 10, DAY_MS
     )
-    retry_all_methods: bool = _flag(
+    retry_all_methods: bool = _define_flag(
         "retryAllMethods", "Also send POST and PATCH again, which the backend may then process twice.", default=False
     )
     suspend_ms: int | None = _number(
@@ -146,7 +147,7 @@ class ConnectionSettings:
         "How many failures in a row suspend the backend.",
         *(1, 1000, DEFAULT_FAILURES, "retryTimeOut"),
     )
-    suspend_statuses: tuple[int, ...] = _statuses(
+    suspend_statuses: tuple[int, ...] = _define_statuses(
         "suspendStatusCodes", "Status codes of the backend that count as failures."
     )
     max_connections: int | None = _number("maxConnections", "Connections at once, for each gateway.", 1, 100_000)

@@ -52,17 +52,19 @@ def read_cors(value: Any) -> CorsPolicy | None:
         return None
     if not isinstance(value, dict):
         raise InvalidField(MEMBER, "Use an object with corsConfigurationEnabled and accessControlAllowOrigins.")
-    if not _flag(value, "corsConfigurationEnabled"):
+    if not _read_flag(value, "corsConfigurationEnabled"):
         return None
     policy = CorsPolicy(
-        tuple(_origin(entry) for entry in _texts(value, "accessControlAllowOrigins", ())),
+        tuple(_read_origin(entry) for entry in _read_texts(value, "accessControlAllowOrigins", ())),
         tuple(
-            _token(entry, "accessControlAllowMethods") for entry in _texts(value, "accessControlAllowMethods", METHODS)
+            _read_token(entry, "accessControlAllowMethods")
+            for entry in _read_texts(value, "accessControlAllowMethods", METHODS)
         ),
         tuple(
-            _token(entry, "accessControlAllowHeaders") for entry in _texts(value, "accessControlAllowHeaders", HEADERS)
+            _read_token(entry, "accessControlAllowHeaders")
+            for entry in _read_texts(value, "accessControlAllowHeaders", HEADERS)
         ),
-        _flag(value, "accessControlAllowCredentials"),
+        _read_flag(value, "accessControlAllowCredentials"),
     )
     if not policy.origins:
         text = "List at least one origin, such as https://shop.example, or * for any origin."
@@ -74,14 +76,14 @@ def read_cors(value: Any) -> CorsPolicy | None:
     return policy
 
 
-def _flag(value: Mapping[str, Any], name: str) -> bool:
+def _read_flag(value: Mapping[str, Any], name: str) -> bool:
     flag = value.get(name)
     if flag is not None and not isinstance(flag, bool):
         raise InvalidField(f"{MEMBER}.{name}", "Use true or false.")
     return bool(flag)
 
 
-def _texts(value: Mapping[str, Any], name: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+def _read_texts(value: Mapping[str, Any], name: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
     texts = value.get(name)
     if texts is None:
         return otherwise
@@ -94,7 +96,7 @@ def _texts(value: Mapping[str, Any], name: str, otherwise: tuple[str, ...]) -> t
     return tuple(dict.fromkeys(text.strip() for text in texts))
 
 
-def _origin(text: str) -> str:
+def _read_origin(text: str) -> str:
     """Return an origin as browsers send it (RFC 6454, section 6.2)."""
     if text == ANY:
         return text
@@ -108,7 +110,7 @@ def _origin(text: str) -> str:
     return str(Origin(url.scheme, url.host, url.port))
 
 
-def _token(text: str, name: str) -> str:
+def _read_token(text: str, name: str) -> str:
     """Return a method or the name of a header (RFC 9110, section 5.6.2)."""
     if not text or not text.isascii() or not text.isprintable() or _SEPARATORS & set(text):
         kind = "method" if name.endswith("Methods") else "header"

@@ -61,24 +61,24 @@ def _complete_environment(
         config.setdefault(SECURITY, {})[environment] = write_security(security)
     stored_endpoints = stored_config.get(name)
     if group and group.kind is GroupKind.LOAD_BALANCE:
-        config[name] = [_with_priority(own, member) for own, member in pair(stored_endpoints, members)]
+        config[name] = [_describe_with_priority(own, member) for own, member in pair(stored_endpoints, members)]
     elif members:
         [(own, first)] = pair(stored_endpoints, members[:1])
-        config[name] = _with_connection(own, first)
+        config[name] = _describe_with_connection(own, first)
     if group and group.kind is GroupKind.FAILOVER:
         config[failovers] = [
-            _with_connection(own, member) for own, member in pair(stored_config.get(failovers), members[1:])
+            _describe_with_connection(own, member) for own, member in pair(stored_config.get(failovers), members[1:])
         ]
 
 
-def _with_priority(stored_members: Mapping[str, Any], member: Member) -> dict[str, Any]:
-    description = _with_connection(stored_members, member)
+def _describe_with_priority(stored_members: Mapping[str, Any], member: Member) -> dict[str, Any]:
+    description = _describe_with_connection(stored_members, member)
     if member.priority != 1:
         description["priority"] = member.priority
     return description
 
 
-def _with_connection(stored_members: Mapping[str, Any], member: Member) -> dict[str, Any]:
+def _describe_with_connection(stored_members: Mapping[str, Any], member: Member) -> dict[str, Any]:
     endpoint = member.endpoint
     description = {**stored_members, "url": endpoint.url}
     description.pop("priority", None)  # an earlier version stored it without applying it

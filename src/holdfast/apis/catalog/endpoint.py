@@ -11,7 +11,7 @@ from holdfast.apis.catalog.connection_settings import DEFAULT_CONNECTION, Connec
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.url import BACKENDS, DEFAULT_PORTS, parse_url
-from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
+from holdfast.certificates.identity import ReferenceIdentifier, parse_reference
 
 Environment = Literal["production", "sandbox"]
 ENVIRONMENTS: tuple[Environment, ...] = ("production", "sandbox")
@@ -43,7 +43,7 @@ class Origin:
     @property
     def reference(self) -> ReferenceIdentifier:
         """The name that the backend's certificate must present."""
-        return reference_identifier(self.host)
+        return parse_reference(self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def parse_endpoint(url: str, field: str = "endpoint") -> Endpoint:
         raise InvalidField(field, f"{error} Use a URL like https://backend.example:8443/base.") from error
 
 
-def token_endpoint(url: str) -> Endpoint:
+def parse_token_endpoint(url: str) -> Endpoint:
     """Return the token endpoint at *url*, a checked one; gateways use HTTP/1.1 with it."""
     return replace(_parse(url), connection=ConnectionSettings(protocol=Protocol.HTTP1))
 

@@ -94,14 +94,14 @@ def _read_timeout(milliseconds: Any) -> int:
         raise InvalidField(f"{_FIELD}sessionTimeOut", "Use a number of milliseconds.") from error
 
 
-def first_endpoint(config: Mapping[str, Any], environment: str) -> dict[str, Any] | None:
+def get_first_endpoint(config: Mapping[str, Any], environment: str) -> dict[str, Any] | None:
     """Return the first endpoint of *environment* in *config*, an `endpointConfig` from REST; None if there is none."""
     endpoints = config.get(f"{environment}_endpoints")
     first = next(iter(endpoints), None) if isinstance(endpoints, list) else endpoints
     return first if isinstance(first, dict) else None
 
 
-def endpoints_of(config: Mapping[str, Any], environment: str) -> list[dict[str, Any]]:
+def list_endpoints(config: Mapping[str, Any], environment: str) -> list[dict[str, Any]]:
     """Return all endpoints of *environment* in *config*, an `endpointConfig` from REST, the first one first."""
     own = config.get(f"{environment}_endpoints")
     endpoints = list(own) if isinstance(own, list) else [own]
@@ -116,7 +116,7 @@ def read_groups(config: Mapping[str, Any]) -> dict[Environment, EndpointGroup]:
         return {}
     groups = {}
     for environment in ENVIRONMENTS:
-        if endpoints := endpoints_of(config, environment):
+        if endpoints := list_endpoints(config, environment):
             first, *others = endpoints
             members = {"weight": first.get("weight"), "priority": first.get("priority"), "members": others}
             groups[environment] = read_group({**read_settings(config), **members}, f"{_FIELD}{environment}.")

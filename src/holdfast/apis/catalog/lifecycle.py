@@ -44,7 +44,7 @@ _TRANSITIONS: dict[State, dict[str, State]] = {
 }
 
 
-def transitions_from(state: State) -> dict[str, State]:
+def list_transitions(state: State) -> dict[str, State]:
     """Return the possible actions in *state*, each with the resulting state."""
     return dict(_TRANSITIONS[state])
 

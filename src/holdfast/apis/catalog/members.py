@@ -34,7 +34,9 @@ def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidField: They are too large, too deep, not text, or contain a private key.
     """
-    stored_members = {name: _within(name, value, secret=False) for name, value in members.items() if name not in OWN}
+    stored_members = {
+        name: _limit_depth(name, value, secret=False) for name, value in members.items() if name not in OWN
+    }
     stored_members = store_properties(stored_members)
     try:
         check_values(stored_members, MAX_DEPTH)
@@ -42,7 +44,7 @@ def check_members(members: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidField("body", f"The description can't be stored. {error}") from error
     for name, value in stored_members.items():
         check = check_visible if name in _NAMES else check_prose
-        for text in _texts(value):
+        for text in _list_texts(value):
             check(text, name, f"'{name}'")
     content = write_json(stored_members).encode()
     if len(content) > MAX_MEMBERS:
@@ -60,25 +62,25 @@ def merge_members(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _list_texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
         for part in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
-            yield from _texts(part)
+            yield from _list_texts(part)
 
 
-def _without_secrets(value: Any, *, secret: bool) -> Any:
+def _drop_secrets(value: Any, *, secret: bool) -> Any:
     # Those of endpoint security are stored apart, encrypted (`services/credentials`).
     if isinstance(value, dict):
         return {
             name: ""
             if secret and name.lower() in _SECRETS and isinstance(part, str)
-            else _within(name, part, secret=secret)
+            else _limit_depth(name, part, secret=secret)
             for name, part in value.items()
         }
-    return [_without_secrets(part, secret=secret) for part in value] if isinstance(value, list) else value
+    return [_drop_secrets(part, secret=secret) for part in value] if isinstance(value, list) else value
 
 
-def _within(name: str, part: Any, *, secret: bool) -> Any:
-    return _without_secrets(part, secret=secret or name in _SECURITY)
+def _limit_depth(name: str, part: Any, *, secret: bool) -> Any:
+    return _drop_secrets(part, secret=secret or name in _SECURITY)

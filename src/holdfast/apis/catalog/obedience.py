@@ -34,7 +34,7 @@ class MemberRule:
     neutral: tuple[Any, ...] | None = None  # None: no value would change what gateways do
 
 
-def _rules(obedience: Obedience, phrase: str, *names: str) -> dict[str, MemberRule]:
+def _make_rules(obedience: Obedience, phrase: str, *names: str) -> dict[str, MemberRule]:
     return {name: MemberRule(obedience, phrase) for name in names}
 
 
@@ -43,18 +43,22 @@ def _keep_without_effect(phrase: str, *neutral: Any) -> MemberRule:
 
 
 MEMBERS: Mapping[str, MemberRule] = {
-    **_rules(Obedience.OBEYED, "identify the API", "name", "context", "version"),
-    **_rules(Obedience.OBEYED, "the default version is also served without its number", "isDefaultVersion"),
-    **_rules(Obedience.OBEYED, f"with `{SWITCH}`, only these are served", "operations"),
-    **_rules(Obedience.OBEYED, "limits requests to the backend, at each gateway", "maxTps"),
-    **_rules(Obedience.OBEYED, "if it is enabled", "corsConfiguration"),
-    **_rules(Obedience.OBEYED, "endpoints, groups, security and connection settings", "endpointConfig"),
-    **_rules(Obedience.OBEYED, f"only `{MUTUAL_TLS}`: tokens, API keys and passwords aren't checked", "securityScheme"),
-    **_rules(Obedience.OBEYED, "older spelling of the security in `endpointConfig`", "endpointSecurity"),
-    **_rules(Obedience.OBEYED, "groups of gateways", "gatewayEnvironments"),
-    **_rules(Obedience.OBEYED, "types that no gateway serves can't be published", "type"),
-    **_rules(Obedience.OBEYED, f"`{MOCKED}`: gateways answer with examples; `INLINE` has no effect", IMPLEMENTATION),
-    **_rules(Obedience.OBEYED, "shown on pages", "description"),
+    **_make_rules(Obedience.OBEYED, "identify the API", "name", "context", "version"),
+    **_make_rules(Obedience.OBEYED, "the default version is also served without its number", "isDefaultVersion"),
+    **_make_rules(Obedience.OBEYED, f"with `{SWITCH}`, only these are served", "operations"),
+    **_make_rules(Obedience.OBEYED, "limits requests to the backend, at each gateway", "maxTps"),
+    **_make_rules(Obedience.OBEYED, "if it is enabled", "corsConfiguration"),
+    **_make_rules(Obedience.OBEYED, "endpoints, groups, security and connection settings", "endpointConfig"),
+    **_make_rules(
+        Obedience.OBEYED, f"only `{MUTUAL_TLS}`: tokens, API keys and passwords aren't checked", "securityScheme"
+    ),
+    **_make_rules(Obedience.OBEYED, "older spelling of the security in `endpointConfig`", "endpointSecurity"),
+    **_make_rules(Obedience.OBEYED, "groups of gateways", "gatewayEnvironments"),
+    **_make_rules(Obedience.OBEYED, "types that no gateway serves can't be published", "type"),
+    **_make_rules(
+        Obedience.OBEYED, f"`{MOCKED}`: gateways answer with examples; `INLINE` has no effect", IMPLEMENTATION
+    ),
+    **_make_rules(Obedience.OBEYED, "shown on pages", "description"),
     "enableSchemaValidation": _keep_without_effect("Envoy has no filter for it"),
     "responseCachingEnabled": _keep_without_effect("responses aren't cached"),
     "apiThrottlingPolicy": _keep_without_effect("callers aren't throttled", "Unlimited"),
@@ -69,7 +73,7 @@ MEMBERS: Mapping[str, MemberRule] = {
     "visibility": _keep_without_effect("everyone in the organization sees the API", "PUBLIC"),
     "accessControl": _keep_without_effect("roles decide for all APIs", "NONE"),
     "advertiseInfo": MemberRule(Obedience.KEPT, "there is no developer portal"),
-    **_rules(
+    **_make_rules(
         Obedience.KEPT,
         "describe the API to people and other tools",
         *("displayName", "tags", "categories", "labels", "businessInformation", "additionalProperties"),
@@ -77,7 +81,7 @@ MEMBERS: Mapping[str, MemberRule] = {
         *("subscriptionAvailability", "subscriptionAvailableTenants", "organizationPolicies", "serviceInfo"),
         *("enableStore", "destinationStatsEnabled", "deploymentEnvironments"),
     ),
-    **_rules(
+    **_make_rules(
         Obedience.KEPT,
         "belong to features of WSO2's gateway",
         *("transport", "authorizationHeader", "apiKeyHeader", "audience", "audiences", "cacheTimeout", "keyManagers"),
@@ -85,7 +89,7 @@ MEMBERS: Mapping[str, MemberRule] = {
         *("primaryProductionEndpointId", "primarySandboxEndpointId"),
         "initiatedFromGateway",
     ),
-    **_rules(
+    **_make_rules(
         Obedience.IGNORED,
         "set by Holdfast",
         *("id", "lifeCycleStatus", "workflowStatus", "createdTime", "lastUpdatedTime", "lastUpdatedTimestamp"),
@@ -96,29 +100,29 @@ MEMBERS: Mapping[str, MemberRule] = {
 
 # Members of `endpointConfig` for groups, and of the endpoints in it.
 GROUP_MEMBERS: Mapping[str, MemberRule] = {
-    **_rules(Obedience.OBEYED, "`load_balance` or `failover`", "endpoint_type"),
-    **_rules(Obedience.OBEYED, "endpoints, the first one first", "production_endpoints", "sandbox_endpoints"),
-    **_rules(Obedience.OBEYED, "for `failover`, in their order", "production_failovers", "sandbox_failovers"),
-    **_rules(
+    **_make_rules(Obedience.OBEYED, "`load_balance` or `failover`", "endpoint_type"),
+    **_make_rules(Obedience.OBEYED, "endpoints, the first one first", "production_endpoints", "sandbox_endpoints"),
+    **_make_rules(Obedience.OBEYED, "for `failover`, in their order", "production_failovers", "sandbox_failovers"),
+    **_make_rules(
         Obedience.OBEYED,
         "for `load_balance`: `RoundRobin` or `LeastRequest`; others, and two that differ, get 400",
         *("algoCombo", "algoClassName"),
     ),
-    **_rules(
+    **_make_rules(
         Obedience.OBEYED,
         "for `load_balance`: `transport` or `simpleClientSession`; `soap` gets 400",
         "sessionManagement",
     ),
-    **_rules(Obedience.OBEYED, "for `load_balance`: how long the cookie lives, in milliseconds", "sessionTimeOut"),
-    **_rules(Obedience.OBEYED, "Holdfast's own members", "sessionHeader", "healthCheck", "weight"),
-    **_rules(
+    **_make_rules(Obedience.OBEYED, "for `load_balance`: how long the cookie lives, in milliseconds", "sessionTimeOut"),
+    **_make_rules(Obedience.OBEYED, "Holdfast's own members", "sessionHeader", "healthCheck", "weight"),
+    **_make_rules(
         Obedience.OBEYED,
         "for `load_balance`: the lowest number gets requests first; for `failover`, one that contradicts the order of "
         "endpoints gets 400",
         "priority",
     ),
     FAILOVER_SWITCH: MemberRule(Obedience.KEPT, "other members always take the requests of one that fails"),
-    **_rules(Obedience.KEPT, "belongs to WSO2's gateway", "template_not_supported"),
+    **_make_rules(Obedience.KEPT, "belongs to WSO2's gateway", "template_not_supported"),
 }
 
 

@@ -45,12 +45,12 @@ def read_operations(members: Mapping[str, Any]) -> tuple[Operation, ...] | None:
         )
     if not isinstance(entries, list) or len(entries) > MAX_OPERATIONS:
         raise InvalidField("operations", f"With {SWITCH}, an API can have at most {MAX_OPERATIONS} operations.")
-    return check_operations(_operation(operation) for operation in entries)
+    return check_operations(_read_operation(operation) for operation in entries)
 
 
 def check_operations(entries: Iterable[Operation]) -> tuple[Operation, ...]:
     """Return operations in order. Raises InvalidField: gateways can't compare requests with all of them."""
-    operation_set = {Operation(_target(operation.target), operation.verb) for operation in entries}
+    operation_set = {Operation(_check_target(operation.target), operation.verb) for operation in entries}
     operations = tuple(sorted(operation_set, key=lambda operation: (operation.target, operation.verb)))
     if len(operations) > MAX_OPERATIONS:
         raise InvalidField("operations", f"An API like this can have at most {MAX_OPERATIONS} operations.")
@@ -59,7 +59,7 @@ def check_operations(entries: Iterable[Operation]) -> tuple[Operation, ...]:
         raise InvalidField("operations", f"{unknown[:60]!r} isn't an HTTP method.")
     if len(methods) > MAX_METHODS:
         raise InvalidField("operations", f"An API like this can have at most {MAX_METHODS} different methods.")
-    if sum(map(_size, operations)) > MAX_SIZE:
+    if sum(map(_measure_size, operations)) > MAX_SIZE:
         raise InvalidField("operations", "The paths of the operations are too long. Use fewer or shorter ones.")
     try:
         list_path_classes(operations)
@@ -69,18 +69,18 @@ def check_operations(entries: Iterable[Operation]) -> tuple[Operation, ...]:
     return operations
 
 
-def _size(operation: Operation) -> int:
+def _measure_size(operation: Operation) -> int:
     return len(quote(operation.target)) + _SIZE_OF_PARAMETER * len(PARAMETER.findall(operation.target))
 
 
-def _operation(value: Any) -> Operation:
+def _read_operation(value: Any) -> Operation:
     target, verb = (value.get("target"), value.get("verb")) if isinstance(value, dict) else (None, None)
     if not isinstance(target, str) or not isinstance(verb, str):
         raise InvalidField("operations", f"With {SWITCH}, each operation needs a target and a verb.")
     return Operation(target, verb.upper())
 
 
-def _target(target: str) -> str:
+def _check_target(target: str) -> str:
     """Return the path of an operation, with a leading slash. Raises InvalidField."""
     path = target if target.startswith("/") else f"/{target}"
     rest = PARAMETER.sub("", path.removesuffix(WILDCARD))

@@ -31,7 +31,7 @@ class PathClass:
     methods: tuple[str, ...]
 
 
-def targets_by_method(operations: Iterable[Operation]) -> dict[str, set[str]]:
+def list_targets_by_method(operations: Iterable[Operation]) -> dict[str, set[str]]:
     """
     Return the templates of each method.
 
@@ -54,7 +54,7 @@ def list_path_classes(operations: tuple[Operation, ...]) -> tuple[PathClass, ...
         TooManyOverlaps: There would be too many classes.
     """
     methods: dict[str, set[str]] = defaultdict(set)
-    for method, targets in targets_by_method(operations).items():
+    for method, targets in list_targets_by_method(operations).items():
         for target in targets:
             methods[target].add(method)
     tree = _Node()
@@ -64,15 +64,15 @@ def list_path_classes(operations: tuple[Operation, ...]) -> tuple[PathClass, ...
     covering = {target: frozenset(tree.find(*_parse(target), _covers)) for target in sorted(methods)}
     targets_by_rank: dict[tuple[int, tuple[str, ...]], list[str]] = defaultdict(list)
     for target, wider in covering.items():
-        targets_by_rank[len(wider), _union(methods, wider)].append(target)
+        targets_by_rank[len(wider), _join_methods(methods, wider)].append(target)
     classes = [
         (rank, PathClass((tuple(targets),), allowed_methods))
         for (rank, allowed_methods), targets in targets_by_rank.items()
     ]
-    for overlap in _overlaps(tree, covering):
+    for overlap in _list_overlaps(tree, covering):
         wider = frozenset[str]().union(*(covering[target] for target in overlap))
-        allowed_methods = _union(methods, wider)
-        if any(allowed_methods != _union(methods, covering[target]) for target in overlap):
+        allowed_methods = _join_methods(methods, wider)
+        if any(allowed_methods != _join_methods(methods, covering[target]) for target in overlap):
             classes.append((len(wider), PathClass(tuple((target,) for target in sorted(overlap)), allowed_methods)))
     return tuple(path_class for _, path_class in sorted(classes, key=lambda entry: (-entry[0], entry[1].matching)))
 
@@ -147,7 +147,7 @@ def _overlap(segment: str, other_segment: str) -> bool:
     )
 
 
-def _overlaps(tree: _Node, covering: Mapping[str, frozenset[str]]) -> list[frozenset[str]]:
+def _list_overlaps(tree: _Node, covering: Mapping[str, frozenset[str]]) -> list[frozenset[str]]:
     """Return the sets of templates that a path could match although none of them covers another one."""
     beside: dict[str, set[str]] = defaultdict(set)
     for target, wider in covering.items():
@@ -164,5 +164,5 @@ def _overlaps(tree: _Node, covering: Mapping[str, frozenset[str]]) -> list[froze
     return groups
 
 
-def _union(methods: Mapping[str, set[str]], targets: Iterable[str]) -> tuple[str, ...]:
+def _join_methods(methods: Mapping[str, set[str]], targets: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set().union(*(methods[target] for target in targets))))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from holdfast.apis.catalog import cors_policy
-from holdfast.apis.catalog.api_types import WEBSOCKET_TYPE, type_of
+from holdfast.apis.catalog.api_types import WEBSOCKET_TYPE, get_type
 from holdfast.apis.catalog.cors_policy import CorsPolicy, read_cors
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.operation_list import SWITCH, read_operations
@@ -93,7 +93,7 @@ def _read(check: Check, members: Mapping[str, Any]) -> RequestRules:
     cors = check(read_cors, members.get(cors_policy.MEMBER))
     limits = check(_read_limits, members) or {}
     production, sandbox = (check(partial(_read_limit, limits), environment) for environment in ENVIRONMENTS)
-    return RequestRules(operations, cors, production, sandbox, (type_of(members) or "").upper() == WEBSOCKET_TYPE)
+    return RequestRules(operations, cors, production, sandbox, (get_type(members) or "").upper() == WEBSOCKET_TYPE)
 
 
 def _read_limits(members: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -40,22 +40,22 @@ def read_security(members: Mapping[str, Any] | None, field: str) -> SecurityDraf
     allows_unencrypted = members.get("allowUnencrypted")
     if allows_unencrypted not in (None, True, False):
         raise InvalidField(f"{field}allowUnencrypted", "Use true or false.")
-    version = _text(members, "secretVersion", field)
+    version = _read_text(members, "secretVersion", field)
     security = EndpointSecurity(kind, allow_unencrypted=bool(allows_unencrypted), secret_version=version)
     match kind:
         case SecurityKind.BASIC:
-            security = replace(security, username=_text(members, "username", field))
+            security = replace(security, username=_read_text(members, "username", field))
         case SecurityKind.API_KEY:
-            place = _text(members, "apiKeyIdentifierType", field) or _HEADER
+            place = _read_text(members, "apiKeyIdentifierType", field) or _HEADER
             if place.upper() != _HEADER:
                 message = "Only headers can contain an API key: URLs are written to logs. Use HEADER."
                 raise InvalidField(f"{field}apiKeyIdentifierType", message)
-            security = replace(security, header=_text(members, "apiKeyIdentifier", field))
+            security = replace(security, header=_read_text(members, "apiKeyIdentifier", field))
         case SecurityKind.OAUTH:
-            grant = read_grant(_text(members, "grantType", field), field)
+            grant = read_grant(_read_text(members, "grantType", field), field)
             parameters = read_parameters(members.get("customParameters"), field)
-            url, client = _text(members, "tokenUrl", field), _text(members, "clientId", field)
-            username = _text(members, "username", field) if grant is Grant.PASSWORD else ""
+            url, client = _read_text(members, "tokenUrl", field), _read_text(members, "clientId", field)
+            username = _read_text(members, "username", field) if grant is Grant.PASSWORD else ""
             security = replace(security, token=TokenSettings(url, client, parameters, grant), username=username)
     final_security = check_security(security, field)
     secret = _read_secret(members, SECRETS[kind], field)
@@ -96,10 +96,10 @@ def summarize_security(security: EndpointSecurity | None) -> dict[str, Any]:
 
 
 def _read_secret(members: Mapping[str, Any], name: str, field: str) -> str:
-    return check_secret(_text(members, name, field), f"{field}{name}")
+    return check_secret(_read_text(members, name, field), f"{field}{name}")
 
 
-def _text(members: Mapping[str, Any], name: str, field: str) -> str:
+def _read_text(members: Mapping[str, Any], name: str, field: str) -> str:
     value = members.get(name)
     if value is None:
         return ""

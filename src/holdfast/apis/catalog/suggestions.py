@@ -17,7 +17,7 @@ _NOT_IN_VERSION = re.compile(r"[^A-Za-z0-9._-]+")
 
 def suggest_context(path: str, name: str) -> str:
     """Return a context from the base *path* of a definition or, if that has no usable part, from *name*."""
-    context = _context(path) or _context(name.lower().replace("/", " ")) or _OTHERWISE
+    context = _suggest_context(path) or _suggest_context(name.lower().replace("/", " ")) or _OTHERWISE
     if f"/{context}/".startswith(f"{TENANT_PREFIX}/"):  # reserved for organizations
         context = f"{_OTHERWISE}/{context}"
     return f"/{context}"
@@ -33,7 +33,7 @@ def number_context(context: str) -> Iterator[str]:
 
 def suggest_version(version: str) -> str:
     """Return *version* as a valid path segment."""
-    return _NOT_IN_VERSION.sub("-", _plain(version)).strip("-._")[:MAX_VERSION] or "1.0"
+    return _NOT_IN_VERSION.sub("-", _remove_accents(version)).strip("-._")[:MAX_VERSION] or "1.0"
 
 
 def suggest_description(description: str) -> str:
@@ -44,8 +44,10 @@ def suggest_description(description: str) -> str:
     return text if len(text) <= MAX_DESCRIPTION else f"{text[: MAX_DESCRIPTION - 1]}…"
 
 
-def _context(path: str) -> str:
-    segments = (_NOT_IN_CONTEXT.sub("-", _plain(segment)).strip("-.") for segment in path[:MAX_DESCRIPTION].split("/"))
+def _suggest_context(path: str) -> str:
+    segments = (
+        _NOT_IN_CONTEXT.sub("-", _remove_accents(segment)).strip("-.") for segment in path[:MAX_DESCRIPTION].split("/")
+    )
     context = ""
     for segment in filter(None, segments):
         if len(context) + 1 + len(segment) > MAX_CONTEXT:
@@ -54,7 +56,7 @@ def _context(path: str) -> str:
     return context
 
 
-def _plain(text: str) -> str:
+def _remove_accents(text: str) -> str:
     """Remove accents."""
     return "".join(
         character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character)

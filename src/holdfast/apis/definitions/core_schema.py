@@ -40,7 +40,7 @@ def read_scalar(scalar: Scalar) -> Value:
     """
     if scalar.tag == "str" or (not scalar.tag and not scalar.is_plain):
         return scalar.text
-    value = _plain(scalar)
+    value = _read_plain(scalar)
     if scalar.tag:
         # bool is a subclass of int in Python, but not in YAML.
         fits = isinstance(value, _TAGS.get(scalar.tag, ())) and (scalar.tag == "bool" or not isinstance(value, bool))
@@ -49,7 +49,7 @@ def read_scalar(scalar: Scalar) -> Value:
     return value
 
 
-def _plain(scalar: Scalar) -> Value:
+def _read_plain(scalar: Scalar) -> Value:
     text = scalar.text
     if text in _NULL:
         return None

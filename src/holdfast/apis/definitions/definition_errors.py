@@ -30,20 +30,20 @@ def find_errors(version: str, content: Any) -> list[str]:
     At most 20 are returned. If the definition has more than 4,000 values, they are limited to one invalid member of one
     section.
     """
-    validator = _validator(version)
+    validator = _make_validator(version)
     if validator.is_valid(content):
         return []
     if _has_more_values(content, MAX_VALUES):
         content = _narrow(validator, content)
         if _has_more_values(content, MAX_VALUES):
-            where = next((f"{name}/{key}: it" for name, section in _sections(content) for key in section), "It")
+            where = next((f"{name}/{key}: it" for name, section in _list_sections(content) for key in section), "It")
             return [f"{where} violates the specification, and is too large to say where. Validate it in parts."]
     errors = islice(validator.iter_errors(content), 2 * MAX_ERRORS)
     return list(islice(dict.fromkeys(explain(errors)), MAX_ERRORS))
 
 
 @cache
-def _validator(version: str) -> jsonschema_rs.Validator:
+def _make_validator(version: str) -> jsonschema_rs.Validator:
     schema = (files("holdfast.apis.definitions") / "schemas" / f"openapi-{version}.json").read_text("utf-8")
     return jsonschema_rs.validator_for(json.loads(schema))
 
@@ -60,19 +60,19 @@ def _has_more_values(content: Any, maximum: int) -> bool:
 
 def _narrow(validator: jsonschema_rs.Validator, content: dict[str, Any]) -> dict[str, Any]:
     """Empty each section unless the definition then becomes valid; in that case, keep one invalid member."""
-    for name, section in _sections(content):
+    for name, section in _list_sections(content):
         members = [*section.items()] if isinstance(section, dict) else [*section]
-        if not validator.is_valid(_with(content, name, section, [])):
+        if not validator.is_valid(_replace_section(content, name, section, [])):
             members = []
         while len(members) > 1:
             half = members[: len(members) // 2]
-            is_wrong = not validator.is_valid(_with(content, name, section, half))
+            is_wrong = not validator.is_valid(_replace_section(content, name, section, half))
             members = half if is_wrong else members[len(half) :]
-        content = _with(content, name, section, members)
+        content = _replace_section(content, name, section, members)
     return content
 
 
-def _sections(content: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+def _list_sections(content: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     sections = [(name, content.get(name)) for name in _SECTIONS]
     components = content.get("components")
     if isinstance(components, dict):
@@ -80,7 +80,7 @@ def _sections(content: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     return [(name, section) for name, section in sections if isinstance(section, dict | list)]
 
 
-def _with(content: dict[str, Any], name: str, section: Any, members: list[Any]) -> dict[str, Any]:
+def _replace_section(content: dict[str, Any], name: str, section: Any, members: list[Any]) -> dict[str, Any]:
     """Return *content* with *members* as the members of the section *name*."""
     value = dict(members) if isinstance(section, dict) else members
     top, _, inner = name.partition("/")

@@ -93,19 +93,19 @@ def _read_json(text: str) -> Any:
 
 def _read_yaml(data: bytes) -> Any:
     try:
-        return _value(read_nodes(data, _BOUNDS))
+        return _read_value(read_nodes(data, _BOUNDS))
     except Unreadable as error:
         raise UnreadableDocument(f"It can't be read as JSON or YAML. Line {error.line}: {error}") from error
 
 
-def _value(node: Node) -> Any:
+def _read_value(node: Node) -> Any:
     match node:
         case Scalar():
             return read_scalar(node)
         case Sequence():
-            return [_value(item) for item in node.items]
+            return [_read_value(item) for item in node.items]
         case Mapping():
-            return _read_merged_values(node) | {name: _value(entry) for name, entry in node.entries.items()}
+            return _read_merged_values(node) | {name: _read_value(entry) for name, entry in node.entries.items()}
 
 
 def _read_merged_values(node: Mapping) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _read_merged_values(node: Mapping) -> dict[str, Any]:
     for mapping in reversed(merge_values):
         if not isinstance(mapping, Mapping):
             raise Unreadable(mapping.line, "<< can only merge mappings. Write the value out.")
-        values |= _value(mapping)
+        values |= _read_value(mapping)
     return values
 
 

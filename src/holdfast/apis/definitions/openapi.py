@@ -59,16 +59,16 @@ def read_definition(data: bytes) -> Definition:
 
 def parse_definition(content: Any) -> Definition:
     """Validate and read a definition from plain values. Raises InvalidDefinition."""
-    version = _specification(content)
+    version = _read_specification(content)
     short = "2.0" if version == "2.0" else version[:3]
-    if problems := find_errors(short, content) or list(islice(_dangling(content), MAX_ERRORS)):
+    if problems := find_errors(short, content) or list(islice(_find_dangling(content), MAX_ERRORS)):
         raise InvalidDefinition(problems)
     return Definition(
         openapi=version,
         name=content["info"]["title"],
         version=content["info"]["version"],
         description=content["info"].get("description", ""),
-        context=_context(content),
+        context=_read_context(content),
         servers=read_servers(content),
         operations=tuple(list_operations(content.get("paths", {}))),
         content=content,
@@ -92,7 +92,7 @@ def make_definition(
     return {"openapi": "3.0.1", "info": info, "servers": [{"url": server} for server in servers], "paths": paths}
 
 
-def _specification(content: Any) -> str:
+def _read_specification(content: Any) -> str:
     """Return the specification's version; a missing third number is set to 0 in *content*."""
     specification = content if isinstance(content, dict) else {}
     version = specification.get("openapi", specification.get("swagger"))
@@ -114,7 +114,7 @@ def _specification(content: Any) -> str:
     raise InvalidDefinition([f"{which} {version_text[:20]} isn't supported. {use}, for example 3.0.3."])
 
 
-def _dangling(content: dict[str, Any]) -> Iterable[str]:
+def _find_dangling(content: dict[str, Any]) -> Iterable[str]:
     """Yield an error for each reference to a missing part of the definition."""
     rest: list[Any] = [content]
     while rest:
@@ -141,7 +141,7 @@ def _resolves(content: Any, reference: str) -> bool:
     return True
 
 
-def _context(content: dict[str, Any]) -> str:
+def _read_context(content: dict[str, Any]) -> str:
     """Return the base path from WSO2's extension or from Swagger, without the version."""
     base_path = content.get("x-wso2-basePath", content.get("basePath", ""))
     version: str = content["info"]["version"]

@@ -25,17 +25,17 @@ def explain(errors: Iterable[ValidationError]) -> Iterator[str]:
 
 
 def _explain(error: ValidationError, depth: int) -> Iterator[str]:
-    forms = _forms(error) if depth < _MAX_DEPTH else []
+    forms = _list_forms(error) if depth < _MAX_DEPTH else []
     if forms:
         yield from _explain_forms(error, forms, depth)
     elif name := _name_missing_member(error):
-        yield _sentence(error, f"{name!r} is missing.")
+        yield _write_sentence(error, f"{name!r} is missing.")
     elif error.kind.name == "additionalProperties" and list(error.instance_path) == ["paths"]:
-        yield from (_sentence(error, f"{name!r} doesn't begin with a slash.") for name in _unexpected(error))
+        yield from (_write_sentence(error, f"{name!r} doesn't begin with a slash.") for name in _list_unexpected(error))
     elif error.kind.name == "type" and "string" in error.message and isinstance(error.instance, bool | int | float):
-        yield _sentence(error, f"{error.instance} isn't text. Put it in quotes.")
+        yield _write_sentence(error, f"{error.instance} isn't text. Put it in quotes.")
     else:
-        yield _sentence(error, error.message)
+        yield _write_sentence(error, error.message)
 
 
 def _explain_forms(error: ValidationError, forms: list[list[ValidationError]], depth: int) -> Iterator[str]:
@@ -45,25 +45,27 @@ def _explain_forms(error: ValidationError, forms: list[list[ValidationError]], d
     kinds = [[mismatch for mismatch in form if mismatch.kind.name in _DISTINGUISHING] for form in forms]
     if common:
         for name in common:
-            yield _sentence(error, f"{name!r} is missing.")
+            yield _write_sentence(error, f"{name!r} is missing.")
     elif all(len(form) == 1 and names for form, names in zip(forms, missing, strict=True)):
         *before, last = dict.fromkeys(repr(name) for names in missing for name in names)
-        yield _sentence(error, f"{', '.join(before)} or {last} is missing.")
+        yield _write_sentence(error, f"{', '.join(before)} or {last} is missing.")
     elif all(kinds) and len({tuple(mismatches[0].instance_path) for mismatches in kinds}) == 1:
         first = kinds[0][0]
-        allowed_values = dict.fromkeys(str(value) for mismatches in kinds for value in _allowed(mismatches[0]))
-        yield _sentence(first, f"{str(first.instance)[:MAX_MESSAGE]!r} isn't one of {', '.join(allowed_values)}.")
+        allowed_values = dict.fromkeys(str(value) for mismatches in kinds for value in _list_allowed(mismatches[0]))
+        yield _write_sentence(first, f"{str(first.instance)[:MAX_MESSAGE]!r} isn't one of {', '.join(allowed_values)}.")
     else:
         yield from (
-            explanation for mismatch in min(forms, key=_distance) for explanation in _explain(mismatch, depth + 1)
+            explanation
+            for mismatch in min(forms, key=_measure_distance)
+            for explanation in _explain(mismatch, depth + 1)
         )
 
 
-def _allowed(error: ValidationError) -> list[Any]:
+def _list_allowed(error: ValidationError) -> list[Any]:
     return list(error.kind.value) if error.kind.name == "enum" else [error.kind.value]
 
 
-def _forms(error: ValidationError) -> list[list[ValidationError]]:
+def _list_forms(error: ValidationError) -> list[list[ValidationError]]:
     """Return the errors of each allowed form, leaving out references if the value isn't one."""
     if error.kind.name not in _ALTERNATIVES:
         return []
@@ -76,17 +78,17 @@ def _name_missing_member(error: ValidationError) -> str:
     return str(error.kind.value) if error.kind.name == "required" else ""
 
 
-def _unexpected(error: ValidationError) -> list[str]:
+def _list_unexpected(error: ValidationError) -> list[str]:
     return list(getattr(error.kind, "unexpected", ()))
 
 
-def _distance(form: list[ValidationError]) -> tuple[int, int, int]:
+def _measure_distance(form: list[ValidationError]) -> tuple[int, int, int]:
     """Return the distance of a form from the value: the nearest has the right kind and the deepest errors."""
     others = sum(error.kind.name in _DISTINGUISHING for error in form)
     return others, -max(len(error.instance_path) for error in form), len(form)
 
 
-def _sentence(error: ValidationError, message: str) -> str:
+def _write_sentence(error: ValidationError, message: str) -> str:
     where = "/".join(str(part) for part in error.instance_path)
     text = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}..."
     return f"{where or 'The definition'}: {text}"

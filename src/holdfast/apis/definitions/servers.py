@@ -43,13 +43,13 @@ class Servers:
 
 def read_servers(content: Mapping[str, Any]) -> Servers:
     """Return the servers of a valid definition, preceded by endpoints that WSO2 wrote into it."""
-    production, of_production = _own_endpoints(content, _OWN["production"])
-    sandbox, of_sandbox = _own_endpoints(content, _OWN["sandbox"])
+    production, of_production = _read_own_endpoints(content, _OWN["production"])
+    sandbox, of_sandbox = _read_own_endpoints(content, _OWN["sandbox"])
     of_swagger = "swagger" in content
-    servers = _servers_of_swagger(content) if of_swagger else _servers(content.get("servers") or [])
-    absolute = [url for server in servers if (url := _backend_url(server))]
+    servers = _list_servers_of_swagger(content) if of_swagger else _list_servers(content.get("servers") or [])
+    absolute = [url for server in servers if (url := _build_backend_url(server))]
     urls = tuple(dict.fromkeys([*production, *absolute]))
-    unused_parts = [*of_production, *of_sandbox, *_of_paths(content.get("paths") or {})]
+    unused_parts = [*of_production, *of_sandbox, *_list_unused_of_paths(content.get("paths") or {})]
     unused_parts += [Unused(url, _NOT_FIRST) for url in urls[1:] if url not in production]
     if not urls and servers:
         unused_parts.append(Unused(servers[0][:MAX_URL], "It isn't an absolute http, https, ws or wss URL."))
@@ -64,7 +64,7 @@ def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, .
     return (*(Unused(url, _REMEDY) for url in urls if url.rstrip("/") not in known_urls), *others)[:MAX_UNUSED]
 
 
-def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[Unused]]:
+def _read_own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[Unused]]:
     """Read `x-wso2-production-endpoints` or its sandbox equivalent: `urls`, or names in `x-wso2-endpoints`."""
     if name not in content:
         return [], []
@@ -75,7 +75,7 @@ def _own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], li
     urls, unused_parts = [], []
     for entry in entries[:MAX_SERVERS]:
         for url in _read_named_urls(content, entry) if _is_name(entry) else [entry]:
-            backend_url = _backend_url(url) if isinstance(url, str) else ""
+            backend_url = _build_backend_url(url) if isinstance(url, str) else ""
             why = "`x-wso2-endpoints` has no such entry." if _is_name(url) else "It isn't an http or https URL."
             urls += [backend_url] if backend_url else []
             unused_parts += [] if backend_url else [Unused(f"{name}: {str(url)[:MAX_URL]}", why)]
@@ -97,7 +97,7 @@ def _read_named_urls(content: Mapping[str, Any], reference: str) -> Sequence[Any
     return [reference]
 
 
-def _of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
+def _list_unused_of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
     for path, item in paths.items():
         if not isinstance(item, dict):
             continue
@@ -111,7 +111,7 @@ def _of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
                 yield from (Unused(f"{where[:MAX_URL]}: {name}", _OF_PATHS) for name in own)
 
 
-def _backend_url(server: str) -> str:
+def _build_backend_url(server: str) -> str:
     """Return the URL that the gateway uses to call *server*, or an empty string if it can't."""
     scheme, separator, rest = server.partition("://")
     prefix = f"{scheme.lower()}{separator}"
@@ -119,22 +119,22 @@ def _backend_url(server: str) -> str:
     return f"{prefix}{rest}" if prefix in _WEBSOCKET.values() and rest else ""
 
 
-def _servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
+def _list_servers(servers: Sequence[Mapping[str, Any]]) -> list[str]:
     urls = []
     for server in servers[:MAX_SERVERS]:
         url, variables = server["url"][:MAX_URL], server.get("variables", {})
         # In one pass: values are not expanded again, or a few variables could expand to gigabytes.
-        url = _VARIABLE.sub(lambda match, values=variables: _default(values, match), url)  # type: ignore[misc]
+        url = _VARIABLE.sub(lambda match, values=variables: _get_default(values, match), url)  # type: ignore[misc]
         urls.append(url[:MAX_URL])
     return urls
 
 
-def _default(variables: Mapping[str, Any], match: re.Match[str]) -> str:
+def _get_default(variables: Mapping[str, Any], match: re.Match[str]) -> str:
     variable = variables.get(match[1])
     return str(variable.get("default", ""))[:MAX_URL] if variable else match[0]
 
 
-def _servers_of_swagger(content: Mapping[str, Any]) -> list[str]:
+def _list_servers_of_swagger(content: Mapping[str, Any]) -> list[str]:
     base = content.get("basePath", "")
     if "host" not in content:
         return [base] if base else []

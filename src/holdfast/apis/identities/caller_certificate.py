@@ -46,18 +46,18 @@ class AcceptedCaller:
 
 def requires_certificate(members: Mapping[str, Any]) -> bool:
     """Return whether an API with these members of its description requires caller certificates."""
-    return any(isinstance(scheme, str) and scheme.strip().lower() in _SCHEMES for scheme in _schemes(members))
+    return any(isinstance(scheme, str) and scheme.strip().lower() in _SCHEMES for scheme in _list_schemes(members))
 
 
 def require_certificate(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return *members*, changed to require caller certificates."""
     added_schemes = [] if requires_certificate(members) else [MUTUAL_TLS]
-    return {**members, "securityScheme": [*_schemes(members), *added_schemes]}
+    return {**members, "securityScheme": [*_list_schemes(members), *added_schemes]}
 
 
 def drop_requirement(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of a description that no longer requires caller certificates."""
-    return {**members, "securityScheme": [scheme for scheme in _schemes(members) if scheme not in _SCHEMES]}
+    return {**members, "securityScheme": [scheme for scheme in _list_schemes(members) if scheme not in _SCHEMES]}
 
 
 def check_environment(text: str) -> Environment | None:
@@ -88,6 +88,6 @@ def check_tier(tier: str) -> str:
     return tier
 
 
-def _schemes(members: Mapping[str, Any]) -> Sequence[Any]:
+def _list_schemes(members: Mapping[str, Any]) -> Sequence[Any]:
     schemes = members.get("securityScheme")
     return schemes if isinstance(schemes, list) else []

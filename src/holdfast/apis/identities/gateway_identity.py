@@ -12,7 +12,7 @@ from holdfast.apis.text import check_visible
 from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.private_keys import KeyType
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.signing_requests import SigningRequest
 
 MAX_COMMON_NAME = 64  # RFC 5280, appendix A.1: ub-common-name
@@ -105,14 +105,14 @@ def check_request(draft: RequestDraft) -> Subject:
     except ValueError as error:
         kinds = ", ".join(KeyType)
         raise InvalidField("keyType", f"Key type {draft.key_type[:40]!r} isn't supported. Use {kinds}.") from error
-    return Subject(name, tuple(dict.fromkeys(_dns_name(name) for name in draft.dns_names)), key_type)
+    return Subject(name, tuple(dict.fromkeys(_check_dns_name(name) for name in draft.dns_names)), key_type)
 
 
-def _dns_name(name: str) -> str:
+def _check_dns_name(name: str) -> str:
     try:
         host = parse_host(name.strip())
     except ValueError as error:
         raise InvalidField("dnsNames", f"{error} Use host names like gateway.example.") from error
-    if reference_identifier(host).is_ip:
+    if parse_reference(host).is_ip:
         raise InvalidField("dnsNames", f"{host} is an IP address. Use host names like gateway.example.")
     return host

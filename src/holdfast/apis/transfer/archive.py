@@ -32,7 +32,7 @@ from holdfast.apis.definitions.documents import write_yaml
 from holdfast.apis.definitions.servers import Unused
 from holdfast.apis.transfer import layout
 from holdfast.apis.transfer.certificate_lists import ArchivedCaller, ArchivedCertificate
-from holdfast.apis.transfer.documents import ArchivedDocument, content_path, document_members, thumbnail_path
+from holdfast.apis.transfer.documents import ArchivedDocument, describe_document, name_content, name_thumbnail
 
 _VERSION = "v4.0.0"  # of the layout
 _WHEN = (2000, 1, 1, 0, 0, 0)  # fixed, so that the same content gives the same file
@@ -63,7 +63,7 @@ class Archive:
 def pack(archive: Archive, *, as_json: bool = False) -> bytes:
     """Return *archive* as a zip file; equal archives give equal bytes."""
     root = f"{archive.description['name']}-{archive.description['version']}"
-    ending, write = (".json", _json) if as_json else (".yaml", write_yaml)
+    ending, write = (".json", _write_json) if as_json else (".yaml", write_yaml)
     certificates = [
         {"alias": c.alias, "endpoint": c.endpoint, "certificate": f"{c.alias}.crt"} for c in archive.certificates
     ]
@@ -83,7 +83,7 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
         files[f"{root}/{layout.CALLERS[0]}{ending}"] = write(_wrap("client_certificates", callers)).encode()
     files |= {f"{root}/Client-certificates/{c.alias}.crt": c.data for c in archive.callers}
     if archive.thumbnail:
-        files[f"{root}/{thumbnail_path(archive.thumbnail)}"] = archive.thumbnail.content
+        files[f"{root}/{name_thumbnail(archive.thumbnail)}"] = archive.thumbnail.content
     if archive.deployments:
         deployments = [
             {"displayOnDevportal": display, "deploymentEnvironment": name}
@@ -91,10 +91,10 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
         ]
         files[f"{root}/{layout.DEPLOYMENTS[0]}{ending}"] = write(_wrap("deployment_environments", deployments)).encode()
     for document in archive.documents:
-        description = _wrap("document", document_members(document.draft, document.file_name))
+        description = _wrap("document", describe_document(document.draft, document.file_name))
         files[f"{root}/{layout.DOCUMENTS}{document.draft.name}/{layout.DOCUMENT}{ending}"] = write(description).encode()
         if document.draft.source.is_text or document.file_name:
-            files[f"{root}/{content_path(document)}"] = document.content
+            files[f"{root}/{name_content(document)}"] = document.content
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w") as archive_file:
         for name, data in files.items():
@@ -102,7 +102,7 @@ def pack(archive: Archive, *, as_json: bool = False) -> bytes:
     return output.getvalue()
 
 
-def _json(value: Any) -> str:
+def _write_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 

@@ -36,9 +36,9 @@ class ArchivedCaller:
 def read_certificate(entry: Mapping[str, Any], files: Files) -> ArchivedCertificate:
     """Read an entry in the list of endpoint certificates. Raises UnreadableArchive."""
     what = "Each entry in endpoint_certificates.yaml must have alias, endpoint and certificate."
-    alias = _text(entry.get("alias"), what)
-    endpoint = _text(entry.get("endpoint", entry.get("hostName")), what)
-    return ArchivedCertificate(alias, endpoint, _file("Endpoint-certificates", alias, entry, files, what))
+    alias = _read_text(entry.get("alias"), what)
+    endpoint = _read_text(entry.get("endpoint", entry.get("hostName")), what)
+    return ArchivedCertificate(alias, endpoint, _get_file("Endpoint-certificates", alias, entry, files, what))
 
 
 def read_caller(entry: Mapping[str, Any], files: Files, folder: str = "") -> ArchivedCaller:
@@ -48,16 +48,16 @@ def read_caller(entry: Mapping[str, Any], files: Files, folder: str = "") -> Arc
     Raises UnreadableArchive.
     """
     what = "Each entry in client_certificates.yaml must have alias and certificate."
-    alias = _text(entry.get("alias"), what)
-    tier = _text(entry.get("tierName") or "", what)
-    environment = folder or _text(entry.get("environment") or "", what)
+    alias = _read_text(entry.get("alias"), what)
+    tier = _read_text(entry.get("tierName") or "", what)
+    environment = folder or _read_text(entry.get("environment") or "", what)
     place = f"Client-certificates/{folder.upper()}" if folder else "Client-certificates"
-    return ArchivedCaller(alias, tier, _file(place, alias, entry, files, what), environment)
+    return ArchivedCaller(alias, tier, _get_file(place, alias, entry, files, what), environment)
 
 
-def _file(folder: str, alias: str, entry: Mapping[str, Any], files: Files, what: str) -> bytes:
+def _get_file(folder: str, alias: str, entry: Mapping[str, Any], files: Files, what: str) -> bytes:
     """Return the certificate of an alias from its file, or from the list itself in PEM or base64."""
-    certificate = _text(entry.get("certificate"), what)
+    certificate = _read_text(entry.get("certificate"), what)
     path = f"{folder}/{certificate}"
     if path in files:
         return files[path]
@@ -69,7 +69,7 @@ def _file(folder: str, alias: str, entry: Mapping[str, Any], files: Files, what:
         raise UnreadableArchive(f"The archive has no file {path[:200]} for the alias {alias[:60]}.") from error
 
 
-def _text(value: Any, what: str) -> str:
+def _read_text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise UnreadableArchive(what)
     return value

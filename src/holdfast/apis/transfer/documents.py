@@ -34,7 +34,7 @@ class ArchivedDocument:
     file_name: str = ""
 
 
-def document_members(draft: DocumentDraft, file_name: str) -> dict[str, Any]:
+def describe_document(draft: DocumentDraft, file_name: str) -> dict[str, Any]:
     """Return the members of `document.yaml`."""
     return {
         "name": draft.name,
@@ -48,12 +48,12 @@ def document_members(draft: DocumentDraft, file_name: str) -> dict[str, Any]:
     }
 
 
-def content_path(document: ArchivedDocument) -> str:
+def name_content(document: ArchivedDocument) -> str:
     """Return the path of a document's content in an archive."""
     return f"{layout.DOCUMENTS}{document.draft.name}/{document.file_name or document.draft.name}"
 
 
-def thumbnail_path(thumbnail: Thumbnail) -> str:
+def name_thumbnail(thumbnail: Thumbnail) -> str:
     """Return the path of a thumbnail in an archive."""
     return f"{layout.IMAGE}.{ENDINGS[thumbnail.media_type]}"
 
@@ -101,7 +101,7 @@ def _read(folder: str, members: dict[str, Any], files: Files) -> ArchivedDocumen
         if draft.source is DocumentSource.URL:
             return ArchivedDocument(draft, b"")
         names = [name for name in files if name.startswith(path) and not name.startswith(path + layout.DOCUMENT + ".")]
-        name = _content_name(path, texts.get("fileName", ""), draft.name, names)
+        name = _find_content_name(path, texts.get("fileName", ""), draft.name, names)
         if name is None:
             text = texts.get("inlineContent", "").encode() if draft.source.is_text else b""
             check_content(DocumentSource.INLINE, text, "", "inlineContent")
@@ -111,7 +111,7 @@ def _read(folder: str, members: dict[str, Any], files: Files) -> ArchivedDocumen
         raise UnreadableArchive(f"The document {folder[:60]} in the archive can't be used. {error}") from error
 
 
-def _content_name(path: str, file_name: str, name: str, names: Sequence[str]) -> str | None:
+def _find_content_name(path: str, file_name: str, name: str, names: Sequence[str]) -> str | None:
     """Return the path of a document's content: its file, the file with its name, or the only one; None without any."""
     paths = (f"{path}{file_name}", f"{path}{name}")
     return next((candidate for candidate in paths if candidate in names), names[0] if len(names) == 1 else None)

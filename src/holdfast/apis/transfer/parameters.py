@@ -46,8 +46,8 @@ def apply_parameters(description: Mapping[str, Any], parameters: Mapping[str, An
     config = dict(present) if isinstance(present, dict) else {}
     if has_endpoints(parameters):
         security = config.get("endpoint_security")
-        config = _endpoint_config(parameters) | ({"endpoint_security": security} if security else {})
-    if security := _security(_mapping(parameters, "security"), config.get("endpoint_security")):
+        config = _read_endpoint_config(parameters) | ({"endpoint_security": security} if security else {})
+    if security := _read_security(_get_mapping(parameters, "security"), config.get("endpoint_security")):
         config["endpoint_security"] = security
     if config:
         result["endpointConfig"] = config
@@ -63,7 +63,7 @@ def has_endpoints(parameters: Mapping[str, Any]) -> bool:
     return any(not _is_blank(parameters.get(place)) for place in _PLACES)
 
 
-def deployment_environments(members: Any) -> dict[str, bool]:
+def read_deployment_environments(members: Any) -> dict[str, bool]:
     """
     Return the gateway environments in a list of WSO2's `deploymentEnvironments`.
 
@@ -77,7 +77,7 @@ def deployment_environments(members: Any) -> dict[str, bool]:
     }
 
 
-def certificate_entries(parameters: Mapping[str, Any], name: str) -> list[dict[str, Any]] | None:
+def list_certificate_entries(parameters: Mapping[str, Any], name: str) -> list[dict[str, Any]] | None:
     """
     Return the list *name*, `certs` or `mutualSslCerts`, with the members of the list in an archive.
 
@@ -86,7 +86,7 @@ def certificate_entries(parameters: Mapping[str, Any], name: str) -> list[dict[s
     entries = [entry for entry in _list(parameters, name) if not _is_blank(entry)]
     if not entries:
         return None
-    return [_as_listed(entry) if isinstance(entry, dict) else {} for entry in entries]
+    return [_write_as_listed(entry) if isinstance(entry, dict) else {} for entry in entries]
 
 
 def list_unknown(parameters: Mapping[str, Any]) -> list[Unused]:
@@ -98,11 +98,11 @@ def list_unknown(parameters: Mapping[str, Any]) -> list[Unused]:
     ]
 
 
-def _as_listed(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _write_as_listed(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {**entry, "endpoint": entry.get("hostName"), "certificate": entry.get("path")}
 
 
-def _endpoint_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _read_endpoint_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
     kind = str(parameters.get("endpointType") or "rest").lower()
     if kind not in _TYPES:
         text = f"The endpointType {kind[:60]!r} is unknown. Choose from {', '.join(_TYPES)}."
@@ -112,10 +112,10 @@ def _endpoint_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
         text = f"The endpointRoutingPolicy is unknown. Choose from {', '.join(_ROUTING)}."
         raise InvalidField(f"{FIELD}.endpointRoutingPolicy", text)
     place = _ROUTING.get(routing, "endpoints")
-    endpoint_parameters = _mapping(parameters, place)
+    endpoint_parameters = _get_mapping(parameters, place)
     config: dict[str, Any] = {"endpoint_type": _TYPES[kind]}
     if kind == "aws":
-        config |= _mapping(parameters, "awsLambdaEndpoints")
+        config |= _get_mapping(parameters, "awsLambdaEndpoints")
     if routing:
         config["endpoint_type"] = "load_balance" if routing == "load_balanced" else "failover"
         config |= {name: endpoint_parameters[name] for name in _OF_GROUPS if endpoint_parameters.get(name)}
@@ -127,22 +127,22 @@ def _endpoint_config(parameters: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidField(f"{FIELD}.{place}", f"Enter a production or sandbox URL below {place}.")
     if kind == "soap" and routing:
         for name in _NAMES.values() & config.keys():
-            config[name] = _as_soap(config[name])
+            config[name] = _write_as_soap(config[name])
     return config
 
 
-def _as_soap(endpoints: Any) -> Any:
+def _write_as_soap(endpoints: Any) -> Any:
     if isinstance(endpoints, list):
-        return [_as_soap(endpoint) for endpoint in endpoints]
+        return [_write_as_soap(endpoint) for endpoint in endpoints]
     return endpoints | {"endpoint_type": "address"} if isinstance(endpoints, dict) else endpoints
 
 
-def _security(parameters: Mapping[str, Any], present: Any) -> dict[str, Any]:
+def _read_security(parameters: Mapping[str, Any], present: Any) -> dict[str, Any]:
     """Return *present* with the environments whose `enabled` has a value; without any, *parameters* is for both."""
     security = dict(present) if isinstance(present, dict) else {}
     is_for_both = not {*ENVIRONMENTS} & parameters.keys()
     for environment in ENVIRONMENTS:
-        part = parameters if is_for_both else _mapping(parameters, environment)
+        part = parameters if is_for_both else _get_mapping(parameters, environment)
         match part.get("enabled"):
             case None | "":
                 continue
@@ -161,7 +161,7 @@ def _is_blank(value: Any) -> bool:
     return all(map(_is_blank, value)) if isinstance(value, list) else value is None or value == ""
 
 
-def _mapping(parameters: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _get_mapping(parameters: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = parameters.get(name)
     if value is None or value == "":
         return {}

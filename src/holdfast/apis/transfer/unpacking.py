@@ -48,21 +48,21 @@ def unpack(data: bytes) -> Archive:
         deployment = files
         files, _ = read_zip(source, allowance)
         _refuse_keys(files)
-    description = _document(files, layout.DESCRIPTIONS)
+    description = _read_document(files, layout.DESCRIPTIONS)
     if not isinstance(description, dict):
         raise UnreadableArchive("The archive has no api.yaml with the description of an API. Export the API again.")
     full_description = convert_description(_unwrap(description))
     archive = Archive(
         full_description,
-        _document(files, layout.DEFINITIONS),
+        _read_document(files, layout.DEFINITIONS),
         tuple(read_certificate(entry, files) for entry in _read_list(files, layout.CERTIFICATES)),
         _read_callers(files),
         read_image(files),
-        tuple(read_documents(files, lambda name: _unwrap(_document(files, (name,))))),
-        environment.deployment_environments(_unwrap(_document(files, layout.DEPLOYMENTS))),
+        tuple(read_documents(files, lambda name: _unwrap(_read_document(files, (name,))))),
+        environment.read_deployment_environments(_unwrap(_read_document(files, layout.DEPLOYMENTS))),
         _list_unused(files),
     )
-    return archive if deployment is None else _with_parameters(archive, deployment)
+    return archive if deployment is None else _apply_parameters(archive, deployment)
 
 
 def _refuse_keys(files: Files) -> None:
@@ -72,23 +72,23 @@ def _refuse_keys(files: Files) -> None:
             raise PrivateKeyRefused(position, len(files), f"{name} in the archive", what="a file with a private key")
 
 
-def _with_parameters(archive: Archive, deployment: Files) -> Archive:
-    parameters = _document(deployment, layout.PARAMETERS)
+def _apply_parameters(archive: Archive, deployment: Files) -> Archive:
+    parameters = _read_document(deployment, layout.PARAMETERS)
     if not isinstance(parameters, dict):
         raise UnreadableArchive("The archive has SourceArchive.zip but no intermediate_params.yaml with parameters.")
     certificates, callers = archive.certificates, archive.callers
-    if (entries := environment.certificate_entries(parameters, "certs")) is not None:
-        certificate_files = _certificate_files(entries, deployment)
+    if (entries := environment.list_certificate_entries(parameters, "certs")) is not None:
+        certificate_files = _list_certificate_files(entries, deployment)
         certificates = tuple(read_certificate(entry, certificate_files) for entry in entries)
-    if (entries := environment.certificate_entries(parameters, "mutualSslCerts")) is not None:
-        certificate_files = _certificate_files(entries, deployment)
+    if (entries := environment.list_certificate_entries(parameters, "mutualSslCerts")) is not None:
+        certificate_files = _list_certificate_files(entries, deployment)
         callers = tuple(read_caller(entry, certificate_files) for entry in entries)
     return replace(
         archive,
         description=environment.apply_parameters(archive.description, parameters),
         certificates=certificates,
         callers=callers,
-        deployments=environment.deployment_environments(parameters.get("deploymentEnvironments"))
+        deployments=environment.read_deployment_environments(parameters.get("deploymentEnvironments"))
         or archive.deployments,
         unused=(*archive.unused, *environment.list_unknown(parameters)),
         has_replaced_endpoints=environment.has_endpoints(parameters) and certificates is archive.certificates,
@@ -111,7 +111,7 @@ def _read_callers(files: Files) -> tuple[ArchivedCaller, ...]:
     return tuple(callers.values())
 
 
-def _certificate_files(entries: Sequence[Mapping[str, Any]], deployment: Files) -> Files:
+def _list_certificate_files(entries: Sequence[Mapping[str, Any]], deployment: Files) -> Files:
     """Return the files of these entries by the paths that they would have in an archive."""
     if len(entries) > MAX_CERTIFICATES:
         raise UnreadableArchive(f"The parameters have more than {MAX_CERTIFICATES} certificates.")
@@ -148,7 +148,7 @@ def _list_unused(files: Files) -> tuple[Unused, ...]:
 
 
 def _read_list(files: Files, names: Sequence[str]) -> list[dict[str, Any]]:
-    certificates = _unwrap(_document(files, names)) or []
+    certificates = _unwrap(_read_document(files, names)) or []
     if not isinstance(certificates, list) or len(certificates) > MAX_CERTIFICATES:
         name = names[0].partition("/")[2]
         raise UnreadableArchive(f"{name}.yaml must be a list of at most {MAX_CERTIFICATES} certificates.")
@@ -159,7 +159,7 @@ def _unwrap(document: Any) -> Any:
     return document["data"] if isinstance(document, dict) and "data" in document else document
 
 
-def _document(files: Files, names: Sequence[str]) -> Any | None:
+def _read_document(files: Files, names: Sequence[str]) -> Any | None:
     for name in (f"{name}{ending}" for name in names for ending in (".yaml", ".json", ".yml")):
         if name in files:
             try:

@@ -43,9 +43,9 @@ def read_zip(data: bytes, allowance: Allowance) -> tuple[dict[str, bytes], Allow
                 name = _name(entry)
                 if name in contents:
                     raise UnreadableArchive(f"The archive has two files named {name[:200]}. Remove one of them.")
-                contents[name] = content = _content(archive, entry, remaining_size)
+                contents[name] = content = _read_content(archive, entry, remaining_size)
                 remaining_size -= len(content)
-            return _without_root(contents), Allowance(allowance.files - len(entries), remaining_size)
+            return _remove_root(contents), Allowance(allowance.files - len(entries), remaining_size)
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError, OSError) as error:
         if isinstance(error, UnreadableArchive):
             raise
@@ -62,7 +62,7 @@ def _name(entry: zipfile.ZipInfo) -> str:
         raise UnreadableArchive(str(error)) from error
 
 
-def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+def _read_content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
     if entry.flag_bits & 1 or entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise UnreadableArchive(f"{entry.filename} is encrypted or has an unsupported compression. Use zip.")
     with archive.open(entry) as file:
@@ -72,7 +72,7 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> by
     return content
 
 
-def _without_root(files: dict[str, bytes]) -> dict[str, bytes]:
+def _remove_root(files: dict[str, bytes]) -> dict[str, bytes]:
     roots = {name.partition("/")[0] for name in files if "/" in name}
     if len(roots) != 1 or any("/" not in name for name in files):
         return files

@@ -42,20 +42,20 @@ def check_draft(draft: TrustDraft) -> TrustSettings:
     certificate_pins = check(partial(check_pins, field="certificatePins"), draft.certificate_pins)
     if draft.any_name and not draft.certificate_pins:
         check.add("anyName", "Skipping the host-name check requires a certificate pin. Add one, or check a name.")
-    low = check(partial(_version, field="tlsMinimum"), draft.tls_minimum) or TlsVersion.TLS_1_2
-    high = check(partial(_version, field="tlsMaximum"), draft.tls_maximum) or TlsVersion.TLS_1_3
+    low = check(partial(_read_version, field="tlsMinimum"), draft.tls_minimum) or TlsVersion.TLS_1_2
+    high = check(partial(_read_version, field="tlsMaximum"), draft.tls_maximum) or TlsVersion.TLS_1_3
     if low > high:
         check.add("tlsMinimum", "The minimum TLS version is above the maximum.")
     settings = TrustSettings(
         organization="",
         origin="",
-        anchors=check(_anchors, draft.anchors) or AnchorMode.IMPORTED,
+        anchors=check(_read_anchors, draft.anchors) or AnchorMode.IMPORTED,
         names=check(check_names, draft.names) or (),
         any_name=draft.any_name,
         sni=check(check_sni, draft.sni),
         certificate_pins=certificate_pins or (),
         spki_pins=check(partial(check_pins, field="spkiPins"), draft.spki_pins) or (),
-        revocation=check(_revocation, draft.revocation) or (),
+        revocation=check(_read_revocation, draft.revocation) or (),
         revocation_of_path=draft.revocation_of_path,
         tls_minimum=low,
         tls_maximum=high,
@@ -64,21 +64,21 @@ def check_draft(draft: TrustDraft) -> TrustSettings:
     return settings
 
 
-def _anchors(mode: str) -> AnchorMode:
+def _read_anchors(mode: str) -> AnchorMode:
     try:
         return AnchorMode(mode)
     except ValueError as error:
         raise InvalidField("anchors", f"{mode[:40]!r} isn't supported. Use one of {', '.join(AnchorMode)}.") from error
 
 
-def _version(version: str, field: str) -> TlsVersion:
+def _read_version(version: str, field: str) -> TlsVersion:
     versions = {"1.2": TlsVersion.TLS_1_2, "1.3": TlsVersion.TLS_1_3}
     if version not in versions:
         raise InvalidField(field, f"TLS version {version[:20]!r} isn't supported. Use 1.2 or 1.3.")
     return versions[version]
 
 
-def _revocation(data: bytes | None) -> tuple[RevocationList, ...]:
+def _read_revocation(data: bytes | None) -> tuple[RevocationList, ...]:
     if not data:
         return ()
     try:

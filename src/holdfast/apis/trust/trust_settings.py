@@ -14,7 +14,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.apis.text import check_visible
 from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
+from holdfast.certificates.identity import ReferenceIdentifier, parse_reference
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TlsVersion, TrustSet, deduplicate
 
@@ -70,7 +70,7 @@ def build_trust_set(
         anchors=() if settings.anchors is AnchorMode.PUBLIC else deduplicate(certificates),
         reference=reference,
         with_public_roots=settings.anchors is not AnchorMode.IMPORTED,
-        names=tuple(reference_identifier(name) for name in settings.names),
+        names=tuple(parse_reference(name) for name in settings.names),
         any_name=settings.any_name,
         sni=settings.sni,
         certificate_pins=settings.certificate_pins,
@@ -104,7 +104,7 @@ def check_sni(sni: str | None) -> str | None:
         name = parse_host(sni.strip())
     except ValueError as error:
         raise InvalidField("sni", f"{error} Use a host name like backend.example.") from error
-    if reference_identifier(name).is_ip:
+    if parse_reference(name).is_ip:
         raise InvalidField("sni", "The SNI must be a host name, not an IP address (RFC 6066, section 3).")
     return name
 

@@ -13,17 +13,17 @@ from holdfast.certificates.name_constraints import NameConstraints
 def judge_authority(case: Case) -> Iterator[Finding]:
     """Judge basicConstraints, keyCertSign and nameConstraints (RFC 5280, sections 4.2.1.9, 4.2.1.3, 4.2.1.10)."""
     if case.certificate.extensions.lacks_key_cert_sign:
-        yield from _key_cert_sign(case)
+        yield from _judge_key_cert_sign(case)
     else:
-        yield from _basic_constraints(case)
+        yield from _judge_basic_constraints(case)
     if case.certificate.extensions.name_constraints is None:
-        yield from _any_name(case)
+        yield from _judge_any_name(case)
     else:
-        yield from _name_constraints(case, case.certificate.extensions.name_constraints)
-        yield from _critical(case, case.certificate.extensions.name_constraints)
+        yield from _judge_name_constraints(case, case.certificate.extensions.name_constraints)
+        yield from _judge_critical(case, case.certificate.extensions.name_constraints)
 
 
-def _key_cert_sign(case: Case) -> Iterator[Finding]:
+def _judge_key_cert_sign(case: Case) -> Iterator[Finding]:
     if not case.is_authority:
         return
     usage = case.certificate.extensions.key_usage
@@ -37,7 +37,7 @@ def _key_cert_sign(case: Case) -> Iterator[Finding]:
     yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.ERROR, message, remedy)
 
 
-def _basic_constraints(case: Case) -> Iterator[Finding]:
+def _judge_basic_constraints(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
     remedy = "Ask for a CA certificate with CA:TRUE in its basicConstraints."
     if certificate.extensions.basic_constraints is None:
@@ -57,7 +57,7 @@ def _basic_constraints(case: Case) -> Iterator[Finding]:
         yield case.finding(Code.NOT_A_CA, Severity.WARNING, message, remedy)
 
 
-def _any_name(case: Case) -> Iterator[Finding]:
+def _judge_any_name(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
     if not certificate.is_ca or not certificate.is_self_issued or certificate.extensions.lacks_key_cert_sign:
         return
@@ -66,19 +66,20 @@ def _any_name(case: Case) -> Iterator[Finding]:
     yield case.finding(Code.CA_FOR_ANY_NAME, Severity.INFO, message, remedy)
 
 
-def _name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
+def _judge_name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
     if not case.references or not case.is_authority or (case.may_be_presented and case.is_named):
         return
     if not all(_forbids(constraints, reference) for reference in case.references):
         return
-    message = f"Its name constraints don't permit {case.required_names}. The gateway rejects certificates for it under this CA."
+    names = case.required_names
+    message = f"Its name constraints don't permit {names}. The gateway rejects certificates for it under this CA."
     if all(reference.is_ip for reference in case.references):
         message = "Its name constraints cover IP addresses. The gateway can't check them, and rejects every address."
-    remedy = f"Import a CA that may issue for {case.required_names}, or only the backend's own certificate."
+    remedy = f"Import a CA that may issue for {names}, or only the backend's own certificate."
     yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
 
 
-def _critical(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
+def _judge_critical(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
     if constraints.malformed:
         message = "Part of its name constraints is empty. The gateway ignores that part."
         if constraints.about_addresses:

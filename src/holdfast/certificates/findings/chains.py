@@ -16,10 +16,10 @@ from holdfast.certificates.trust import find_indistinguishable
 def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
     """Report findings about all certificates of a file together."""
     by_fingerprint = {case.certificate.fingerprint: case for case in cases}
-    yield from _path_lengths(by_fingerprint)
+    yield from _judge_path_lengths(by_fingerprint)
     if any(case.issued for case in cases) or any(case.certificate.is_ca for case in cases):
-        yield from _gaps(cases)
-    yield from _order(cases)
+        yield from _judge_gaps(cases)
+    yield from _judge_order(cases)
     yield from _find_repeated(cases)
     pairs = find_indistinguishable([case.certificate for case in cases])
     for fingerprint in dict.fromkeys(other.fingerprint for _, other in pairs):
@@ -30,19 +30,19 @@ def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
         yield case.finding(Code.INDISTINGUISHABLE, Severity.ERROR, message, remedy)
 
 
-def _path_lengths(by_fingerprint: dict[str, Case]) -> Iterator[Finding]:
+def _judge_path_lengths(by_fingerprint: dict[str, Case]) -> Iterator[Finding]:
     reported_fingerprints = set()
     for case in by_fingerprint.values():
         constraints = case.certificate.extensions.basic_constraints
         if constraints is None or constraints.path_length is None:
             continue
-        for deep in _cas_deeper_than(constraints.path_length, case, by_fingerprint):
+        for deep in _list_cas_deeper_than(constraints.path_length, case, by_fingerprint):
             if deep.fingerprint not in reported_fingerprints:
                 reported_fingerprints.add(deep.fingerprint)
-                yield _too_deep(by_fingerprint[deep.fingerprint], case.certificate, constraints.path_length)
+                yield _report_depth(by_fingerprint[deep.fingerprint], case.certificate, constraints.path_length)
 
 
-def _too_deep(case: Case, above: Certificate, limit: int) -> Finding:
+def _report_depth(case: Case, above: Certificate, limit: int) -> Finding:
     number = f"at most {limit}" if limit else "no"
     message = (
         f"{display(above.subject)} allows {number} CA below it, and this one is deeper. "
@@ -52,7 +52,7 @@ def _too_deep(case: Case, above: Certificate, limit: int) -> Finding:
     return case.finding(Code.PATH_LENGTH_EXCEEDED, Severity.WARNING, message, remedy)
 
 
-def _cas_deeper_than(limit: int, case: Case, by_fingerprint: dict[str, Case]) -> Iterator[Certificate]:
+def _list_cas_deeper_than(limit: int, case: Case, by_fingerprint: dict[str, Case]) -> Iterator[Certificate]:
     """Yield the CAs more than *limit* levels below *case* on every path (RFC 5280, section 4.2.1.9)."""
     visited_fingerprints = {case.certificate.fingerprint}
     level, depth = [case], 0
@@ -70,7 +70,7 @@ def _cas_deeper_than(limit: int, case: Case, by_fingerprint: dict[str, Case]) ->
         level = [by_fingerprint[fingerprint] for fingerprint in new]
 
 
-def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
+def _judge_gaps(cases: Sequence[Case]) -> Iterator[Finding]:
     has_unused_ca = any(case.certificate.is_ca and not case.issued for case in cases)
     for case in cases:
         certificate = case.certificate
@@ -90,7 +90,7 @@ def _gaps(cases: Sequence[Case]) -> Iterator[Finding]:
             yield case.finding(Code.CHAIN_INCOMPLETE, Severity.WARNING, message, remedy)
 
 
-def _order(cases: Sequence[Case]) -> Iterator[Finding]:
+def _judge_order(cases: Sequence[Case]) -> Iterator[Finding]:
     before: set[str] = set()
     for case in cases:
         if any(issuer.fingerprint in before for issuer in case.issuers):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cryptography.x509.oid import ExtensionOID
 
-from holdfast.certificates.extensions import extension_name
+from holdfast.certificates.extensions import name_extension
 from holdfast.certificates.findings.case import NAMED, Case
 from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.names import NOT_TEXT
@@ -31,22 +31,22 @@ _ALWAYS_READ = {
 
 def judge_form(case: Case) -> Iterator[Finding]:
     """Examine damaged parts, version, serial number, issuer (RFC 5280, sections 4.2, 4.1.2.1, 4.1.2.2, 4.1.2.4)."""
-    yield from _extensions(case)
-    yield from _names(case)
-    yield from _key_identifiers(case)
-    yield from _version(case)
-    yield from _serial_number(case)
+    yield from _judge_extensions(case)
+    yield from _judge_names(case)
+    yield from _judge_key_identifiers(case)
+    yield from _judge_version(case)
+    yield from _judge_serial_number(case)
     if not case.certificate.issuer:
         message = "Its issuer name is empty. The gateway accepts it because it is imported; other clients may not."
         remedy = "Ask for a certificate with an issuer name."
         yield case.finding(Code.EMPTY_ISSUER, Severity.INFO, message, remedy)
 
 
-def _extensions(case: Case) -> Iterator[Finding]:
+def _judge_extensions(case: Case) -> Iterator[Finding]:
     damaged_extensions = case.certificate.extensions.unreadable
     if not damaged_extensions:
         return
-    names = ", ".join(map(extension_name, damaged_extensions[:NAMED]))
+    names = ", ".join(map(name_extension, damaged_extensions[:NAMED]))
     what, remedy = f"An extension is damaged: {names}.", "Ask for a certificate without damaged extensions."
     if _ALWAYS_READ.isdisjoint(damaged_extensions):
         message = f"{what} The gateway ignores it in an imported certificate."
@@ -56,7 +56,7 @@ def _extensions(case: Case) -> Iterator[Finding]:
         yield case.finding(Code.UNREADABLE_EXTENSION, Severity.ERROR, message, remedy)
 
 
-def _names(case: Case) -> Iterator[Finding]:
+def _judge_names(case: Case) -> Iterator[Finding]:
     damaged_names = [name for name in (case.certificate.subject, case.certificate.issuer) if NOT_TEXT in name]
     if damaged_names:
         message = f"Part of {display(damaged_names[0])} isn't text and is shown in hex. The gateway accepts it."
@@ -64,7 +64,7 @@ def _names(case: Case) -> Iterator[Finding]:
         yield case.finding(Code.UNREADABLE_NAME, Severity.INFO, message, remedy)
 
 
-def _key_identifiers(case: Case) -> Iterator[Finding]:
+def _judge_key_identifiers(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
     if certificate.version == "V1":
         return  # version 1 has no extensions
@@ -79,7 +79,7 @@ def _key_identifiers(case: Case) -> Iterator[Finding]:
         yield case.finding(Code.NO_KEY_IDENTIFIER, Severity.INFO, message, remedy)
 
 
-def _version(case: Case) -> Iterator[Finding]:
+def _judge_version(case: Case) -> Iterator[Finding]:
     if case.certificate.version != "V1":
         return
     message = "Version 1 has no subjectAltName, so the gateway rejects a backend that presents it as its own."
@@ -87,7 +87,7 @@ def _version(case: Case) -> Iterator[Finding]:
     yield case.finding(Code.VERSION_1, Severity.INFO, message, remedy)
 
 
-def _serial_number(case: Case) -> Iterator[Finding]:
+def _judge_serial_number(case: Case) -> Iterator[Finding]:
     number = case.certificate.serial_number
     if number > 0 and number.bit_length() < 8 * MAX_SERIAL_NUMBER_OCTETS:
         return

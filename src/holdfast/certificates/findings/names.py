@@ -9,7 +9,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.case import NAMED, Case
 from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.identity import is_wildcard_for_one_label
-from holdfast.certificates.public_suffixes import Suffix, suffix_of
+from holdfast.certificates.public_suffixes import Suffix, find_suffix
 
 # Host names have no underscores, but the gateway and resolvers accept them.
 _HOST_NAME = re.compile(
@@ -19,10 +19,10 @@ _HOST_NAME = re.compile(
 
 def judge_names(case: Case) -> Iterator[Finding]:
     """Examine wildcards and names, and whether a certificate that the backend may present names the backend."""
-    yield from _wide_wildcards(case)
-    yield from _forbidden_wildcards(case)
-    yield from _invalid_names(case)
-    yield from _common_name(case)
+    yield from _judge_wide_wildcards(case)
+    yield from _judge_forbidden_wildcards(case)
+    yield from _judge_invalid_names(case)
+    yield from _judge_common_name(case)
     if case.references and case.may_be_presented and not case.is_named:
         yield _report_missing_names(case)
 
@@ -55,12 +55,12 @@ def _report_missing_names(case: Case) -> Finding:
     if not names:
         message = f"It has no host name in subjectAltName. The gateway requires {required_names}."
         return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
-    message = f"It has {_kinds(certificate)}. The gateway requires {_name_wanted_kinds(case)}."
+    message = f"It has {_list_kinds(certificate)}. The gateway requires {_name_wanted_kinds(case)}."
     remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {required_names}."
     return case.finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
 
 
-def _wide_wildcards(case: Case) -> Iterator[Finding]:
+def _judge_wide_wildcards(case: Case) -> Iterator[Finding]:
     wildcards = [name for name in case.certificate.dns_names if "*" in name]
     wide = tuple(name for name in wildcards if _is_below_one_label(name) or _is_below(name, Suffix.ICANN))
     if wide:
@@ -85,10 +85,10 @@ def _is_below_one_label(name: str) -> bool:
 
 def _is_below(name: str, suffix: Suffix) -> bool:
     label, _, rest = name.rstrip(".").partition(".")
-    return "*" in label and bool(_HOST_NAME.fullmatch(rest)) and suffix_of(rest) is suffix
+    return "*" in label and bool(_HOST_NAME.fullmatch(rest)) and find_suffix(rest) is suffix
 
 
-def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
+def _judge_forbidden_wildcards(case: Case) -> Iterator[Finding]:
     forbidden = [name for name in case.certificate.dns_names if "*" in name.removeprefix("*.") and name != "*"]
     partial = tuple(name for name in forbidden if is_wildcard_for_one_label(name.lower()))
     remedy = "Ask for a certificate with the host names, or with a * as the whole left-most label."
@@ -102,7 +102,7 @@ def _forbidden_wildcards(case: Case) -> Iterator[Finding]:
         yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.INFO, message, remedy)
 
 
-def _invalid_names(case: Case) -> Iterator[Finding]:
+def _judge_invalid_names(case: Case) -> Iterator[Finding]:
     invalid = tuple(name for name in case.certificate.dns_names if "*" not in name and not _HOST_NAME.fullmatch(name))
     if not invalid:
         return
@@ -111,7 +111,7 @@ def _invalid_names(case: Case) -> Iterator[Finding]:
     yield case.finding(Code.INVALID_DNS_NAME, Severity.INFO, message, remedy)
 
 
-def _common_name(case: Case) -> Iterator[Finding]:
+def _judge_common_name(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
     names = {name.lower() for name in certificate.dns_names + certificate.ip_addresses}
     ignored_names = tuple(name for name in certificate.common_names if _is_host(name) and name.lower() not in names)
@@ -126,7 +126,7 @@ def _is_host(text: str) -> bool:
     return "." in text and bool(_HOST_NAME.fullmatch(text.removeprefix("*.")))
 
 
-def _kinds(certificate: Certificate) -> str:
+def _list_kinds(certificate: Certificate) -> str:
     """List the names with their kinds: the same text can be of either kind, and only one kind matches."""
     kinds = (("dNSName", certificate.dns_names), ("iPAddress", certificate.ip_addresses))
     return " and ".join(f"the {kind} {_enumerate(names)}" for kind, names in kinds if names)

@@ -9,7 +9,7 @@ from datetime import datetime
 from cryptography.x509.oid import ExtensionOID
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.choices import ChainRole, role_of
+from holdfast.certificates.choices import ChainRole, get_role
 from holdfast.certificates.findings.case import Case, build_cases
 from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.identity import ReferenceIdentifier
@@ -24,7 +24,7 @@ def build_presented_cases(
 ) -> list[Case]:
     """Return a case with its role for each certificate of *chain*, the backend's own first."""
     roles = {
-        certificate.fingerprint: role_of(chain, position) for position, certificate in reversed(list(enumerate(chain)))
+        certificate.fingerprint: get_role(chain, position) for position, certificate in reversed(list(enumerate(chain)))
     }
     return [replace(case, role=roles[case.certificate.fingerprint]) for case in build_cases(chain, references, now)]
 
@@ -52,11 +52,11 @@ def _to_renew(remedy: str) -> Words:
     return lambda _, finding: replace(finding, remedy=remedy)
 
 
-def _nothing(case: Case, finding: Finding) -> None:
+def _drop(case: Case, finding: Finding) -> None:
     del case, finding
 
 
-def _signature(case: Case, finding: Finding) -> Finding:
+def _adapt_signature(case: Case, finding: Finding) -> Finding:
     algorithm = case.certificate.signature_algorithm
     if "SHA1" in algorithm:
         return replace(finding, message=f"Signed with {algorithm}, which can be forged. The gateway accepts it.")
@@ -66,12 +66,12 @@ def _signature(case: Case, finding: Finding) -> Finding:
     return replace(finding, severity=Severity.ERROR, message=message)
 
 
-def _purposes(case: Case, finding: Finding) -> Finding:
+def _adapt_purposes(case: Case, finding: Finding) -> Finding:
     message = f"Its extKeyUsage lacks serverAuth. The gateway rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
     return replace(finding, severity=Severity.ERROR, message=message)
 
 
-def _unknown_critical(case: Case, finding: Finding) -> Finding:
+def _adapt_unknown_critical(case: Case, finding: Finding) -> Finding:
     names = display(", ".join(case.certificate.extensions.unknown_critical))
     message = (
         f"The gateway doesn't know its critical extension {names}. It rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
@@ -79,7 +79,7 @@ def _unknown_critical(case: Case, finding: Finding) -> Finding:
     return replace(finding, severity=Severity.ERROR, message=message)
 
 
-def _no_ca(case: Case, finding: Finding) -> Finding | None:
+def _adapt_no_ca(case: Case, finding: Finding) -> Finding | None:
     if case.role is ChainRole.LEAF:
         return None
     message = "It is sent as a CA, but its basicConstraints lack CA:TRUE. "
@@ -87,14 +87,14 @@ def _no_ca(case: Case, finding: Finding) -> Finding | None:
     return replace(finding, severity=Severity.ERROR, message=message)
 
 
-def _path_length(case: Case, finding: Finding) -> Finding:
+def _adapt_path_length(case: Case, finding: Finding) -> Finding:
     del case
     first, _, _ = finding.message.partition(". ")
     remedy = "Ask the CA for a chain within the path length."
     return replace(finding, severity=Severity.ERROR, message=f"{first}. The gateway rejects the chain.", remedy=remedy)
 
 
-def _extension(case: Case, finding: Finding) -> Finding:
+def _adapt_extension(case: Case, finding: Finding) -> Finding:
     first, _, rest = finding.message.partition(". ")
     if "imported" not in rest:
         return finding
@@ -104,7 +104,7 @@ def _extension(case: Case, finding: Finding) -> Finding:
     return replace(finding, message=f"{first}. The gateway ignores it.")
 
 
-def _empty_issuer(case: Case, finding: Finding) -> Finding:
+def _adapt_empty_issuer(case: Case, finding: Finding) -> Finding:
     message = f"Its issuer name is empty. The gateway rejects {_name_chain(case)}, {_UNLESS_TRUSTED}."
     return replace(finding, severity=Severity.WARNING, message=message)
 
@@ -120,7 +120,7 @@ def _explain_repetition(case: Case, finding: Finding) -> Finding:
     return replace(finding, message=f"It is sent {times}.", remedy="The gateway accepts this; once is enough.")
 
 
-def _version(case: Case, finding: Finding) -> Finding | None:
+def _adapt_version(case: Case, finding: Finding) -> Finding | None:
     return finding if case.role is ChainRole.LEAF else None
 
 
@@ -129,18 +129,18 @@ _WORDS: dict[Code, Words] = {
     Code.EXPIRED: _explain_expiry,
     Code.EXPIRING: _to_renew("Renew it at the backend before then."),
     Code.LONG_VALIDITY: _to_renew("Use certificates that are valid for at most 825 days."),
-    Code.WEAK_SIGNATURE: _signature,
-    Code.NO_SERVER_AUTH: _purposes,
-    Code.UNKNOWN_CRITICAL_EXTENSION: _unknown_critical,
-    Code.CA_WITHOUT_BASIC_CONSTRAINTS: _no_ca,
-    Code.NOT_A_CA: _no_ca,
-    Code.CA_FOR_ANY_NAME: _nothing,
-    Code.PATH_LENGTH_EXCEEDED: _path_length,
-    Code.UNREADABLE_EXTENSION: _extension,
-    Code.EMPTY_ISSUER: _empty_issuer,
-    Code.VERSION_1: _version,
-    Code.CHAIN_INCOMPLETE: _nothing,  # the verdict says where the chain ends
-    Code.INDISTINGUISHABLE: _nothing,
+    Code.WEAK_SIGNATURE: _adapt_signature,
+    Code.NO_SERVER_AUTH: _adapt_purposes,
+    Code.UNKNOWN_CRITICAL_EXTENSION: _adapt_unknown_critical,
+    Code.CA_WITHOUT_BASIC_CONSTRAINTS: _adapt_no_ca,
+    Code.NOT_A_CA: _adapt_no_ca,
+    Code.CA_FOR_ANY_NAME: _drop,
+    Code.PATH_LENGTH_EXCEEDED: _adapt_path_length,
+    Code.UNREADABLE_EXTENSION: _adapt_extension,
+    Code.EMPTY_ISSUER: _adapt_empty_issuer,
+    Code.VERSION_1: _adapt_version,
+    Code.CHAIN_INCOMPLETE: _drop,  # the verdict says where the chain ends
+    Code.INDISTINGUISHABLE: _drop,
     Code.CHAIN_OUT_OF_ORDER: _order,
     Code.DUPLICATE: _explain_repetition,
 }

@@ -15,7 +15,7 @@ from holdfast.certificates.identity import ReferenceIdentifier
 ABOUT_NAMES = {Code.NAME_MISMATCH, Code.NO_SUBJECT_ALT_NAME, Code.ADDRESS_AS_DNS_NAME, Code.CA_WITHOUT_NAME}
 
 
-def reasons_to_reject(
+def list_reasons_to_reject(
     certificates: Sequence[Certificate], references: Sequence[ReferenceIdentifier], now: datetime
 ) -> list[Finding]:
     """
@@ -29,12 +29,12 @@ def reasons_to_reject(
     if ambiguous := [candidate for candidate in findings if candidate.code is Code.INDISTINGUISHABLE]:
         return ambiguous  # Holdfast doesn't import such a file
     cases = build_cases(certificates, references, now)
-    reasons = [_reasons(case, cases, findings) for case in cases if not case.issued]
+    reasons = [_list_reasons(case, cases, findings) for case in cases if not case.issued]
     return [] if not all(reasons) else [finding for findings_of_case in reasons for finding in findings_of_case]
 
 
-def _reasons(case: Case, cases: Sequence[Case], findings: Sequence[Finding]) -> list[Finding]:
-    path = _with_issuers(case, cases)
+def _list_reasons(case: Case, cases: Sequence[Case], findings: Sequence[Finding]) -> list[Finding]:
+    path = _add_issuers(case, cases)
     issues = _is_meant_to_issue(case)
     errors = [finding for finding in findings if finding.fingerprint in path and finding.severity is Severity.ERROR]
     if issues and case.certificate.public_key.algorithm in USABLE_ABOVE_A_LEAF:
@@ -45,7 +45,7 @@ def _reasons(case: Case, cases: Sequence[Case], findings: Sequence[Finding]) -> 
     return [finding for finding in of_it if finding.code in ABOUT_NAMES]
 
 
-def _with_issuers(case: Case, cases: Sequence[Case]) -> set[str]:
+def _add_issuers(case: Case, cases: Sequence[Case]) -> set[str]:
     """Return the fingerprints of a certificate and of all its issuers in the file."""
     by_fingerprint = {other_case.certificate.fingerprint: other_case for other_case in cases}
     path, waiting = set[str](), [case]

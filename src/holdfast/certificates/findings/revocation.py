@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
 
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.extensions import extension_name
+from holdfast.certificates.extensions import name_extension
 from holdfast.certificates.findings.finding import Code, Finding, Severity, display
 from holdfast.certificates.formats import der
 from holdfast.certificates.revocation import RevocationList
@@ -71,60 +71,64 @@ def _soften(finding: Finding) -> Finding:
 
 def _judge(crl: RevocationList, trust: TrustSet, now: datetime) -> Iterator[Finding]:
     content = x509.load_der_x509_crl(crl.der)
-    yield from _lifetime(crl, now)
-    yield from _form(crl, content)
-    yield from _scope(crl, content, of_path=trust.revocation_of_path)
-    yield from _signature(crl, content)
-    yield from _identification(crl, content)
-    yield from _issuer(crl, trust.anchors)
+    yield from _judge_lifetime(crl, now)
+    yield from _judge_form(crl, content)
+    yield from _judge_scope(crl, content, of_path=trust.revocation_of_path)
+    yield from _judge_signature(crl, content)
+    yield from _judge_identification(crl, content)
+    yield from _judge_issuer(crl, trust.anchors)
 
 
-def _finding(code: Code, severity: Severity, about: RevocationList | Certificate, message: str, remedy: str) -> Finding:
+def _make_finding(
+    code: Code, severity: Severity, about: RevocationList | Certificate, message: str, remedy: str
+) -> Finding:
     if isinstance(about, RevocationList):
         message = f"The CRL of {display(about.issuer)} {message}"
     return Finding(code, severity, message, remedy, about.fingerprint)
 
 
-def _lifetime(crl: RevocationList, now: datetime) -> Iterator[Finding]:
+def _judge_lifetime(crl: RevocationList, now: datetime) -> Iterator[Finding]:
     newer = "Get the CA's current CRL."
     if crl.next_update and crl.next_update < crl.this_update:
         message = f"expires before it becomes valid. {_REJECTS}"
-        yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, newer)
+        yield _make_finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, newer)
     elif crl.next_update and now > crl.next_update:
-        message = f"expired on {_time(crl.next_update)}. {_REJECTS}"
-        yield _finding(Code.CRL_EXPIRED, Severity.ERROR, crl, message, newer)
+        message = f"expired on {_write_time(crl.next_update)}. {_REJECTS}"
+        yield _make_finding(Code.CRL_EXPIRED, Severity.ERROR, crl, message, newer)
     elif now < crl.this_update:
-        message = f"isn't valid before {_time(crl.this_update)}. {_REJECTS}"
+        message = f"isn't valid before {_write_time(crl.this_update)}. {_REJECTS}"
         remedy = "Wait until then, or check the clock of the machine that issued it."
-        yield _finding(Code.CRL_NOT_YET_VALID, Severity.ERROR, crl, message, remedy)
+        yield _make_finding(Code.CRL_NOT_YET_VALID, Severity.ERROR, crl, message, remedy)
     if crl.next_update is None:
         message = "has no nextUpdate. The gateway never stops using it, however old it gets."
-        yield _finding(Code.CRL_WITHOUT_END, Severity.WARNING, crl, message, "Ask the CA for CRLs with a nextUpdate.")
+        yield _make_finding(
+            Code.CRL_WITHOUT_END, Severity.WARNING, crl, message, "Ask the CA for CRLs with a nextUpdate."
+        )
 
 
-def _form(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
+def _judge_form(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
     unknown = dict.fromkeys(
-        extension_name(extension.oid.dotted_string)
+        name_extension(extension.oid.dotted_string)
         for extension in content.extensions
         if extension.critical and extension.oid not in _KNOWN_IF_CRITICAL
     )
     if unknown:
         message = f"has a critical extension that the gateway doesn't know: {', '.join([*unknown][:_NAMED])}."
         remedy = "Ask the CA for a CRL in which this extension isn't critical."
-        yield _unusable(crl, message, remedy)
-    elif of_entries := _critical_in_entries(crl, content):
+        yield _report_unusable(crl, message, remedy)
+    elif of_entries := _find_critical_in_entries(crl, content):
         message = f"has an entry with a critical extension that the gateway doesn't know: {of_entries}."
-        yield _unusable(crl, message, "Ask the CA for a CRL without this extension.")
+        yield _report_unusable(crl, message, "Ask the CA for a CRL without this extension.")
     if content.extensions and not _is_version_2(crl):
         message = "is version 1 but has extensions, which require version 2. The gateway can't load it."
-        yield _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, "Ask the CA for a version 2 CRL.")
+        yield _make_finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, message, "Ask the CA for a version 2 CRL.")
 
 
-def _unusable(crl: RevocationList, message: str, remedy: str) -> Finding:
-    return _finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, f"{message} {_REJECTS}", remedy)
+def _report_unusable(crl: RevocationList, message: str, remedy: str) -> Finding:
+    return _make_finding(Code.CRL_UNUSABLE, Severity.ERROR, crl, f"{message} {_REJECTS}", remedy)
 
 
-def _critical_in_entries(crl: RevocationList, content: x509.CertificateRevocationList) -> str:
+def _find_critical_in_entries(crl: RevocationList, content: x509.CertificateRevocationList) -> str:
     if _TRUE not in crl.der:  # avoids parsing up to 20,000 entries
         return ""
     for entry in content:
@@ -134,30 +138,30 @@ def _critical_in_entries(crl: RevocationList, content: x509.CertificateRevocatio
             continue  # the gateway ignores damaged ones
         for extension in extensions:
             if extension.critical:
-                return extension_name(extension.oid.dotted_string)
+                return name_extension(extension.oid.dotted_string)
     return ""
 
 
-def _scope(crl: RevocationList, content: x509.CertificateRevocationList, *, of_path: bool) -> Iterator[Finding]:
-    point = _extension(content, x509.IssuingDistributionPoint)
+def _judge_scope(crl: RevocationList, content: x509.CertificateRevocationList, *, of_path: bool) -> Iterator[Finding]:
+    point = _get_extension(content, x509.IssuingDistributionPoint)
     if point is None:
         return
     whole = "Ask the CA for a complete CRL."
     if point.indirect_crl or point.only_some_reasons or point.only_contains_attribute_certs:
         kind = "is an indirect CRL" if point.indirect_crl else "covers attribute certificates"
         kind = "covers only some revocation reasons" if point.only_some_reasons else kind
-        yield _unusable(crl, f"{kind}, which the gateway doesn't support.", whole)
+        yield _report_unusable(crl, f"{kind}, which the gateway doesn't support.", whole)
     elif point.full_name or point.relative_name:
         message = "covers one distribution point. The gateway rejects certificates that don't name this point."
         remedy = f"{whole} Or test the endpoint with it: its certificate may name the point in CRL distribution points."
-        yield _finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, remedy)
+        yield _make_finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, remedy)
     elif point.only_contains_ca_certs or (point.only_contains_user_certs and of_path):
         what = "CA certificates" if point.only_contains_ca_certs else "certificates that aren't CAs"
         message = f"covers only {what}. Without a CRL for the others, the gateway rejects every certificate."
-        yield _finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, f"{whole} Or upload both in one file.")
+        yield _make_finding(Code.CRL_PARTIAL, Severity.WARNING, crl, message, f"{whole} Or upload both in one file.")
 
 
-def _signature(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
+def _judge_signature(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
     try:
         digest = content.signature_hash_algorithm
     except UnsupportedAlgorithm:
@@ -167,39 +171,41 @@ def _signature(crl: RevocationList, content: x509.CertificateRevocationList) -> 
     if not is_known and oid not in _WITHOUT_DIGEST:
         algorithm = digest.name.upper() if digest else oid.dotted_string
         message = f"is signed with {'DSA' if oid in _DSA else algorithm}, which the gateway doesn't accept."
-        yield _unusable(crl, message, "Ask the CA for a CRL signed with SHA-256.")
+        yield _report_unusable(crl, message, "Ask the CA for a CRL signed with SHA-256.")
     elif isinstance(digest, hashes.SHA1):
         message = "is signed with SHA-1, which can be forged. The gateway accepts it."
         remedy = "Ask the CA for a CRL signed with SHA-256."
-        yield _finding(Code.CRL_WEAK_SIGNATURE, Severity.WARNING, crl, message, remedy)
+        yield _make_finding(Code.CRL_WEAK_SIGNATURE, Severity.WARNING, crl, message, remedy)
 
 
-def _identification(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
-    if _extension(content, x509.CRLNumber) is None:
+def _judge_identification(crl: RevocationList, content: x509.CertificateRevocationList) -> Iterator[Finding]:
+    if _get_extension(content, x509.CRLNumber) is None:
         message = "has no number to tell which of two CRLs is newer. The gateway accepts it."
         remedy = "If other clients reject it, ask the CA for CRLs with a cRLNumber."
-        yield _finding(Code.CRL_WITHOUT_NUMBER, Severity.INFO, crl, message, remedy)
-    authority = _extension(content, x509.AuthorityKeyIdentifier)
+        yield _make_finding(Code.CRL_WITHOUT_NUMBER, Severity.INFO, crl, message, remedy)
+    authority = _get_extension(content, x509.AuthorityKeyIdentifier)
     if authority is None or authority.key_identifier is None:
         message = "has no authority key identifier. The gateway accepts it."
         remedy = "Ask the CA for CRLs with one. Only it distinguishes a CA from its successor of the same name."
-        yield _finding(Code.CRL_WITHOUT_KEY_IDENTIFIER, Severity.INFO, crl, message, remedy)
+        yield _make_finding(Code.CRL_WITHOUT_KEY_IDENTIFIER, Severity.INFO, crl, message, remedy)
 
 
-def _issuer(crl: RevocationList, anchors: Sequence[Certificate]) -> Iterator[Finding]:
+def _judge_issuer(crl: RevocationList, anchors: Sequence[Certificate]) -> Iterator[Finding]:
     same_name = [anchor for anchor in anchors if anchor.subject == crl.issuer]
     signers = [anchor for anchor in same_name if crl.is_signed_by(anchor)]
     if signers and not any(_may_sign(signer) for signer in signers):
         message = "is signed by a certificate whose keyUsage lacks cRLSign. The gateway rejects what it issued."
         remedy = "Ask for a CA certificate with cRLSign in its keyUsage, or don't check revocation for this CA."
-        yield _finding(Code.CRL_WITHOUT_CRL_SIGN, Severity.ERROR, crl, message, remedy)
+        yield _make_finding(Code.CRL_WITHOUT_CRL_SIGN, Severity.ERROR, crl, message, remedy)
     elif not signers and same_name:
         message = "isn't signed with the key of the imported CA of that name."
         remedy = "Get the CRL of the imported CA, or import the CA that signed this one."
-        yield _finding(Code.CRL_OF_ANOTHER_CA, Severity.WARNING, crl, message, remedy)
+        yield _make_finding(Code.CRL_OF_ANOTHER_CA, Severity.WARNING, crl, message, remedy)
     elif not signers:
         message = "is for a CA that isn't imported. The gateway uses it only if the backend sends that CA certificate."
-        yield _finding(Code.CRL_OF_ANOTHER_CA, Severity.INFO, crl, message, "This is fine if the backend sends it.")
+        yield _make_finding(
+            Code.CRL_OF_ANOTHER_CA, Severity.INFO, crl, message, "This is fine if the backend sends it."
+        )
 
 
 def _find_missing(trust: TrustSet) -> Iterator[Finding]:
@@ -217,7 +223,7 @@ def _find_missing(trust: TrustSet) -> Iterator[Finding]:
             remedy = "Add its CRL to the file."
         else:
             continue
-        yield _finding(Code.CRL_MISSING, Severity.WARNING, anchor, message, remedy)
+        yield _make_finding(Code.CRL_MISSING, Severity.WARNING, anchor, message, remedy)
 
 
 def _may_sign(certificate: Certificate) -> bool:
@@ -231,12 +237,12 @@ def _is_version_2(crl: RevocationList) -> bool:
     return first.tag == der.INTEGER
 
 
-def _extension(content: x509.CertificateRevocationList, kind: type[E]) -> E | None:
+def _get_extension(content: x509.CertificateRevocationList, kind: type[E]) -> E | None:
     try:
         return content.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
 
 
-def _time(moment: datetime) -> str:
+def _write_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -17,11 +17,11 @@ USABLE_ABOVE_A_LEAF = _USABLE | {"EC secp224r1"}
 
 def judge_strength(case: Case) -> Iterator[Finding]:
     """Examine the certificate's key and signature algorithm."""
-    yield from _key(case)
-    yield from _signature(case)
+    yield from _judge_key(case)
+    yield from _judge_signature(case)
 
 
-def _key(case: Case) -> Iterator[Finding]:
+def _judge_key(case: Case) -> Iterator[Finding]:
     key = case.certificate.public_key
     if _is_weak(case):
         if _is_usable(case):
@@ -55,7 +55,7 @@ def _is_usable(case: Case) -> bool:
     return case.certificate.public_key.algorithm in algorithms
 
 
-def _signature(case: Case) -> Iterator[Finding]:
+def _judge_signature(case: Case) -> Iterator[Finding]:
     algorithm = case.certificate.signature_algorithm
     if case.certificate.is_self_issued or not any(weak in algorithm for weak in ("MD2", "MD5", "SHA1")):
         return  # the signature of a self-signed certificate proves nothing

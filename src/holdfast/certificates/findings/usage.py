@@ -15,13 +15,13 @@ _CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
 
 def judge_usage(case: Case) -> Iterator[Finding]:
     """Examine keyUsage, extKeyUsage and critical extensions (RFC 5280, sections 4.2.1.3, 4.2.1.12 and 4.2)."""
-    yield from _digital_signature(case)
-    yield from _server_auth(case)
-    yield from _unusual_purposes(case)
-    yield from _unknown_critical(case)
+    yield from _judge_digital_signature(case)
+    yield from _judge_server_auth(case)
+    yield from _judge_unusual_purposes(case)
+    yield from _judge_unknown_critical(case)
 
 
-def _digital_signature(case: Case) -> Iterator[Finding]:
+def _judge_digital_signature(case: Case) -> Iterator[Finding]:
     usage = case.certificate.extensions.key_usage
     if usage is None or usage.digital_signature or case.is_authority:
         return
@@ -30,7 +30,7 @@ def _digital_signature(case: Case) -> Iterator[Finding]:
     yield case.finding(Code.NO_DIGITAL_SIGNATURE, Severity.ERROR, message, remedy)
 
 
-def _server_auth(case: Case) -> Iterator[Finding]:
+def _judge_server_auth(case: Case) -> Iterator[Finding]:
     purposes = case.certificate.extensions.purposes
     if purposes is None or _SERVER in purposes:
         return
@@ -52,7 +52,7 @@ def _server_auth(case: Case) -> Iterator[Finding]:
     yield case.finding(Code.NO_SERVER_AUTH, Severity.WARNING, message, remedy)
 
 
-def _unusual_purposes(case: Case) -> Iterator[Finding]:
+def _judge_unusual_purposes(case: Case) -> Iterator[Finding]:
     purposes = case.certificate.extensions.purposes or ()
     others = [purpose for purpose in purposes if purpose not in (_SERVER, _CLIENT)]
     if _SERVER not in purposes or not others:
@@ -63,7 +63,7 @@ def _unusual_purposes(case: Case) -> Iterator[Finding]:
     yield case.finding(Code.UNUSUAL_PURPOSE, Severity.INFO, message, remedy)
 
 
-def _unknown_critical(case: Case) -> Iterator[Finding]:
+def _judge_unknown_critical(case: Case) -> Iterator[Finding]:
     unknown = case.certificate.extensions.unknown_critical
     if not unknown:
         return

@@ -100,7 +100,7 @@ def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificat
         for certificate in upload.certificates
         if certificate is not chain[0] and not certificate.is_self_issued
     ]
-    while len(chain) < MAX_CHAIN and (issuer := _issuer(chain[-1], rest)):
+    while len(chain) < MAX_CHAIN and (issuer := _find_issuer(chain[-1], rest)):
         chain.append(issuer)
         rest.remove(issuer)
     others = [certificate for certificate in upload.certificates if certificate not in chain]
@@ -115,7 +115,7 @@ def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificat
     return tuple(chain), (*upload.ignored, *ignored)
 
 
-def _issuer(certificate: Certificate, others: Sequence[Certificate]) -> Certificate | None:
+def _find_issuer(certificate: Certificate, others: Sequence[Certificate]) -> Certificate | None:
     return next(
         (issuer for issuer in others if issuer.subject == certificate.issuer and _has_signed(issuer, certificate)), None
     )
@@ -138,14 +138,14 @@ def _read(data: bytes, collector: _Collector) -> None:
         raise UploadTooLarge(MAX_BYTES)
     if jks.is_keystore(data):
         raise NotACertificate("a Java keystore, and Holdfast can't read its keys", _TO_PKCS12)
-    elements = _elements(data) if data[0] == SEQUENCE else []
+    elements = _read_elements(data) if data[0] == SEQUENCE else []
     if not elements:
         _read_text(data, collector)
     for number, element in enumerate(elements, start=1):
         _read_element(element, Part("The file", bytes(element.raw), number, len(elements)), "DER", collector)
 
 
-def _elements(data: bytes) -> list[Element]:
+def _read_elements(data: bytes) -> list[Element]:
     try:
         return der.read(data)
     except NotDer:
@@ -174,12 +174,12 @@ def _read_pkcs12(element: Element, collector: _Collector) -> None:
 
 
 def _read_text(data: bytes, collector: _Collector) -> None:
-    old, text = split_old_encrypted(pem.as_text(data))
+    old, text = split_old_encrypted(pem.decode_text(data))
     if old:
         collector.add_key(lambda: read_old_encrypted(old, collector.password))
     blocks = pem.read_blocks(text)
     for block in blocks:
-        elements = [] if block.problem else _elements(block.content)
+        elements = [] if block.problem else _read_elements(block.content)
         if "PRIVATE KEY" in block.label and not (elements and keys.is_private_key(elements[0])):
             raise UnusableKey("can't be read", "Export it again as PKCS#8 in PEM.")
         if "PRIVATE KEY" not in block.label and block.label not in _LABELS:

@@ -51,7 +51,7 @@ class Element:
 
     def within(self, data: bytes | memoryview) -> list["Element"]:
         """Read *data*, which was contained in this element in any form. Raises NotDer, TooComplex."""
-        return _elements(memoryview(data), self.depth + 1, self.budget)
+        return _read_elements(memoryview(data), self.depth + 1, self.budget)
 
     def octets(self) -> bytes:
         """Join an octet string that may be segmented (X.690, section 8.7). Raises NotDer, TooComplex."""
@@ -72,7 +72,7 @@ def read(data: bytes) -> list[Element]:
     elements = []
     at = 0
     while data[at : at + 1] == b"\x30":
-        elements.append(_element(view, at, 0, budget))
+        elements.append(_read_element(view, at, 0, budget))
         at += len(elements[-1].raw)
     if data[at:].strip(b"\0\t\n\r "):
         raise NotDer("there is data after its end")
@@ -86,7 +86,7 @@ def expect(elements: list[Element], *tags: int) -> list[Element]:
     return elements
 
 
-def begins(elements: list[Element], *tags: int) -> bool:
+def has_tags(elements: list[Element], *tags: int) -> bool:
     """Return whether *elements* begin with *tags*."""
     return [element.tag for element in elements[: len(tags)]] == list(tags)
 
@@ -101,7 +101,7 @@ def write(tag: int, *contents: bytes) -> bytes:
     return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
-def oid(text: str) -> bytes:
+def encode_oid(text: str) -> bytes:
     """Encode the content of an object identifier (X.690, section 8.19)."""
     first, second, *others = map(int, text.split("."))
     content = bytearray()
@@ -113,17 +113,17 @@ def oid(text: str) -> bytes:
     return bytes(content)
 
 
-def _elements(data: memoryview, depth: int, budget: Budget) -> list[Element]:
+def _read_elements(data: memoryview, depth: int, budget: Budget) -> list[Element]:
     elements = []
     at = 0
     while at < len(data):
-        element = _element(data, at, depth, budget)
+        element = _read_element(data, at, depth, budget)
         elements.append(element)
         at += len(element.raw)
     return elements
 
 
-def _element(data: memoryview, at: int, depth: int, budget: Budget) -> Element:
+def _read_element(data: memoryview, at: int, depth: int, budget: Budget) -> Element:
     budget.spend()
     if depth > MAX_DEPTH:
         raise TooComplex(f"it is nested more than {MAX_DEPTH} levels deep")
@@ -148,5 +148,5 @@ def _element(data: memoryview, at: int, depth: int, budget: Budget) -> Element:
 
 def _end_of_contents(data: memoryview, at: int, depth: int, budget: Budget) -> int:
     while bytes(data[at : at + 2]) != b"\0\0":
-        at += len(_element(data, at, depth + 1, budget).raw)
+        at += len(_read_element(data, at, depth + 1, budget).raw)
     return at

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.certificates.errors import TooManyIterations
-from holdfast.certificates.formats.hashing import pbkdf2, pkcs12_key
+from holdfast.certificates.formats.hashing import derive_pbkdf2, derive_pkcs12
 
 MAX_ITERATIONS = 1_000_000  # per derivation
 MAX_ALL_ITERATIONS = 10_000_000  # per file
@@ -38,8 +38,8 @@ class Derivation:
             raise TooManyIterations(self.iterations, QUICK_ITERATIONS)
         work.spend(iterations)
         if self.pbkdf2:
-            return pbkdf2(self.digest, self.salt, self.iterations, size, password)
-        return pkcs12_key(self.digest, self.salt, self.iterations, size, password, purpose)
+            return derive_pbkdf2(self.digest, self.salt, self.iterations, size, password)
+        return derive_pkcs12(self.digest, self.salt, self.iterations, size, password, purpose)
 
 
 Derive = Callable[[Derivation, int, int, str | None], bytes]

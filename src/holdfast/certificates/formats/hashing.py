@@ -14,12 +14,12 @@ import sys
 MAX_CPU = 30  # seconds
 
 
-def pbkdf2(digest: str, salt: bytes, iterations: int, size: int, password: str | None) -> bytes:
+def derive_pbkdf2(digest: str, salt: bytes, iterations: int, size: int, password: str | None) -> bytes:
     """Derive *size* octets; no password and the empty password are the same."""
     return hashlib.pbkdf2_hmac(digest, (password or "").encode("utf-8", "surrogatepass"), salt, iterations, size)
 
 
-def pkcs12_key(digest: str, salt: bytes, iterations: int, size: int, password: str | None, purpose: int) -> bytes:
+def derive_pkcs12(digest: str, salt: bytes, iterations: int, size: int, password: str | None, purpose: int) -> bytes:
     """Derive *size* octets for *purpose* (appendix B.3); None differs from the empty password (two zero octets)."""
     block = 128 if digest in ("sha384", "sha512") else 64
     secret = b"" if password is None else password.encode("utf-16-be", "surrogatepass") + b"\0\0"
@@ -43,18 +43,18 @@ def _stretch(octets: bytes, block: int) -> bytes:
     return (octets * (size // len(octets) + 1))[:size] if octets else b""
 
 
-def _main() -> None:
+def _run() -> None:
     os.nice(10)
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU, MAX_CPU))  # in case its parent is gone and can't end it
     request = json.load(sys.stdin)
     name, salt = request["digest"], bytes.fromhex(request["salt"])
     iterations, size, password = request["iterations"], request["size"], request["password"]
     if request["pbkdf2"]:
-        key = pbkdf2(name, salt, iterations, size, password)
+        key = derive_pbkdf2(name, salt, iterations, size, password)
     else:
-        key = pkcs12_key(name, salt, iterations, size, password, request["purpose"])
+        key = derive_pkcs12(name, salt, iterations, size, password, request["purpose"])
     sys.stdout.write(key.hex())
 
 
 if __name__ == "__main__":
-    _main()
+    _run()

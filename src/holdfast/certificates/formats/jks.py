@@ -41,7 +41,7 @@ def read(data: bytes, password: str | None) -> Contents:
     """
     kind = _MAGIC[data[:4]]
     try:
-        contents = _entries(_Reader(data[:-_DIGEST_SIZE]), kind)
+        contents = _read_entries(_Reader(data[:-_DIGEST_SIZE]), kind)
     except (struct.error, _Damaged) as error:
         raise MalformedFile(kind, "it is cut off or damaged") from error
     if password and not hmac.compare_digest(_digest(data[:-_DIGEST_SIZE], password), data[-_DIGEST_SIZE:]):
@@ -82,7 +82,7 @@ class _Reader:
             return octets.decode("utf-8", "replace")
 
 
-def _entries(reader: _Reader, kind: str) -> Contents:
+def _read_entries(reader: _Reader, kind: str) -> Contents:
     version, count = reader.number(), reader.number()
     if version not in (1, 2) or count * _SMALLEST_ENTRY > reader.left:
         raise _Damaged

@@ -8,7 +8,7 @@ from holdfast.certificates.formats import der
 from holdfast.certificates.formats.der import INTEGER, OCTET_STRING, OID, SEQUENCE, Element, NotDer
 
 # PKCS#5 and PKCS#12 password-based encryption
-_PBE = (der.oid("1.2.840.113549.1.5"), der.oid("1.2.840.113549.1.12.1"))
+_PBE = (der.encode_oid("1.2.840.113549.1.5"), der.encode_oid("1.2.840.113549.1.12.1"))
 # First or last lines of a key: OpenSSL, OpenSSH, PGP, ssh.com (four hyphens), tolerating small errors
 _MARK = re.compile(
     rb"-[ ]?(?:BEGIN|END)[ ][^-\r\n]{0,64}?PRIVATE[ ]KEY|PuTTY-User-Key-File-[0-9]|^Private-Lines: [0-9]",
@@ -44,18 +44,18 @@ def is_encrypted(element: Element) -> bool:
 
 
 def _is_pkcs8(parts: list[Element]) -> bool:
-    return der.begins(parts, INTEGER, SEQUENCE, OCTET_STRING) and der.begins(parts[1].children(), OID)
+    return der.has_tags(parts, INTEGER, SEQUENCE, OCTET_STRING) and der.has_tags(parts[1].children(), OID)
 
 
 def _is_encrypted_pkcs8(parts: list[Element]) -> bool:
-    if not der.begins(parts, SEQUENCE, OCTET_STRING):
+    if not der.has_tags(parts, SEQUENCE, OCTET_STRING):
         return False
     algorithm = parts[0].children()
-    return der.begins(algorithm, OID) and bytes(algorithm[0].content).startswith(_PBE)
+    return der.has_tags(algorithm, OID) and bytes(algorithm[0].content).startswith(_PBE)
 
 
 def _is_older(parts: list[Element]) -> bool:
     """Recognize RSAPrivateKey (RFC 8017, A.1.2), its DSA equivalent, and ECPrivateKey (RFC 5915)."""
-    if der.begins(parts, *[INTEGER] * 6):
+    if der.has_tags(parts, *[INTEGER] * 6):
         return True
-    return der.begins(parts, INTEGER, OCTET_STRING) and bytes(parts[0].content) == b"\1"
+    return der.has_tags(parts, INTEGER, OCTET_STRING) and bytes(parts[0].content) == b"\1"

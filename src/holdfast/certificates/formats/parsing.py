@@ -20,7 +20,7 @@ from holdfast.certificates.errors import (
 from holdfast.certificates.formats import reading
 from holdfast.certificates.formats.derivation import Work
 from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Ignored, Part
-from holdfast.certificates.formats.reading import signing_request
+from holdfast.certificates.formats.reading import refuse_signing_request
 from holdfast.certificates.presented import explain_error
 
 __all__ = ["MAX_BYTES", "MAX_CERTIFICATES", "Ignored", "Upload", "Used", "parse"]
@@ -100,7 +100,7 @@ def _read_part(part: Part) -> Certificate:
         certificate = read_certificate(part.der)
     except ValueError as error:
         if _is_request(part.der):
-            raise signing_request() from error
+            raise refuse_signing_request() from error
         raise part.make_error(explain_error(error)) from error
     if certificate.version == "V1" and certificate.extensions.count:
         # Envoy would reject it, along with everything else that is imported for the endpoint.

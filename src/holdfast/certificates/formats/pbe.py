@@ -32,22 +32,22 @@ T = TypeVar("T")
 RC2_WORK = 25  # rounds of hashing that take as long as one block, because RC2 is written in Python
 
 _DIGESTS = {
-    der.oid("1.3.14.3.2.26"): "sha1",
-    der.oid("2.16.840.1.101.3.4.2.4"): "sha224",
-    der.oid("2.16.840.1.101.3.4.2.1"): "sha256",
-    der.oid("2.16.840.1.101.3.4.2.2"): "sha384",
-    der.oid("2.16.840.1.101.3.4.2.3"): "sha512",
+    der.encode_oid("1.3.14.3.2.26"): "sha1",
+    der.encode_oid("2.16.840.1.101.3.4.2.4"): "sha224",
+    der.encode_oid("2.16.840.1.101.3.4.2.1"): "sha256",
+    der.encode_oid("2.16.840.1.101.3.4.2.2"): "sha384",
+    der.encode_oid("2.16.840.1.101.3.4.2.3"): "sha512",
 }
 _HMACS = {
-    der.oid(f"1.2.840.113549.2.{arc}"): name
+    der.encode_oid(f"1.2.840.113549.2.{arc}"): name
     for arc, name in ((7, "sha1"), (8, "sha224"), (9, "sha256"), (10, "sha384"), (11, "sha512"))
 }
-_PBKDF2 = der.oid("1.2.840.113549.1.5.12")
-_PBES2 = der.oid("1.2.840.113549.1.5.13")
-_PBMAC1 = der.oid("1.2.840.113549.1.5.14")
-_TRIPLE_DES = der.oid("1.2.840.113549.3.7")
-_AES = {der.oid(f"2.16.840.1.101.3.4.1.{arc}"): size for arc, size in ((2, 16), (22, 24), (42, 32))}
-_PKCS12_PBE = der.oid("1.2.840.113549.1.12.1")
+_PBKDF2 = der.encode_oid("1.2.840.113549.1.5.12")
+_PBES2 = der.encode_oid("1.2.840.113549.1.5.13")
+_PBMAC1 = der.encode_oid("1.2.840.113549.1.5.14")
+_TRIPLE_DES = der.encode_oid("1.2.840.113549.3.7")
+_AES = {der.encode_oid(f"2.16.840.1.101.3.4.1.{arc}"): size for arc, size in ((2, 16), (22, 24), (42, 32))}
+_PKCS12_PBE = der.encode_oid("1.2.840.113549.1.12.1")
 
 
 class Unsupported(ValueError):
@@ -106,10 +106,10 @@ def read_mac(element: Element) -> Mac:
     if name.content == _PBMAC1:
         kdf, mac = der.expect(der.expect(parameters, SEQUENCE)[0].children(), SEQUENCE, SEQUENCE)[:2]
         digest = _look_up(_HMACS, der.expect(mac.children(), OID)[0])
-        return Mac(_pbkdf2(kdf), digest, digest_value.octets())
+        return Mac(_read_pbkdf2(kdf), digest, digest_value.octets())
     digest = _look_up(_DIGESTS, name)
     iterations = data[2].integer() if len(data) > 2 else 1
-    return Mac(_derivation(digest, data[1], iterations, pbkdf2=False), digest, digest_value.octets())
+    return Mac(_read_derivation(digest, data[1], iterations, pbkdf2=False), digest, digest_value.octets())
 
 
 def read_cipher(element: Element) -> Cipher:
@@ -119,30 +119,30 @@ def read_cipher(element: Element) -> Cipher:
         kdf, scheme = der.expect(parameters.children(), SEQUENCE, SEQUENCE)[:2]
         cipher, iv = der.expect(scheme.children(), OID, OCTET_STRING)[:2]
         if cipher.content == _TRIPLE_DES:
-            return Cipher(_pbkdf2(kdf), 24, 8, _triple_des, _read_initialization_vector(iv, 8))
-        return Cipher(_pbkdf2(kdf), _look_up(_AES, cipher), 16, _aes, _read_initialization_vector(iv, 16))
+            return Cipher(_read_pbkdf2(kdf), 24, 8, _decrypt_triple_des, _read_initialization_vector(iv, 8))
+        return Cipher(_read_pbkdf2(kdf), _look_up(_AES, cipher), 16, _decrypt_aes, _read_initialization_vector(iv, 16))
     salt, iterations = der.expect(parameters.children(), OCTET_STRING, INTEGER)[:2]
     ciphers = {
-        3: (24, _triple_des, 0),
-        4: (16, _triple_des, 0),
-        5: (16, _rc2_128, RC2_WORK),
-        6: (5, _rc2_40, RC2_WORK),
+        3: (24, _decrypt_triple_des, 0),
+        4: (16, _decrypt_triple_des, 0),
+        5: (16, _decrypt_rc2_128, RC2_WORK),
+        6: (5, _decrypt_rc2_40, RC2_WORK),
     }
     arc = {_PKCS12_PBE + bytes([number]): number for number in ciphers}
     size, run, block_work = ciphers[_look_up(arc, name)]
-    return Cipher(_derivation("sha1", salt, iterations.integer(), pbkdf2=False), size, 8, run, None, block_work)
+    return Cipher(_read_derivation("sha1", salt, iterations.integer(), pbkdf2=False), size, 8, run, None, block_work)
 
 
-def _pbkdf2(element: Element) -> Derivation:
+def _read_pbkdf2(element: Element) -> Derivation:
     name, parameters = der.expect(element.children(), OID, SEQUENCE)[:2]
     if name.content != _PBKDF2:
         raise Unsupported
     salt, iterations, *options = der.expect(parameters.children(), OCTET_STRING, INTEGER)
     functions = [_look_up(_HMACS, der.expect(o.children(), OID)[0]) for o in options if o.tag == SEQUENCE]
-    return _derivation(functions[0] if functions else "sha1", salt, iterations.integer(), pbkdf2=True)
+    return _read_derivation(functions[0] if functions else "sha1", salt, iterations.integer(), pbkdf2=True)
 
 
-def _derivation(digest: str, salt: Element, iterations: int, *, pbkdf2: bool) -> Derivation:
+def _read_derivation(digest: str, salt: Element, iterations: int, *, pbkdf2: bool) -> Derivation:
     if iterations > MAX_ITERATIONS:
         raise TooManyIterations(iterations, MAX_ITERATIONS)
     if iterations < 1 or len(salt.content) > 1024:
@@ -164,19 +164,19 @@ def _read_initialization_vector(element: Element, size: int) -> bytes:
     return octets
 
 
-def _aes(key: bytes, iv: bytes, data: bytes) -> bytes:
+def _decrypt_aes(key: bytes, iv: bytes, data: bytes) -> bytes:
     decryptor = BlockCipher(AES(key), CBC(iv)).decryptor()
     return decryptor.update(data) + decryptor.finalize()
 
 
-def _triple_des(key: bytes, iv: bytes, data: bytes) -> bytes:
+def _decrypt_triple_des(key: bytes, iv: bytes, data: bytes) -> bytes:
     decryptor = BlockCipher(TripleDES(key if len(key) == 24 else key + key[:8]), CBC(iv)).decryptor()
     return decryptor.update(data) + decryptor.finalize()
 
 
-def _rc2_128(key: bytes, iv: bytes, data: bytes) -> bytes:
+def _decrypt_rc2_128(key: bytes, iv: bytes, data: bytes) -> bytes:
     return rc2.decrypt_cbc(key, 128, iv, data)
 
 
-def _rc2_40(key: bytes, iv: bytes, data: bytes) -> bytes:
+def _decrypt_rc2_40(key: bytes, iv: bytes, data: bytes) -> bytes:
     return rc2.decrypt_cbc(key, 40, iv, data)

@@ -31,14 +31,14 @@ class Block:
     problem: str
 
 
-def as_text(data: bytes) -> bytes:
+def decode_text(data: bytes) -> bytes:
     """
     Convert a text to UTF-8.
 
     It may be UTF-16, as Windows writes it, with or without a byte order mark. Dashes and special spaces that a word
     processor inserted become hyphens and spaces again.
     """
-    text = _as_utf8(data)
+    text = _recode_as_utf8(data)
     if text.isascii() or b"BEGIN" not in text.upper():
         return text
     try:
@@ -48,7 +48,7 @@ def as_text(data: bytes) -> bytes:
     return _BOUNDARY.sub(rb"-----\1 \2-----", characters.translate(_TYPOGRAPHY).encode())
 
 
-def _as_utf8(data: bytes) -> bytes:
+def _recode_as_utf8(data: bytes) -> bytes:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif b"-\0-\0-\0B\0E\0G\0I\0N\0" in data:
@@ -73,7 +73,9 @@ def read_blocks(text: bytes) -> list[Block]:
         if len(begins) > MAX_BLOCKS:
             raise TooComplex(f"it has more than {MAX_BLOCKS} blocks")
     stops = [*(begin.start() for begin in begins), len(text)][1:]
-    return [_block(text, n, begin, stop) for n, (begin, stop) in enumerate(zip(begins, stops, strict=True), start=1)]
+    return [
+        _read_block(text, n, begin, stop) for n, (begin, stop) in enumerate(zip(begins, stops, strict=True), start=1)
+    ]
 
 
 def find_bare_base64(text: bytes) -> bytes | None:
@@ -88,7 +90,7 @@ def find_bare_base64(text: bytes) -> bytes | None:
         return None
 
 
-def _block(text: bytes, number: int, begin: re.Match[bytes], stop: int) -> Block:
+def _read_block(text: bytes, number: int, begin: re.Match[bytes], stop: int) -> Block:
     label_text = "".join(character for character in begin[1].decode("ascii", "replace") if character.isprintable())
     label = " ".join(label_text.upper().split())
     end = text.find(b"-----END " + begin[1] + b"-----", begin.end(), stop)

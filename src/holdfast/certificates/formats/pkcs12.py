@@ -39,12 +39,12 @@ _REMEDY = "Export only the certificates: openssl pkcs12 -in FILE -nokeys -out ce
 _REMEDY_WITH_KEYS = (
     "Recreate it: openssl pkcs12 -in FILE -nodes -out both.pem, then openssl pkcs12 -export -in both.pem -out new.p12"
 )
-_DATA, _ENCRYPTED_DATA = der.oid("1.2.840.113549.1.7.1"), der.oid("1.2.840.113549.1.7.6")
-_CONTENT_TYPES = der.oid("1.2.840.113549.1.7")
-_BAG = der.oid("1.2.840.113549.1.12.10.1")
+_DATA, _ENCRYPTED_DATA = der.encode_oid("1.2.840.113549.1.7.1"), der.encode_oid("1.2.840.113549.1.7.6")
+_CONTENT_TYPES = der.encode_oid("1.2.840.113549.1.7")
+_BAG = der.encode_oid("1.2.840.113549.1.12.10.1")
 _KEY_BAG, _SHROUDED_KEY_BAG, _CERTIFICATE_BAG, _CRL_BAG, _SECRET_BAG, _NESTED = (_BAG + bytes([n]) for n in range(1, 7))
-_X509_CERTIFICATE = der.oid("1.2.840.113549.1.9.22.1")
-_FRIENDLY_NAME = der.oid("1.2.840.113549.1.9.20")
+_X509_CERTIFICATE = der.encode_oid("1.2.840.113549.1.9.22.1")
+_FRIENDLY_NAME = der.encode_oid("1.2.840.113549.1.9.20")
 _EXPLICIT = 0xA0
 
 
@@ -52,12 +52,12 @@ def is_pkcs12(element: Element) -> bool:
     """Return whether *element* is a PFX."""
     try:
         parts = element.children() if element.tag == SEQUENCE else []
-        if not der.begins(parts, INTEGER, SEQUENCE):
+        if not der.has_tags(parts, INTEGER, SEQUENCE):
             return False
         info = parts[1].children()
     except NotDer:
         return False
-    return der.begins(info, OID) and bytes(info[0].content).startswith(_CONTENT_TYPES)
+    return der.has_tags(info, OID) and bytes(info[0].content).startswith(_CONTENT_TYPES)
 
 
 def read(element: Element, password: str | None, work: Work) -> Contents:
@@ -113,10 +113,10 @@ class _Store:
         info = der.expect(parts[1].children(), OID, _EXPLICIT)
         if info[0].content != _DATA:
             raise Unsupported
-        self._authenticated = _string(info[1])
+        self._authenticated = _read_string(info[1])
         self._plain: list[list[Element]] = []
         self._encrypted: list[tuple[Cipher, bytes]] = []
-        for content in _sequence(element, self._authenticated):
+        for content in _read_sequence(element, self._authenticated):
             self._add(der.expect(content.children(), OID, _EXPLICIT))
         if len(self._encrypted) > MAX_ENCRYPTED:
             raise TooComplex(f"it has more than {MAX_ENCRYPTED} encrypted parts")
@@ -125,7 +125,7 @@ class _Store:
 
     def _add(self, info: list[Element]) -> None:
         if info[0].content == _DATA:
-            self._plain.append(_sequence(self._element, _string(info[1])))
+            self._plain.append(_read_sequence(self._element, _read_string(info[1])))
         elif info[0].content == _ENCRYPTED_DATA:
             data = der.expect(der.expect(info[1].children(), SEQUENCE)[0].children(), INTEGER, SEQUENCE)
             inner = der.expect(data[1].children(), OID, SEQUENCE)
@@ -166,11 +166,12 @@ class _Store:
 
     def _decrypt(self, password: str | None) -> list[list[Element]]:
         return [
-            _sequence(self._element, cipher.decrypt(data, password, self._work)) for cipher, data in self._encrypted
+            _read_sequence(self._element, cipher.decrypt(data, password, self._work))
+            for cipher, data in self._encrypted
         ]
 
 
-def _string(explicit: Element) -> bytes:
+def _read_string(explicit: Element) -> bytes:
     """Return the octet string in *explicit*."""
     inner = explicit.children()
     if not inner or inner[0].tag & ~CONSTRUCTED != OCTET_STRING:
@@ -178,7 +179,7 @@ def _string(explicit: Element) -> bytes:
     return inner[0].octets()
 
 
-def _sequence(element: Element, data: bytes) -> list[Element]:
+def _read_sequence(element: Element, data: bytes) -> list[Element]:
     return der.expect(element.within(data), SEQUENCE)[0].children()
 
 
@@ -186,7 +187,7 @@ def _read_bags(bags: Iterable[Element], contents: Contents, private_keys: Keys |
     for bag in bags:
         kind, value, *attributes = der.expect(bag.children(), OID, _EXPLICIT)
         number = len(contents.parts) + len(contents.ignored) + 1
-        name = name_entry(_friendly_name(attributes), number)
+        name = name_entry(_read_friendly_name(attributes), number)
         if kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG) and private_keys is not None:
             private_keys.elements.append(der.expect(value.children(), SEQUENCE)[0])
         elif kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG):
@@ -205,12 +206,12 @@ def _read_bags(bags: Iterable[Element], contents: Contents, private_keys: Keys |
 def _read_certificate(value: Element, name: str, number: int, contents: Contents) -> None:
     kind, certificate = der.expect(der.expect(value.children(), SEQUENCE)[0].children(), OID, _EXPLICIT)[:2]
     if kind.content == _X509_CERTIFICATE:
-        contents.add(Part(name, _string(certificate), number, number, name))
+        contents.add(Part(name, _read_string(certificate), number, number, name))
     else:
         contents.ignore(name, "It is not an X.509 certificate.")
 
 
-def _friendly_name(attributes: list[Element]) -> str:
+def _read_friendly_name(attributes: list[Element]) -> str:
     for attribute in attributes[0].children() if attributes and attributes[0].tag == SET else ():
         kind, values = der.expect(attribute.children(), OID, SET)[:2]
         if kind.content == _FRIENDLY_NAME:

@@ -8,8 +8,8 @@ from holdfast.certificates.formats.der import CONSTRUCTED, OID, SEQUENCE, SET, E
 from holdfast.certificates.formats.keys import is_private_key
 from holdfast.certificates.formats.parts import Contents, Part
 
-_CONTENT_TYPES = der.oid("1.2.840.113549.1.7")
-_SIGNED_DATA = der.oid("1.2.840.113549.1.7.2")
+_CONTENT_TYPES = der.encode_oid("1.2.840.113549.1.7")
+_SIGNED_DATA = der.encode_oid("1.2.840.113549.1.7.2")
 _CERTIFICATES, _REVOCATION_LISTS = 0xA0, 0xA1
 
 
@@ -19,7 +19,7 @@ def is_pkcs7(element: Element) -> bool:
         parts = element.children() if element.tag == SEQUENCE else []
     except NotDer:
         return False
-    return der.begins(parts, OID) and bytes(parts[0].content).startswith(_CONTENT_TYPES)
+    return der.has_tags(parts, OID) and bytes(parts[0].content).startswith(_CONTENT_TYPES)
 
 
 def read(element: Element, where: str = "") -> Contents:

@@ -36,7 +36,11 @@ Handle = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Private
 MAX_DER = 4096  # bytes; RSA 4096 takes 2,373
 _RSA_BITS = (2048, 4096)
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-_RSA, _EC, _ED25519 = der.oid("1.2.840.113549.1.1.1"), der.oid("1.2.840.10045.2.1"), der.oid("1.3.101.112")
+_RSA, _EC, _ED25519 = (
+    der.encode_oid("1.2.840.113549.1.1.1"),
+    der.encode_oid("1.2.840.10045.2.1"),
+    der.encode_oid("1.3.101.112"),
+)
 _CURVE = 0xA0  # RFC 5915, section 3
 _DECRYPT = "Encrypt it again: openssl pkcs8 -topk8 -v2 aes256 -in FILE -out key.pem"
 # Encrypted keys as OpenSSL wrote them before PKCS#8, with one round of MD5, so there is nothing to bound.
@@ -65,7 +69,7 @@ class PrivateKey:
     @property
     def pem(self) -> str:
         """The key as PEM, only for gateways."""
-        return _bytes_of(self.handle(), Encoding.PEM).decode()
+        return _encode(self.handle(), Encoding.PEM).decode()
 
     def handle(self) -> Handle:
         """Return the key object for signing."""
@@ -77,8 +81,8 @@ class PrivateKey:
 def make_key(kind: KeyType) -> PrivateKey:
     """Generate a key."""
     if kind is KeyType.P256:
-        return _key(ec.generate_private_key(ec.SECP256R1()))
-    return _key(rsa.generate_private_key(65537, 2048 if kind is KeyType.RSA_2048 else 3072))
+        return _wrap(ec.generate_private_key(ec.SECP256R1()))
+    return _wrap(rsa.generate_private_key(65537, 2048 if kind is KeyType.RSA_2048 else 3072))
 
 
 def read_key(element: Element, passwords: Sequence[str | None], work: Work, format_name: str) -> PrivateKey:
@@ -103,7 +107,7 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
     except Unsupported:
         raise UnusableKey("uses unsupported encryption", _DECRYPT) from None
     except NotDer:
-        raise UnusableKey("is damaged", _kinds()) from None
+        raise UnusableKey("is damaged", _list_kinds()) from None
     if not key_elements:
         raise WrongPassword(format_name) if any(passwords) else PasswordNeeded(format_name)
     return load_key(bytes(key_elements[0].raw))
@@ -139,14 +143,14 @@ def read_old_encrypted(text: bytes, password: str | None) -> PrivateKey:
 def load_key(data: bytes) -> PrivateKey:
     """Read a key that is not encrypted, as DER, and check it. Raises UnusableKey."""
     if len(data) > MAX_DER:
-        raise UnusableKey(f"has more than {MAX_DER} bytes", _kinds())
+        raise UnusableKey(f"has more than {MAX_DER} bytes", _list_kinds())
     if not _is_of_known_size(data):
-        raise UnusableKey("has a type or size that gateways don't support", _kinds())
+        raise UnusableKey("has a type or size that gateways don't support", _list_kinds())
     try:
         key = load_der_private_key(data, None)
     except Exception:  # noqa: BLE001 - the cause can quote the key
-        raise UnusableKey("is damaged or of an unknown type", _kinds()) from None
-    return _key(key)
+        raise UnusableKey("is damaged or of an unknown type", _list_kinds()) from None
+    return _wrap(key)
 
 
 def _is_of_known_size(data: bytes) -> bool:
@@ -154,16 +158,16 @@ def _is_of_known_size(data: bytes) -> bool:
     try:
         (element,) = der.read(data)
         parts = element.children()
-        if der.begins(parts, INTEGER, SEQUENCE, OCTET_STRING):
+        if der.has_tags(parts, INTEGER, SEQUENCE, OCTET_STRING):
             kind, *parameters = parts[1].children()
             if kind.content == _EC:
-                return der.begins(parameters, OID)
+                return der.has_tags(parameters, OID)
             if kind.content != _RSA:
                 return kind.content == _ED25519
             (inner,) = element.within(parts[2].octets())
             parts = inner.children()
-        if der.begins(parts, INTEGER, OCTET_STRING):
-            return all(der.begins(part.children(), OID) for part in parts[2:] if part.tag == _CURVE)
+        if der.has_tags(parts, INTEGER, OCTET_STRING):
+            return all(der.has_tags(part.children(), OID) for part in parts[2:] if part.tag == _CURVE)
     except ValueError:  # NotDer, or another number of elements
         return False
     sizes = [len(part.content) for part in parts if part.tag == INTEGER]
@@ -173,10 +177,10 @@ def _is_of_known_size(data: bytes) -> bool:
 
 def open_key(data: bytes) -> PrivateKey:
     """Read a key that was validated before it was sealed; sealing authenticates it, so it is not validated again."""
-    return _key(load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True))
+    return _wrap(load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True))
 
 
-def _key(key: object) -> PrivateKey:
+def _wrap(key: object) -> PrivateKey:
     if isinstance(key, rsa.RSAPrivateKey) and _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
         kind = f"RSA {key.key_size}"
     elif isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES:
@@ -184,14 +188,14 @@ def _key(key: object) -> PrivateKey:
     elif isinstance(key, ed25519.Ed25519PrivateKey):
         kind = "Ed25519"
     else:
-        raise UnusableKey("has a type or size that gateways don't support", _kinds())
+        raise UnusableKey("has a type or size that gateways don't support", _list_kinds())
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return PrivateKey(_bytes_of(key, Encoding.DER), hashlib.sha256(public).hexdigest(), kind)
+    return PrivateKey(_encode(key, Encoding.DER), hashlib.sha256(public).hexdigest(), kind)
 
 
-def _bytes_of(key: Handle, encoding: Encoding) -> bytes:
+def _encode(key: Handle, encoding: Encoding) -> bytes:
     return key.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _kinds() -> str:
+def _list_kinds() -> str:
     return f"Use RSA with {_RSA_BITS[0]} to {_RSA_BITS[1]} bits, P-256, P-384, P-521 or Ed25519."

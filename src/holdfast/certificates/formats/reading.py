@@ -32,7 +32,7 @@ def read(data: bytes, password: str | None, work: Work) -> Contents:
     return _read_binary(data, password, work) or _read_text(data, password, work)
 
 
-def signing_request() -> NotACertificate:
+def refuse_signing_request() -> NotACertificate:
     """Return the error for a signing request instead of a certificate."""
     return NotACertificate("a certificate signing request (CSR)", "Upload the certificate that the CA issued for it.")
 
@@ -79,7 +79,7 @@ def _merge(contents: Contents, inner: Contents, where: str) -> None:
 
 
 def _read_text(data: bytes, password: str | None, work: Work) -> Contents:
-    text = pem.as_text(data)
+    text = pem.decode_text(data)
     blocks = pem.read_blocks(text)
     _refuse_keys(text, blocks)
     if blocks:
@@ -90,19 +90,19 @@ def _read_text(data: bytes, password: str | None, work: Work) -> Contents:
             return contents
         if b"BEGIN" in content.upper():  # PEM in base64, as in a Kubernetes Secret
             return _read_text(content, password, work)
-    raise _why_not(data)
+    raise _explain_refusal(data)
 
 
 def _refuse_keys(text: bytes, blocks: list[pem.Block]) -> None:
     # Look for keys first, so that a broken certificate never hides one.
     for block in blocks:
-        if "PRIVATE KEY" in block.label or any(keys.is_private_key(element) for element in _elements(block)):
+        if "PRIVATE KEY" in block.label or any(keys.is_private_key(element) for element in _read_elements(block)):
             raise PrivateKeyRefused(block.number, len(blocks))
     if keys.has_mark_of_key(text):
         raise PrivateKeyRefused(1, 1, "Part of the file" if blocks else "The file")
 
 
-def _elements(block: pem.Block) -> list[Element]:
+def _read_elements(block: pem.Block) -> list[Element]:
     try:
         return der.read(block.content)
     except NotDer:
@@ -113,7 +113,7 @@ def _read_blocks(blocks: list[pem.Block], password: str | None, work: Work) -> C
     labels = " and ".join(sorted({block.label for block in blocks})[:3])
     contents = Contents(f"a PEM file ({labels})")
     if all(block.label.endswith("CERTIFICATE REQUEST") for block in blocks):
-        raise signing_request()
+        raise refuse_signing_request()
     count = sum(block.label in _CERTIFICATE_LABELS for block in blocks)
     if count > MAX_CERTIFICATES:
         raise TooManyCertificates(count, MAX_CERTIFICATES)
@@ -128,7 +128,7 @@ def _read_blocks(blocks: list[pem.Block], password: str | None, work: Work) -> C
 def _read_block(block: pem.Block, blocks: int, password: str | None, work: Work, contents: Contents) -> None:
     if block.problem:
         raise MalformedCertificate(block.number, blocks, block.problem)
-    elements = _elements(block)
+    elements = _read_elements(block)
     if block.label == "TRUSTED CERTIFICATE":
         elements = elements[:1]  # OpenSSL appends its own trust settings
     if len(elements) != 1:
@@ -137,7 +137,7 @@ def _read_block(block: pem.Block, blocks: int, password: str | None, work: Work,
     _read_element(elements[0], part, password, work, contents)
 
 
-def _why_not(data: bytes) -> CertificateError:
+def _explain_refusal(data: bytes) -> CertificateError:
     if data[0] == SEQUENCE:
         reason = "its content isn't an X.509 certificate; the file seems to be cut off or damaged"
         return MalformedCertificate(1, 1, reason)

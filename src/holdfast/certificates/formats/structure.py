@@ -60,7 +60,7 @@ class Structure:
         return extension
 
 
-def extension_oid(extension: Element) -> str:
+def read_extension_oid(extension: Element) -> str:
     """Return the OID of an extension in dotted form. Raises NotDer."""
     return format_oid(expect(extension.children(), OID)[0].content)
 

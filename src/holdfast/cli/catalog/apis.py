@@ -13,7 +13,7 @@ from typer import Argument, Option
 
 from holdfast.apis.catalog.connection_settings import REST_NAMES, SETTINGS
 from holdfast.apis.catalog.endpoint_group import GroupKind
-from holdfast.apis.catalog.group_members import endpoints_of, first_endpoint
+from holdfast.apis.catalog.group_members import get_first_endpoint, list_endpoints
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect, segment
@@ -211,7 +211,7 @@ def api_path(api: dict[str, Any]) -> str:
 def endpoint_url(api: dict[str, Any], environment: str) -> str | None:
     """Return the URL of an API's backend; None if there is none."""
     config = api.get("endpointConfig") or {}
-    url = (first_endpoint(config, environment) or {}).get("url")
+    url = (get_first_endpoint(config, environment) or {}).get("url")
     return url if isinstance(url, str) else None
 
 
@@ -222,14 +222,14 @@ def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str
         member = f"{environment}_endpoints"
         was = config.pop(member, None)
         if url is not None:
-            own = (first_endpoint({member: was}, environment) or {}) | {"url": url}
+            own = (get_first_endpoint({member: was}, environment) or {}) | {"url": url}
             config[member] = [own, *was[1:]] if isinstance(was, list) else own
     return config
 
 
 def endpoint_connection(api: dict[str, Any], environment: str) -> dict[str, Any]:
     """Return the connection settings of a backend that differ from the defaults, by their REST names."""
-    config = (first_endpoint(api.get("endpointConfig") or {}, environment) or {}).get("config") or {}
+    config = (get_first_endpoint(api.get("endpointConfig") or {}, environment) or {}).get("config") or {}
     return {name: config[name] for name in REST_NAMES.values() if name in config}
 
 
@@ -246,7 +246,7 @@ def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
         if setting.member in members:
             value = members[setting.member]
             lines.append(f"{setting.name}: {value if isinstance(value, str) else json.dumps(value)}")
-    since = (first_endpoint(api.get("endpointConfig") or {}, environment) or {}).get("http1FallbackSince")
+    since = (get_first_endpoint(api.get("endpointConfig") or {}, environment) or {}).get("http1FallbackSince")
     if since:
         lines.append(f"uses HTTP/1.1 since {format_date(since)} UTC, because the backend rejected HTTP/2")
     return lines
@@ -254,7 +254,7 @@ def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
 
 def _describe_group(config: dict[str, Any], environment: str) -> Iterator[str]:
     """Yield the further endpoints of a group, and how they are used."""
-    first, *further = endpoints_of(config, environment) or [{}]
+    first, *further = list_endpoints(config, environment) or [{}]
     is_failover = config.get("endpoint_type") == GroupKind.FAILOVER
     if further and not is_failover:
         yield _describe_share(first)

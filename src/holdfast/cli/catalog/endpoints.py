@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from holdfast.apis.catalog.connection_settings import REST_NAMES, SETTINGS, Protocol, SettingKind
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
-from holdfast.apis.catalog.group_members import first_endpoint
+from holdfast.apis.catalog.group_members import get_first_endpoint
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.catalog.apis import Wanted, api_path, find_api
 from holdfast.cli.exit_codes import CLIENT, ExitCode
@@ -170,7 +170,7 @@ def set_connection(
     with connect() as client:
         api, tag = client.read(api_path(find_api(client, wanted)))
         config = api["endpointConfig"]
-        endpoint = first_endpoint(config, environment)
+        endpoint = get_first_endpoint(config, environment)
         if endpoint is None:
             raise CommandFailed(f"{api['name']} {api['version']} has no {environment} endpoint.")
         endpoint["config"] = (endpoint.get("config") or {}) | changes

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from holdfast.apis.label import LabeledKind
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, get_status
 from holdfast.cli.declaration.certificate_summary import CertificateSummary, fingerprints, from_certificate
 from holdfast.cli.declaration.current_state import CurrentState, ExistingCertificate
 from holdfast.cli.declaration.desired_state import DesiredState, WantedCertificate
@@ -29,7 +29,7 @@ def plan_certificates(
         if rotation is None:
             continue
         if rotation.uploads and all(
-            status_of(uploaded, now) is Status.EXPIRED for uploaded in certificate.certificates
+            get_status(uploaded, now) is Status.EXPIRED for uploaded in certificate.certificates
         ):
             text = "All of its certificates have expired. Use the replacement."
             problems.add(certificate.content_place, text)

@@ -11,7 +11,7 @@ import typer
 from typer import Option
 
 from holdfast.certificates.findings.examination import Finding, Severity, examine_all, examine_caller
-from holdfast.certificates.identity import ReferenceIdentifier, reference_identifier
+from holdfast.certificates.identity import ReferenceIdentifier, parse_reference
 from holdfast.cli.declaration.certificate_plan import plan_certificates
 from holdfast.cli.declaration.current_state import CurrentState
 from holdfast.cli.declaration.desired_state import DesiredState, WantedCertificate
@@ -111,7 +111,7 @@ def _references(wanted: DesiredState, certificate: WantedCertificate) -> tuple[R
     if trust and trust.settings["anyName"]:
         return ()
     names = trust.settings["names"] if trust else ()
-    return tuple(map(reference_identifier, names)) or (certificate.endpoint.origin.reference,)
+    return tuple(map(parse_reference, names)) or (certificate.endpoint.origin.reference,)
 
 
 def _notes(wanted: DesiredState) -> Iterator[str]:

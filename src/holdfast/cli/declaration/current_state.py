@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, parse_endpoint
-from holdfast.apis.catalog.group_members import endpoints_of
+from holdfast.apis.catalog.group_members import list_endpoints
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import requires_certificate
 from holdfast.apis.label import LabeledKind
@@ -199,7 +199,7 @@ def read_details(client: Client, api_id: str) -> ExistingApi:
         environments=tuple(sorted(api["gatewayEnvironments"])),
         production_connection=endpoint_connection(api, "production"),
         sandbox_connection=endpoint_connection(api, "sandbox"),
-        further=tuple(endpoint["url"] for name in ENVIRONMENTS for endpoint in endpoints_of(config, name)[1:]),
+        further=tuple(endpoint["url"] for name in ENVIRONMENTS for endpoint in list_endpoints(config, name)[1:]),
         body=api,
         tag=tag,
     )

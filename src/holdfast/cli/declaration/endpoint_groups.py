@@ -9,7 +9,7 @@ from typing import Any
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, SessionKind, check_group, read_group
-from holdfast.apis.catalog.group_members import GROUP_SETTINGS, endpoints_of, read_groups, write_group
+from holdfast.apis.catalog.group_members import GROUP_SETTINGS, list_endpoints, read_groups, write_group
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.cli.declaration.fields import Fields
 
@@ -77,7 +77,7 @@ def apply_groups(config: dict[str, Any], wanted: WantedGroups) -> dict[str, Any]
     for wanted_group in wanted.groups.values():
         kept |= write_group(wanted_group)
     for name in ENVIRONMENTS:
-        first = next(iter(endpoints_of(config, name)), None)
+        first = next(iter(list_endpoints(config, name)), None)
         if first is None:
             continue
         group = wanted.groups.get(name)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from holdfast.apis.catalog.connection_settings import REST_NAMES
-from holdfast.apis.catalog.group_members import first_endpoint
+from holdfast.apis.catalog.group_members import get_first_endpoint
 from holdfast.apis.catalog.security_members import SECURITY
 from holdfast.apis.identities.caller_certificate import BOTH, require_certificate, requires_certificate
 from holdfast.apis.label import LabeledKind
@@ -280,7 +280,7 @@ def _config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
     config = endpoint_config(before, production, sandbox)
     wanted = {"production": api.production_connection, "sandbox": api.sandbox_connection}
     for environment, connection in wanted.items():
-        if connection and (endpoint := first_endpoint(config, environment)):
+        if connection and (endpoint := get_first_endpoint(config, environment)):
             others = {name: value for name, value in (endpoint.get("config") or {}).items() if name not in OURS}
             endpoint["config"] = others | connection.members
     if securities := write_securities(api, config.get(SECURITY) or {}):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.apis.catalog.connection_settings import SETTINGS, ConnectionSettings
-from holdfast.apis.catalog.lifecycle import State, transitions_from
+from holdfast.apis.catalog.lifecycle import State, list_transitions
 from holdfast.apis.label import LabeledKind
 from holdfast.cli.declaration.certificate_plan import (
     Ends,
@@ -212,7 +212,7 @@ def _way(start: str, end: State) -> tuple[str, ...] | None:
     visited = {State(start)}
     while ways:
         state, way = ways.popleft()
-        for action, following in transitions_from(state).items():
+        for action, following in list_transitions(state).items():
             if following is end:
                 return (*way, action)
             if following not in visited:

@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
-from holdfast.apis.catalog.group_members import first_endpoint
+from holdfast.apis.catalog.group_members import get_first_endpoint
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.requests import credentials
 from holdfast.cli.requests.client import PAGE, Client
@@ -90,7 +90,7 @@ def endpoints(incomplete: str) -> list[str]:
     def look(client: Client) -> list[str]:
         apis = client.get("/apis", limit=PAGE, expand="true")["list"]
         configs = [api.get("endpointConfig") or {} for api in apis]
-        firsts = [first_endpoint(config, environment) for config in configs for environment in ENVIRONMENTS]
+        firsts = [get_first_endpoint(config, environment) for config in configs for environment in ENVIRONMENTS]
         return [endpoint["url"] for endpoint in firsts if endpoint]
 
     return _query(incomplete, look)

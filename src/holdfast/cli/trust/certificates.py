@@ -245,7 +245,7 @@ def inspect_certificate(
     With --endpoint, the host name is checked too. Settings from `holdfast trust set`, such as names, pins and CRLs,
     aren't considered. To test with them, use `holdfast endpoint test`.
     """
-    from holdfast.certificates.findings.rejection import reasons_to_reject  # cryptography loads slowly
+    from holdfast.certificates.findings.rejection import list_reasons_to_reject  # cryptography loads slowly
     from holdfast.cli.trust.certificate_files import (
         describe_upload,
         names_for,
@@ -260,7 +260,7 @@ def inspect_certificate(
     else:
         _show(description["certificates"], description["findings"])
         tell_ignored(upload)
-    if reasons := reasons_to_reject(upload.certificates, names, now):
+    if reasons := list_reasons_to_reject(upload.certificates, names, now):
         tell(f"A gateway would reject a backend with this certificate: {reasons[0].message} [{reasons[0].code}]")
         raise typer.Exit(int(ExitCode.REJECTED))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from holdfast.files.sealing_keys import KeyFile, SealingKey, UnusableSealingKey, new_key
+from holdfast.files.sealing_keys import KeyFile, SealingKey, UnusableSealingKey, make_key
 from holdfast.gateway.agent.changes import Changes, decode, encode
 from holdfast.gateway.agent.state_file import Damaged, StateFile, create_state_file, open_state_file
 from holdfast.gateway.discovery.cache import ResourceKey
@@ -152,7 +152,7 @@ class Journal:
             try:
                 key = self._key_file.read_or_make()[0]
             except UnusableSealingKey:  # it opens nothing, so nothing is lost with it
-                self._key_file.write([key := new_key()])
+                self._key_file.write([key := make_key()])
             self._key = SealingKey(key)
         return create_state_file(self._path.with_name(f".{STATE_FILE}.new"), self._key)
 

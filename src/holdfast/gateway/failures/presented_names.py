@@ -4,7 +4,7 @@ The names of a backend's certificate, read from Envoy's text when none of them m
 
 import re
 
-from holdfast.certificates.identity import reference_identifier
+from holdfast.certificates.identity import parse_reference
 
 SHOWN_NAMES = 5
 _NAMES = re.compile(r"certificate[_ ]SANs[_ ]are[_ ]\[(.*)", re.DOTALL)
@@ -24,6 +24,6 @@ def read_presented_names(reason: str) -> str:
 
 
 def _write_type(name: str) -> str:
-    if reference_identifier(name).is_ip:
+    if parse_reference(name).is_ip:
         return f"{name} (dNSName or iPAddress)"
     return name if "@" in name or ":" in name else f"dNSName {name}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin, token_endpoint
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment, Origin, parse_token_endpoint
 from holdfast.apis.catalog.endpoint_group import Member
 from holdfast.apis.catalog.endpoint_security import Credential
 from holdfast.apis.enforcement import ApiCallers, OriginTrust, Policy
@@ -134,7 +134,7 @@ def _find_token_endpoint(
     credential: Credential, trust: Mapping[Origin, TrustSet], identities: Mapping[Origin, UnsealedIdentity]
 ) -> VerifiedMember | None:
     token = credential.security.token
-    return _verify(Member(token_endpoint(token.url)), trust, identities) if token else None
+    return _verify(Member(parse_token_endpoint(token.url)), trust, identities) if token else None
 
 
 def _build_token_resources(

@@ -14,7 +14,7 @@ from envoy.config.route.v3.route_components_pb2 import DirectResponseAction, Hea
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
-from holdfast.apis.catalog.operation_paths import PARAMETER, WILDCARD, list_path_classes, targets_by_method
+from holdfast.apis.catalog.operation_paths import PARAMETER, WILDCARD, list_path_classes, list_targets_by_method
 from holdfast.apis.definitions.openapi import Operation
 
 NOT_LISTED, METHOD_NOT_LISTED = 404, 405
@@ -33,7 +33,7 @@ _ESCAPE = re.compile("(%[0-9A-Fa-f]{2})")
 
 def write_patterns(public_path: str, operations: Iterable[Operation]) -> dict[str, str]:
     """Return a pattern for each method, which `:path` must match entirely."""
-    targets = targets_by_method(operations)
+    targets = list_targets_by_method(operations)
     return {method: _pattern(public_path, targets[method]) for method in sorted(targets)}
 
 

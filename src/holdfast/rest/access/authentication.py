@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.services.access.accounts import SESSION_COOKIE, find_session_principal, make_principal
 from holdfast.services.access.context import Context
 from holdfast.services.access.failed_sign_ins import Way
@@ -41,7 +41,7 @@ async def context(request: Request) -> AsyncIterator[Context]:
 
 async def authenticate(runtime: Runtime, store: Transactions, request: Request) -> Principal:
     """Authenticate the user of a request, which may not have been routed yet. Raises like `context`."""
-    address = address_of(request)
+    address = get_address(request)
     if request.headers.get("authorization", "").partition(" ")[0].lower() == "basic":
         return make_principal(await _check_password(runtime, store, request, address), address)
     user = await run_in_threadpool(_check_token, runtime, store, request)
@@ -62,7 +62,7 @@ def _check_token(runtime: Runtime, store: Transactions, request: Request) -> Pri
         script = find_token_principal(store, read_bearer(request), runtime.now())
         if script is None:
             name = find_token_owner(store, read_bearer(request))
-            runtime.accounts.failures.add(Way.TOKEN, address_of(request), name)
+            runtime.accounts.failures.add(Way.TOKEN, get_address(request), name)
             raise TokenRefused
         return script
     token = request.cookies.get(SESSION_COOKIE)

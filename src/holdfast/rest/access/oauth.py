@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.router import Router
 from holdfast.services.access import oauth
@@ -147,7 +147,7 @@ def _grant(
 ) -> TokenGrant:
     application = _authenticate(request, runtime, client_id, client_secret)
     return oauth.grant_token(
-        runtime.store, runtime.accounts, application, token_request, address_of(request), runtime.now()
+        runtime.store, runtime.accounts, application, token_request, get_address(request), runtime.now()
     )
 
 
@@ -174,7 +174,7 @@ def _authenticate(request: Request, runtime: Runtime, client_id: str, client_sec
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme:
         client_id, client_secret = _read_basic(credentials) if scheme.lower() == "basic" else ("", "")
-    address = address_of(request)
+    address = get_address(request)
     return oauth.authenticate_application(
         runtime.store, runtime.accounts, client_id, client_secret, address, runtime.now()
     )

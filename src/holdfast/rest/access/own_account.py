@@ -5,7 +5,7 @@
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import Account, Sessions
 from holdfast.rest.access.users import describe_user
@@ -47,7 +47,7 @@ def change_password(
 
     Signs you out of all browsers. Personal tokens stay valid.
     """
-    address = address_of(request)
+    address = get_address(request)
     own_account.change_password(context, runtime.accounts, body.current, body.new, address)
     return Response(status_code=204)
 

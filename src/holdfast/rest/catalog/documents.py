@@ -17,7 +17,7 @@ from holdfast.apis.catalog.document import (
     DocumentType,
     DocumentVisibility,
 )
-from holdfast.apis.catalog.downloads import file_headers, inline_headers, media_type_of
+from holdfast.apis.catalog.downloads import build_file_headers, build_inline_headers, guess_media_type
 from holdfast.apis.errors import InvalidField
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.responses import ApiDocument, ApiDocuments, StoredFile
@@ -67,7 +67,9 @@ def get_thumbnail(context: RequestContext, api_id: str, unless: IfNoneMatch) -> 
     image = documents.get_thumbnail(context, api_id)
     tag = make_file_tag(image.content)
     unless.send_tag(tag)
-    return Response(image.content, media_type=image.media_type, headers={**inline_headers(), "ETag": quote_tag(tag)})
+    return Response(
+        image.content, media_type=image.media_type, headers={**build_inline_headers(), "ETag": quote_tag(tag)}
+    )
 
 
 @router.put("/{api_id}/thumbnail")
@@ -178,10 +180,10 @@ def get_document_content(context: RequestContext, api_id: str, document_id: str,
     unless.send_tag(tag)
     headers = {"ETag": quote_tag(tag)}
     if draft.source.is_text:
-        return Response(content.data, media_type="text/plain", headers=headers | inline_headers())
+        return Response(content.data, media_type="text/plain", headers=headers | build_inline_headers())
     if not name:
         raise NotFound("content of document", document_id)
-    return Response(content.data, media_type=media_type_of(name), headers=headers | file_headers(name))
+    return Response(content.data, media_type=guess_media_type(name), headers=headers | build_file_headers(name))
 
 
 @router.post("/{api_id}/documents/{document_id}/content")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from holdfast.apis.catalog.lifecycle import State, transitions_from
+from holdfast.apis.catalog.lifecycle import State, list_transitions
 from holdfast.apis.definitions.documents import write_json
 from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.catalog.apis import ApiId
@@ -104,7 +104,7 @@ def _write_state(current: State) -> LifecycleState:
         "state": current.value.title(),
         "checkItems": [],
         "availableTransitions": [
-            {"event": event, "targetState": state.value.title()} for event, state in transitions_from(current).items()
+            {"event": event, "targetState": state.value.title()} for event, state in list_transitions(current).items()
         ],
     }
 

@@ -12,7 +12,7 @@ from holdfast.apis.gateways.enrollment_key import is_enrollment_key
 from holdfast.apis.gateways.join_token import MAX_LENGTH
 from holdfast.certificates.gateway_certificates import DISCOVERY_NAME, MAX_REQUEST
 from holdfast.network.addresses import EVERY_ADDRESS, Address
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.gateways import responses
 from holdfast.rest.gateways.descriptions import describe_gateway
@@ -126,7 +126,7 @@ def join_as_gateway(request: Request, runtime: CurrentRuntime, body: JoinBody) -
     """
     if runtime.discovery is None:
         raise NoDiscovery
-    address = address_of(request)
+    address = get_address(request)
     places, now = (runtime.store, runtime.sealing, runtime.accounts.attempts), runtime.now()
     with runtime.accounts.failures.watch(Way.JOINING_GATEWAY, address):
         if is_enrollment_key(body.token):

@@ -13,7 +13,7 @@ from holdfast.apis.enforcement import ApiCallers
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.certificates.description import describe_certificate, describe_findings
 from holdfast.certificates.findings.examination import examine_caller
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, get_status
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
@@ -158,7 +158,7 @@ def summarize_caller(context: Context, entry: CallerCertificate) -> CallerCertif
         "tier": entry.tier,
         "keyType": entry.environment.upper() if entry.environment else None,
         "fingerprint": entry.certificate.fingerprint,
-        "expiryStatus": status_of(entry.certificate, context.now),
+        "expiryStatus": get_status(entry.certificate, context.now),
         "notAfter": entry.certificate.not_after.isoformat(),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
@@ -168,7 +168,7 @@ def summarize_caller(context: Context, entry: CallerCertificate) -> CallerCertif
 def describe_caller(context: Context, entry: CallerCertificate) -> responses.CallerCertificate:
     """Describe *entry*, without its enforcement."""
     now, certificate = context.now, entry.certificate
-    state = status_of(certificate, now)
+    state = get_status(certificate, now)
     return {
         **summarize_caller(context, entry),
         # Scripts written for WSO2 test for "Active"; expiryStatus says that it expires soon.

@@ -12,7 +12,7 @@ from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import TrustException
 from holdfast.certificates.description import describe_findings
-from holdfast.certificates.effect import effect
+from holdfast.certificates.effect import describe_effect
 from holdfast.certificates.revocation import RevocationList
 from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, quote_tag
@@ -126,7 +126,7 @@ def inspect_trust_settings(
     return {
         "origin": endpoint_trust.settings.origin,
         "crls": [_describe_crl(crl, now) for crl in endpoint_trust.settings.revocation],
-        "effect": list(effect(endpoint_trust.trust)),
+        "effect": list(describe_effect(endpoint_trust.trust)),
         "findings": describe_findings(endpoint_trust.findings),
     }
 
@@ -203,7 +203,7 @@ def _describe(runtime: Runtime, context: Context, endpoint_trust: EndpointTrust)
         "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
         "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
         "exception": _describe_exception(exception) if exception else None,
-        "effect": list(effect(endpoint_trust.trust)),
+        "effect": list(describe_effect(endpoint_trust.trust)),
         "findings": describe_findings(endpoint_trust.findings),
         **describe_enforcement(runtime, context, OriginTrust(settings.origin)),
     }

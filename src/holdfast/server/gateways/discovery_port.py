@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import grpc.aio
 import structlog
 
-from holdfast.certificates.gateway_certificates import UnusableRequest, pem_of
+from holdfast.certificates.gateway_certificates import UnusableRequest, write_pem
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.gateway.discovery.ads import Register
 from holdfast.gateway.remote.admission import Admission
@@ -91,7 +91,7 @@ class DiscoveryPort:
             self._problem = str(error)
         else:
             self._problem = ""
-            self._credential = Credential(issued.key.pem, pem_of(issued.certificate), authority.pem)
+            self._credential = Credential(issued.key.pem, write_pem(issued.certificate), authority.pem)
 
     def _renew(self, fingerprint: str, csr: str) -> Renewed:
         runtime = self._runtime

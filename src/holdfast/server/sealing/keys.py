@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from holdfast.files.sealing_keys import MAX_KEYS, KeyFile, UnusableSealingKey, new_key, read_keys
+from holdfast.files.sealing_keys import MAX_KEYS, KeyFile, UnusableSealingKey, make_key, read_keys
 from holdfast.network.sockets import CannotStart
 from holdfast.server.settings import Settings
 from holdfast.store.errors import StoreUncertain
@@ -63,7 +63,7 @@ def rotate_key(settings: Settings, data: Path) -> Iterator[Sealing]:
         return
     file = _key_file(settings, data)
     try:
-        keys = (new_key(), *file.read_or_make())
+        keys = (make_key(), *file.read_or_make())
         file.write(keys)
         yield Sealing(lambda: keys)
         file.write(keys[:1])

@@ -13,7 +13,7 @@ from holdfast.server.machine.directories import data_directory
 from holdfast.server.sealing.keys import SEALING_KEY, digest_sealing, open_sealing, rotate_key
 from holdfast.server.settings import Settings
 from holdfast.services.identities.gateway_identities import reseal_keys
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.database import Store
 from holdfast.store.location import Location
@@ -50,7 +50,7 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
     store = Store(location)
     try:
         with store.read() as session:
-            live = control_planes.list_live(session, database_time(session))
+            live = control_planes.list_live(session, read_database_time(session))
         if live:
             return reseal_keys(store, _find_common_keys(settings, data, live), utc_now())
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from holdfast.network.certificate_files import Loaded, load, new_context
+from holdfast.network.certificate_files import Loaded, load, make_context
 from holdfast.network.presented_files import CertificateFiles
 
 
@@ -20,7 +20,7 @@ class PublisherCertificate(CertificateFiles[ssl.SSLContext]):
         """Read both files."""
         super().__init__(certificate, key, now)
         # The server's context has no certificate; each connection gets the latest context.
-        self.context = new_context()
+        self.context = make_context()
         self.context.sni_callback = self._hand_over
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.catalog.api import Api, path_of
+from holdfast.apis.catalog.api import Api, build_path
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.change_records import record
@@ -31,7 +31,7 @@ def refuse_taken_path(session: Session, api: Api) -> None:
                 raise Conflict(MEMBER, text)
     for other in apis.list_with_context(session, api.organization, f"{api.context}/{api.version}"):
         if other.is_default:
-            path = path_of(api.organization, api.context, api.version)
+            path = build_path(api.organization, api.context, api.version)
             raise Conflict("version", f"The path {path} is already used by the default version of {other.name}.")
 
 

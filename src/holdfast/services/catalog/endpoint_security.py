@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, token_endpoint
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment, parse_token_endpoint
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, are_https
 from holdfast.apis.catalog.security_members import PASSWORD, SECRETS
 from holdfast.apis.check import Check
@@ -123,7 +123,7 @@ def _explain_need(security: EndpointSecurity, origins: frozenset[str], candidate
     if why := _explain_origins(secret, origins):
         return why
     before, after = (
-        token_endpoint(variant.token.url).origin if variant.token else None for variant in (earlier, security)
+        parse_token_endpoint(variant.token.url).origin if variant.token else None for variant in (earlier, security)
     )
     if before != after:
         return f"Enter the secret again to send it to {after}. It was entered for the token endpoint at {before}."

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.services.errors import OldControlPlanes
 from holdfast.store import compatibility
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 
 KNOWS_PRIORITIES = "0046"  # the first revision of the tables whose code applies priorities of endpoints
@@ -20,7 +20,7 @@ def refuse_old_control_planes(session: Session, known_from: str, *, problem: str
     *known_from* is the first revision of the tables whose code knows what the change needs, *problem* and *effect* are
     for the error.
     """
-    names = control_planes.list_older_than(session, known_from, database_time(session))
+    names = control_planes.list_older_than(session, known_from, read_database_time(session))
     if names:
         raise OldControlPlanes(names, problem, effect)
     compatibility.require_revision(session, known_from)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.catalog.api import short_path_of
-from holdfast.apis.catalog.api_types import refuse_unreachable_type, refuse_unserved_type, type_of
+from holdfast.apis.catalog.api import build_short_path
+from holdfast.apis.catalog.api_types import get_type, refuse_unreachable_type, refuse_unserved_type
 from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.prototype import check_implementation
 from holdfast.apis.catalog.request_rules import read_request_rules
@@ -74,7 +74,7 @@ def save_full_api(
         OldControlPlanes: A control plane of an earlier version would ignore the priorities of its endpoints.
     """
     after = _apply_members(session, context, before, after)
-    if after.api.state.is_live and (api_type := type_of(after.members)) != type_of(before.members):
+    if after.api.state.is_live and (api_type := get_type(after.members)) != get_type(before.members):
         refuse_unserved_type(api_type)
     if after.api.is_default != before.api.is_default:
         refuse_taken_path(session, after.api)
@@ -90,7 +90,7 @@ def save_full_api(
 def _apply_members(session: Session, context: Context, before: FullApi | None, after: FullApi) -> FullApi:
     """Return *after* with the values of the API that its members decide."""
     check_implementation(before.members if before else {}, after.members)
-    refuse_unreachable_type(type_of(after.members), short_path_of(after.api.organization, ""))
+    refuse_unreachable_type(get_type(after.members), build_short_path(after.api.organization, ""))
     refuse_ignored_priorities(session, after.api)
     after = replace(
         after, api=bind_secrets(after.api, before.api if before else None, _list_uses(session, before, after))

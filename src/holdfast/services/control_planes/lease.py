@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.services.background import wake_on_write
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import leases
 from holdfast.store.control_planes.leases import Tenure
 from holdfast.store.database import Notes, Store
@@ -157,7 +157,7 @@ class Lease:
 
     def _take(self) -> Tenure | None:
         with self._store.note(Topic.LEASES) as session:
-            now = database_time(session)
+            now = read_database_time(session)
             # Others only read, so that they never wait for a transaction of the holder.
             if leases.is_free(session, TASKS, self._holder, now):
                 return leases.take(session, TASKS, self._holder, now, self._lasts)
@@ -165,7 +165,7 @@ class Lease:
 
     def _give_up(self) -> None:
         with self._store.note(Topic.CONTROL_PLANES) as session:
-            leases.give_up(session, TASKS, self._holder, database_time(session))
+            leases.give_up(session, TASKS, self._holder, read_database_time(session))
 
     def _hold(self, tenure: Tenure | None, ends: float) -> None:
         """Hold the lease as *tenure* until *ends*, on the loop's clock, which is earlier than in the database."""

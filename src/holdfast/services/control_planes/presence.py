@@ -16,7 +16,7 @@ from holdfast.apis.gateways.control_plane import ControlPlane, find_deviations
 from holdfast.apis.gateways.gateway import LOCAL_GATEWAY
 from holdfast.services.background import wake_on_write
 from holdfast.services.control_planes.lease import Lease
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.control_planes.control_planes import LIVE_FOR
 from holdfast.store.database import Store
@@ -165,7 +165,7 @@ class Presence:
         """Register this control plane, unless live ones have its name; return these."""
         with self._store.note(Topic.CONTROL_PLANES) as session:
             control_planes.remove_predecessors(session, self._own.id, self._home if self._shared else None)
-            now = database_time(session)
+            now = read_database_time(session)
             if twins := [
                 control_plane
                 for control_plane in control_planes.list_live(session, now)
@@ -178,7 +178,7 @@ class Presence:
 
     def _beat(self) -> Sequence[ControlPlane]:
         with self._store.note(Topic.HEARTBEATS) as session:
-            now = database_time(session)
+            now = read_database_time(session)
             self._own = replace(self._refresh(self._own), seen_at=now)
             control_planes.save(session, self._own, self._home, now)
             others = [

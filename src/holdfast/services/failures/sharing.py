@@ -19,7 +19,7 @@ from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures.backend_probe import BackendProbe
 from holdfast.services.failures.failure import Failure, Key
 from holdfast.services.failures.failures import Failures
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.control_planes import failures as rows
 from holdfast.store.control_planes.failures import PartKey, SharedPart
@@ -127,7 +127,7 @@ class SharedFailures:
         """Forget what was written before all control planes were stopped."""
         own = self._presence.own
         with self._store.note(Topic.FAILURES) as session:
-            live = control_planes.list_live(session, database_time(session))
+            live = control_planes.list_live(session, read_database_time(session))
             if not [
                 control_plane
                 for control_plane in live

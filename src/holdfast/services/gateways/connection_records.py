@@ -15,7 +15,7 @@ from holdfast.gateway.control.states import GatewayState, GatewayStates
 from holdfast.gateway.discovery.cache import Gateway, ResourceKey
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.services.gateways.backlogs import Backlogs
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.database import Store
 from holdfast.store.gateways import connected_gateways
 from holdfast.store.gateways.connected_gateways import Overview
@@ -187,7 +187,7 @@ class ConnectionRecords:
         """Write in one transaction; return its time, or None if the version before isn't there anymore."""
         overview = Overview(self._own, self._version, revision, latest_times)
         with self._store.note(Topic.GATEWAYS) as session:
-            now = database_time(session)
+            now = read_database_time(session)
             if begins:
                 connected_gateways.begin(session, overview)
             elif not connected_gateways.update_overview(session, overview):

@@ -9,7 +9,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.control_planes.lease import TASKS
 from holdfast.services.control_planes.presence import Presence
 from holdfast.services.gateways.operators import require_operator
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes, leases
 
 
@@ -37,7 +37,7 @@ def list_control_planes(context: Context, presence: Presence) -> list[ControlPla
     if not presence.is_shared:
         return [ControlPlaneStatus(replace(presence.own, seen_at=context.now), is_live=True, has_lease=True)]
     with context.read() as session:
-        now = database_time(session)
+        now = read_database_time(session)
         all_planes, holder = control_planes.list_known(session, now), leases.get_holder(session, TASKS, now)
     live = [control_plane for control_plane in all_planes if control_planes.is_live(control_plane, now)]
     deviations = find_deviations(live)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.gateways.connected_gateway import ConnectedGateway
 from holdfast.services.background import wake_on_write
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes.control_planes import LIVE_FOR
 from holdfast.store.database import Store
 from holdfast.store.gateways import connected_gateways
@@ -91,7 +91,7 @@ class Elsewhere:
         """Return what the database says now."""
         if self._own is None:
             return NOBODY
-        live = connected_gateways.list_overviews(session, database_time(session) - LIVE_FOR)
+        live = connected_gateways.list_overviews(session, read_database_time(session) - LIVE_FOR)
         overviews = [overview for overview in live if overview.id != self._own]
         planes_before = self._planes
         # A transaction that began earlier can see older versions than those that are known.

@@ -21,7 +21,7 @@ from holdfast.apis.gateways.gateway import (
     check_gateway_name,
 )
 from holdfast.certificates.certificate import Certificate
-from holdfast.certificates.gateway_certificates import issue_gateway_certificate, pem_of
+from holdfast.certificates.gateway_certificates import issue_gateway_certificate, write_pem
 from holdfast.services.access.accounts import hash_token
 from holdfast.services.access.attempts import Attempts, make_client_key
 from holdfast.services.access.audit import SYSTEM, write_down
@@ -82,7 +82,7 @@ def join(
         if gateway is None or not join_tokens.use(session, DEFAULT_ORGANIZATION, token_hash, now):
             raise JoinRefused
         after = _admit(session, replace(gateway, placement=join_token.placement), certificate, address, now)
-    return Membership(after, pem_of(certificate), authority.pem)
+    return Membership(after, write_pem(certificate), authority.pem)
 
 
 def join_with_key(
@@ -122,7 +122,7 @@ def join_with_key(
         if gateway.placement.group != group:
             raise Conflict("name", f"{name} is a gateway of the group {gateway.placement.group}. Choose another name.")
         after = _admit(session, gateway, certificate, address, now)
-    return Membership(after, pem_of(certificate), authority.pem)
+    return Membership(after, write_pem(certificate), authority.pem)
 
 
 def _create(session: Session, name: str, group: str, now: datetime) -> Gateway:
@@ -178,7 +178,7 @@ def renew(store: Transactions, sealing: Sealing, fingerprint: str, csr: str, now
         certificates.remove_others(session, gateway, [entry.fingerprint, fingerprint])
         details = GatewayCertificateOf(entry.fingerprint, entry.not_after, fingerprint)
         write_down(session, _make_system_user(), now, Action.RENEW_GATEWAY, gateway.name, details)
-    return Membership(replace(gateway, certificate=entry), pem_of(certificate), authority.pem)
+    return Membership(replace(gateway, certificate=entry), write_pem(certificate), authority.pem)
 
 
 def _build_entry(certificate: Certificate, now: datetime) -> IssuedCertificate:

@@ -26,7 +26,7 @@ from holdfast.services.errors import NotFound
 from holdfast.services.gateways.connections import find_connections
 from holdfast.services.gateways.elsewhere import Connection, Elsewhere, Others
 from holdfast.services.gateways.operators import is_operator, require_operator
-from holdfast.store.clock import database_time
+from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.gateways import connected_gateways, gateways
 
@@ -179,7 +179,7 @@ def _find_local(sources: Sources, others: Others) -> dict[str, str]:
 
 def _find_last_states(session: Session) -> dict[str, states.GatewayState]:
     """Return the gateways next to control planes that ended without a clean stop, as these saw them last, by name."""
-    now = database_time(session)
+    now = read_database_time(session)
     control_planes_by_id = {
         control_plane.id: control_plane
         for control_plane in control_planes.list_known(session, now)

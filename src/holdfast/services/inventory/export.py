@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 
-from holdfast.certificates.validity import status_of
+from holdfast.certificates.validity import get_status
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.inventory.lists import Section, iterate_certificates
@@ -55,7 +55,7 @@ def _iterate(context: Context, certificate_filter: Filter, section: Section) -> 
                 fingerprint=certificate.fingerprint,
                 notBefore=certificate.not_before.isoformat(),
                 notAfter=certificate.not_after.isoformat(),
-                status=status_of(certificate, context.now),
+                status=get_status(certificate, context.now),
                 previous=certificate.previous,
                 usedBy=row.users.count if row.users else 0,
                 createdBy=row.entry.created_by,

@@ -9,7 +9,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.comparison import Path, find_path
 from holdfast.certificates.findings.finding import display
-from holdfast.certificates.identity import presents, reference_identifier, typed_names
+from holdfast.certificates.identity import list_typed_names, parse_reference, presents
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
 from holdfast.gateway.failures.explanations import EXPLANATIONS
@@ -55,7 +55,7 @@ def _write_detail(fault: Fault, path: Path) -> str:
     if fault.cause in _OF_ISSUER:
         return _describe_path(path)
     if fault.cause is Cause.HOSTNAME_MISMATCH and fault.difference:
-        names = typed_names(path.leaf)
+        names = list_typed_names(path.leaf)
         more = " and others" if len(names) > SHOWN_NAMES else ""
         name_list = ", ".join(display(name) for name in names[:SHOWN_NAMES])
         return f"It has {name_list}{more}; the gateway looks for {fault.difference.expected}."
@@ -152,6 +152,6 @@ def list_usable_names(leaf: Certificate) -> list[str]:
             host = parse_host(name)
         except ValueError:
             continue
-        if host not in names and presents(leaf, reference_identifier(host)):
+        if host not in names and presents(leaf, parse_reference(host)):
             names.append(host)
     return names

@@ -9,7 +9,7 @@ from datetime import datetime
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import ChainRole, list_choices
 from holdfast.certificates.trust import TrustSet, deduplicate, find_indistinguishable
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, get_status
 from holdfast.gateway.failures.causes import Cause
 from holdfast.services.probing.faults import Fault
 from holdfast.services.probing.terms import Terms
@@ -62,4 +62,4 @@ def explain_refusal(certificate: Certificate, anchors: Sequence[Certificate], no
 
 
 def _is_over(certificate: Certificate, now: datetime) -> bool:
-    return status_of(certificate, now) is Status.EXPIRED
+    return get_status(certificate, now) is Status.EXPIRED

@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint, token_endpoint
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint, parse_token_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
@@ -147,7 +147,7 @@ def _name_clusters(session: Session, context: Context, origin: str) -> frozenset
         ENDPOINT_PREFIX + name_request(cluster_name(organization, api.id, environment), security)
         for api in variants
         for environment, security in api.securities
-        if security.token and str(token_endpoint(security.token.url).origin) == origin
+        if security.token and str(parse_token_endpoint(security.token.url).origin) == origin
     }
     return frozenset(backends | tokens)
 

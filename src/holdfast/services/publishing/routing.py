@@ -2,7 +2,7 @@
 Whether gateways serve the current state of an API, or no longer serve one that was deleted or retired.
 """
 
-from holdfast.apis.catalog.api import check_context, check_version, path_of
+from holdfast.apis.catalog.api import build_path, check_context, check_version
 from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -23,7 +23,7 @@ def find_enforcement(context: Context, enforcements: Enforcements, path: str, ve
     """
     context.user.require(Permission.VIEW_APIS)
     path, version = check_context(path), check_version(version)
-    routes = enforcements.find_of_path(context, path_of(context.user.organization, path, version))
+    routes = enforcements.find_of_path(context, build_path(context.user.organization, path, version))
     with context.read() as session:
         candidates = apis.list_with_context(session, context.user.organization, path)
         live = [api for api in candidates if api.version == version and api.state.is_served]

@@ -14,7 +14,7 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Remova
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.formats.parsing import Ignored, Upload, Used
-from holdfast.certificates.validity import Status, Valid, status_of
+from holdfast.certificates.validity import Status, Valid, get_status
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.trust import admission, removal
@@ -220,7 +220,7 @@ def judge_entry(certificates: Sequence[Valid], now: datetime) -> Status:
     """
     order = [Status.ACTIVE, Status.EXPIRING, Status.NOT_YET_VALID, Status.EXPIRED]
     return min(
-        (status_of(certificate, now) for certificate in certificates), key=order.index, default=Status.UNREADABLE
+        (get_status(certificate, now) for certificate in certificates), key=order.index, default=Status.UNREADABLE
     )
 
 

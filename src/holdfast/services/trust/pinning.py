@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import MAX_PINS, AnchorMode, TrustSettings, build_trust_set
-from holdfast.certificates.findings.rejection import ABOUT_NAMES, reasons_to_reject
+from holdfast.certificates.findings.rejection import ABOUT_NAMES, list_reasons_to_reject
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -109,7 +109,7 @@ def _needs_pin(session: Session, context: Context, entry: EndpointCertificate) -
         return False
     if trust.any_name:
         return not _list_fingerprints(entry) <= set(settings.certificate_pins)
-    reasons = reasons_to_reject(entry.certificates, trust.accepted_names, context.now)
+    reasons = list_reasons_to_reject(entry.certificates, trust.accepted_names, context.now)
     return bool(reasons) and all(reason.code in ABOUT_NAMES for reason in reasons)
 
 

@@ -16,7 +16,7 @@ from holdfast.apis.trust.endpoint_certificate import (
 )
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.path import leads_to
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, get_status
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NothingBefore
@@ -120,7 +120,7 @@ def should_retire(entry: EndpointCertificate, now: datetime, quiet: timedelta) -
     observation = entry.observation
     if not entry.previous or recall_generation(entry, now) not in (Generation.CURRENT, Generation.BOTH):
         return False
-    if not any(status_of(certificate, now) in (Status.ACTIVE, Status.EXPIRING) for certificate in entry.certificates):
+    if not any(get_status(certificate, now) in (Status.ACTIVE, Status.EXPIRING) for certificate in entry.certificates):
         return False
     since = max(t for t in (observation.current_first_seen_at, observation.previous_last_needed_at) if t)
     return now - since >= quiet

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.refusals import Refusal
 from holdfast.services.access import own_account
 from holdfast.services.access.accounts import SESSION_COOKIE, hash_token
@@ -42,7 +42,7 @@ def change_password(
     new: Annotated[str, Form()] = "",
 ) -> Response:
     """Change the password, which ends all sessions, and start a new session in this browser."""
-    address = address_of(request)
+    address = get_address(request)
     try:
         user = own_account.change_password(context, runtime.accounts, current, new, address)
     except Refusal as error:

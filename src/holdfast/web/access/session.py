@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.services.access.accounts import SESSION_COOKIE, find_session_principal
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
@@ -46,7 +46,7 @@ def authenticate(runtime: Runtime, store: Transactions, request: Request) -> Pri
     user = find_session_principal(store, token, runtime.now()) if token else None
     if user is None:
         raise NotSignedIn
-    return replace(user, address=address_of(request))
+    return replace(user, address=get_address(request))
 
 
 def find_context(request: Request, store: Transactions) -> Context | None:

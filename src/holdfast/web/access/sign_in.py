@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.services.access.accounts import SESSION_COOKIE, SESSION_LASTS
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.password_threads import on_password_threads
@@ -38,7 +38,7 @@ def sign_in(
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the name in the form
 ) -> Response:
     """Start a session and continue to *next*."""
-    client, failures = address_of(request), runtime.accounts.failures
+    client, failures = get_address(request), runtime.accounts.failures
     try:
         with failures.watch(Way.PAGE, client, name):
             user = runtime.accounts.authenticate(name, password, client, runtime.now())
@@ -64,7 +64,7 @@ def ask(request: Request, path: str, name: str = "", error: str | None = None, s
         error=error,
         provider=sso.label if sso else None,
         # Where the password of the first user is only concerns who started Holdfast.
-        on_this_machine=_is_loopback(address_of(request)),
+        on_this_machine=_is_loopback(get_address(request)),
     )
 
 
@@ -77,7 +77,7 @@ def _is_loopback(address: str) -> bool:
 
 def start_session(request: Request, runtime: Runtime, user: User, response: Response) -> None:
     """Start a session for *user*, and set its cookie in *response*. Raises SignInRefused."""
-    client = address_of(request)
+    client = get_address(request)
     agent = request.headers.get("user-agent", "")
     token = runtime.accounts.start_session(user, runtime.now(), client, agent)
     response.set_cookie(
@@ -95,7 +95,7 @@ def sign_out(request: Request, runtime: CurrentRuntime) -> Response:
     """End the session."""
     token = request.cookies.get(SESSION_COOKIE)
     if token:
-        runtime.accounts.end_session(token, runtime.now(), address_of(request))
+        runtime.accounts.end_session(token, runtime.now(), get_address(request))
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.services.access import single_sign_on
 from holdfast.services.access.failed_sign_ins import Way
 from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE, ProviderResponse, SingleSignOn
@@ -53,7 +53,7 @@ def finish(
     sso = _get_provider(runtime)
     secret, _, path = request.cookies.get(SIGN_IN_COOKIE, "").partition(".")
     path = keep_own_path(unquote(path))
-    address = address_of(request)
+    address = get_address(request)
     response_of_provider = ProviderResponse(_build_redirect_uri(request), state, code, error, iss)
     attempts = runtime.accounts.attempts
     response: Response

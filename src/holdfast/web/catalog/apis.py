@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from holdfast.apis.catalog.api_types import type_of
+from holdfast.apis.catalog.api_types import get_type
 from holdfast.apis.catalog.obedience import list_unobeyed
 from holdfast.services.access import audit_log
 from holdfast.services.attention.api_overviews import list_overviews
@@ -107,7 +107,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         refused_listeners=[listener for listener in runtime.listeners if listener.is_refused],
         callers=find_callers(runtime, context, api),
         documents=documents.list_documents(context, api.id),
-        commands=build_call_commands(urls, api, type_of(full_api.members), full_api.operations),
+        commands=build_call_commands(urls, api, get_type(full_api.members), full_api.operations),
         deployments=deployments,
         ignored_members=list_unobeyed(full_api.members),
         choose=find_permission(context, api),

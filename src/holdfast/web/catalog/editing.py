@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from holdfast.apis.catalog.api import MAX_DESCRIPTION, Api, short_path_of
+from holdfast.apis.catalog.api import MAX_DESCRIPTION, Api, build_short_path
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -116,5 +116,5 @@ def _ask_for_version(
         page="overview",
         version=version,
         is_default=is_default,
-        short_path=short_path_of(api.organization, api.context),
+        short_path=build_short_path(api.organization, api.context),
     )

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.lifecycle import State, transit, transitions_from
+from holdfast.apis.catalog.lifecycle import State, list_transitions, transit
 from holdfast.apis.errors import TransitionRefused
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis, lifecycle
@@ -50,7 +50,7 @@ def change(
 ) -> Response:
     """Change the state by an action; to retire an API, *confirmation* has to be its name."""
     api = apis.get_api(context, api_id)
-    if action == NAMED and action in transitions_from(api.state) and confirmation.strip() != api.name:
+    if action == NAMED and action in list_transitions(api.state) and confirmation.strip() != api.name:
         return _ask(request, context, api, action, f"Type {api.name} to retire it.")
     try:
         api = lifecycle.change_lifecycle(context, api_id, action)
@@ -87,7 +87,7 @@ def _show_page(request: Request, context: Context, api_id: str, error: str = "")
         api=api,
         page="lifecycle",
         states=list(State),
-        transitions=transitions_from(api.state),
+        transitions=list_transitions(api.state),
         asks=ASKS,
         goals=GOALS,
         error=error,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import Response
 
 from holdfast.apis.catalog import cors_policy, operation_list
-from holdfast.apis.catalog.api import short_path_of
+from holdfast.apis.catalog.api import build_short_path
 from holdfast.apis.catalog.cors_policy import HEADERS, METHODS
 from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
@@ -138,7 +138,7 @@ def _show(
         api=full_api.api,
         page="overview",
         form=asdict(rules),
-        short_path=short_path_of(full_api.api.organization, full_api.api.context),
+        short_path=build_short_path(full_api.api.organization, full_api.api.context),
         operations=len(full_api.operations),
         max_requests=MAX_REQUESTS,
         usual={"methods": ", ".join(METHODS), "headers": ", ".join(HEADERS)},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.enforcement import ApiCallers, Enforcement
 from holdfast.apis.identities.caller_certificate import CallerCertificate
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, get_status
 from holdfast.services.access.context import Context
 from holdfast.services.identities import caller_certificates
 from holdfast.services.runtime import Runtime
@@ -37,7 +37,7 @@ class Callers:
 def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
     """Describe who can call *api*."""
     entries, _ = caller_certificates.list_certificates(context, api.id)
-    rows = [CallerRow(entry, status_of(entry.certificate, context.now)) for entry in entries]
+    rows = [CallerRow(entry, get_status(entry.certificate, context.now)) for entry in entries]
     count = sum(row.status in _ACCEPTED for row in rows)
     if not api.requires_certificate:
         return Callers(count, "Anyone who can reach the gateway can call this API.", rows, None)

@@ -20,7 +20,7 @@ from holdfast.apis.identities.gateway_identity import (
 from holdfast.certificates.errors import PasswordNeeded, WrongPassword
 from holdfast.certificates.formats import parsing
 from holdfast.certificates.formats.private_keys import KeyType
-from holdfast.certificates.validity import Status, status_of
+from holdfast.certificates.validity import Status, get_status
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -65,7 +65,7 @@ def read_identity_rows(runtime: Runtime, context: Context, api: Api) -> list[Ide
 def _judge(entry: GatewayIdentity | None, now: datetime) -> Status | None:
     if entry is None or (entry.own is None and not entry.is_unreadable):
         return None
-    return status_of(entry.own, now) if entry.own else Status.UNREADABLE
+    return get_status(entry.own, now) if entry.own else Status.UNREADABLE
 
 
 def _read_section(runtime: Runtime, context: Context, api: Api) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.trust.trust_settings import build_trust_set
-from holdfast.certificates.effect import effect
+from holdfast.certificates.effect import describe_effect
 from holdfast.services.errors import NotFound
 from holdfast.services.trust import unused_trust
 from holdfast.services.trust.endpoint_certificates import judge_entry
@@ -63,4 +63,6 @@ def _describe_effect(trust: UnusedTrust, now: datetime) -> tuple[str, ...]:
     if trust.settings is None:
         return ()
     certificates = [certificate for entry in trust.certificates for certificate in entry.readable]
-    return effect(build_trust_set(trust.settings, certificates, parse_endpoint(trust.origin).origin.reference, now))
+    return describe_effect(
+        build_trust_set(trust.settings, certificates, parse_endpoint(trust.origin).origin.reference, now)
+    )

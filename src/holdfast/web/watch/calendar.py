@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
-from holdfast.network.forwarded import address_of
+from holdfast.network.forwarded import get_address
 from holdfast.services.access.attempts import make_client_key
 from holdfast.services.access.feeds import FEEDS, create_feed, open_feed, revoke_feed
 from holdfast.services.access.principal import Principal
@@ -47,7 +47,7 @@ class FeedLimits:
 async def read_feed(request: Request, runtime: CurrentRuntime, secret: str) -> Response:
     """Return the calendar; the address is the only credential."""
     limits: FeedLimits = request.app.state.feed_limits
-    if wait := limits.take(address_of(request) or "", secret):
+    if wait := limits.take(get_address(request) or "", secret):
         return PlainTextResponse("Too many requests.\n", 429, {"Retry-After": str(ceil(wait))})
     feeds: list[Token] = []
 
