@@ -43,7 +43,7 @@ async def measure_changes(
 ) -> dict[tuple[str, str], ChangeTimes]:
     """Import and delete certificates at both control planes in turns; one gateway is called."""
     gateway = installation.gateways[1]
-    own = installation.followed_by(gateway)
+    own = installation.control_plane_of(gateway)
     assert own is not None  # noqa: S101 - it was waited for
     address = urlsplit(gateway.url)
     wait_until(lambda: listens(address.hostname, address.port), WITHIN)  # its agent connects before Envoy has started
@@ -86,7 +86,7 @@ def measure_time(step: Callable[[], object]) -> float:
 def kill_control_plane(installation: Installation) -> list[float]:
     """Return the seconds until its gateway follows the other one, and until a change there is in force everywhere."""
     gateway = installation.gateways[0]
-    first = installation.followed_by(gateway)
+    first = installation.control_plane_of(gateway)
     assert first is not None  # noqa: S101 - it was waited for
     second = installation.other(first)
     with Backend(PRESENTED) as backend:
@@ -142,7 +142,7 @@ def report(
     changes: dict[tuple[str, str], ChangeTimes], recoveries: dict[str, list[list[float]]], failures: int, answers: int
 ) -> list[str]:
     """Return the section for docs/reference/benchmarks.md, without the machine."""
-    across = [value for (place, _), times in changes.items() if place == THERE for value in times.enforced]
+    across = [value for (place, _), times in changes.items() if place == THERE for value in times.enforcement]
     worst = percentile(across, 0.99)
     verdict = "met" if worst < AIM else "missed"
     lines = [
@@ -157,7 +157,7 @@ def report(
         "|---|---|---:|---:|---:|",
     ]
     for (place, what), times in changes.items():
-        numbers = (percentile(times.request, 0.5), percentile(times.enforced, 0.5), percentile(times.enforced, 0.99))
+        numbers = (percentile(times.request, 0.5), percentile(times.enforcement, 0.5), percentile(times.enforced, 0.99))
         lines.append(f"| {what} | {place} | {' | '.join(f'{number:.0f} ms' for number in numbers)} |")
     lines += [
         "",
