@@ -99,7 +99,7 @@ def test_the_secret_is_in_no_answer_audit_event_log_file_or_dump(
     holdfast: Holdfast, backend: Backend, api: PublishedApi
 ):
     assert secure(holdfast, api, backend.url(), api_key("other")).is_success
-    response = secure(holdfast, api, backend.url(), basic())
+    put = secure(holdfast, api, backend.url(), basic())
     wait_for(holdfast, api, "authorization", BASIC)
     response = holdfast.rest.get(f"/apis/{api.id}")
     security = response.json()["endpointConfig"]["endpoint_security"]
@@ -113,7 +113,7 @@ def test_the_secret_is_in_no_answer_audit_event_log_file_or_dump(
     with httpx2.Client(transport=transport, base_url="http://admin", timeout=30) as admin:
         dumps = [admin.get(path) for path in ("/config_dump?include_eds", "/init_dump", "/stats", "/clusters")]
     assert "credential/" in dumps[0].text
-    parts = [answer.content for answer in (response, response, audit, export, *dumps)]
+    parts = [answer.content for answer in (put, response, audit, export, *dumps)]
     parts += read_files(holdfast.data.parent).values()
     for content in parts:
         assert SECRET.encode() not in content

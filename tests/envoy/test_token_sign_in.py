@@ -199,14 +199,14 @@ def test_rejected_secrets_are_explained_and_nothing_leaks(
     right: dict[str, str],
     why: str,
 ):
-    response = secure(holdfast, api, backend, oauth(tokens) | wrong)
+    wrong_put = secure(holdfast, api, backend, oauth(tokens) | wrong)
     holdfast.import_certificate(tokens.url, TOKENS.pem)
     wait_until(lambda: causes(holdfast, api) == ["token_request_rejected"], within=40)
-    response = holdfast.rest.get(f"/apis/{api.id}/failures")
-    assert why in response.text
+    failures = holdfast.rest.get(f"/apis/{api.id}/failures")
+    assert why in failures.text
     # A secret that is left out stays.
     unchanged_secret = {"clientSecret": ""} if right else {}
-    response = secure(holdfast, api, backend, oauth(tokens) | right | unchanged_secret)
+    right_put = secure(holdfast, api, backend, oauth(tokens) | right | unchanged_secret)
     wait_until(lambda: holdfast.call(api.path).is_success, within=40)
     user = {name: [right[name]] for name in ("username", "password") if right}
     assert tokens.forms == [{"grant_type": ["password" if right else "client_credentials"], "scope": ["read"], **user}]
@@ -224,7 +224,7 @@ def test_rejected_secrets_are_explained_and_nothing_leaks(
         dumps = [admin.get(path) for path in ("/config_dump?include_eds", "/init_dump", "/stats", "/clusters")]
     assert "token/" in dumps[0].text
     assert "token-request/" not in dumps[0].text
-    parts = [answer.content for answer in (response, response, response, response, audit, export, *dumps)]
+    parts = [answer.content for answer in (wrong_put, failures, right_put, response, audit, export, *dumps)]
     for file in holdfast.data.parent.rglob("*"):
         with suppress(FileNotFoundError):  # some are replaced meanwhile
             parts += [file.read_bytes()] if file.is_file() else []
