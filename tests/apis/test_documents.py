@@ -143,11 +143,13 @@ def test_invalid_and_too_large_documents_are_refused(data, says):
         read_document(data)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_no_document_takes_long(kind):
     assert measure(HOSTILE[kind]) < 5  # measured: 1 s at most
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["numbers of base 60", "anchors", "escapes", "directives"])
 def test_the_time_is_bounded_without_libyaml_too(kind, monkeypatch):
     monkeypatch.setattr(nodes, "_LOADER", yaml.SafeLoader)

@@ -155,6 +155,7 @@ def test_an_unusable_credential_is_refused_with_the_reason(data, password, error
     assert not password or password not in text
 
 
+@pytest.mark.long
 def test_files_that_need_too_much_work_are_refused_early():
     costly = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(5_000_000).build(b"geheim")
     data = pkcs12.serialize_key_and_certificates(None, OWN.key, OWN.certificate, None, costly)

@@ -48,6 +48,8 @@ from holdfast.certificates.trust import TrustSet
 from issuing import identity_file, issue, keystore, tlv
 from revoking import NUMBER, extension, write_crl
 
+pytestmark = pytest.mark.long
+
 A, B = issue(ca=True, common_name="a"), issue("backend.test", by=issue(ca=True))
 NAMED = [pkcs12.PKCS12Certificate(leaf.certificate, b"alias") for leaf in (A, B)]
 DATA, ENCRYPTED = tlv(6, encode_oid("1.2.840.113549.1.7.1")), tlv(6, encode_oid("1.2.840.113549.1.7.6"))

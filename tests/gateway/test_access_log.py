@@ -181,6 +181,7 @@ def test_rejections_are_read_at_a_limited_rate_and_failures_are_not(tmp_path):
     assert fast == 3 * REJECTIONS_PER_SECOND
 
 
+@pytest.mark.long
 def test_a_large_message_does_not_block_the_event_loop(tmp_path):
     """While a message with 20,000 entries is read, another task keeps running."""
     entries = [make_entry(f"r{number}") for number in range(20_000)]

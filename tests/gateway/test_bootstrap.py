@@ -18,6 +18,8 @@ from holdfast.gateway.process.bootstrap import write_bootstrap
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
 
+pytestmark = pytest.mark.long
+
 
 def test_the_bootstrap_is_valid_and_has_no_tcp_port(tmp_path):
     text = write_bootstrap("edge", tmp_path / "ads", tmp_path / "admin", tmp_path / "probe", 1000)

@@ -8,6 +8,8 @@ from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.subscription import WILDCARD, Subscription
 from holdfast.gateway.resources.resource import CLUSTER, Resource
 
+pytestmark = pytest.mark.long
+
 MANY = 10_000
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from holdfast.gateway.resources.dot_segments import ESCAPING_HINTS, ESCAPING_PATH
 
+pytestmark = pytest.mark.long
+
 REFUSED = re.compile(ESCAPING_PATH)
 
 

@@ -26,6 +26,8 @@ from holdfast.gateway.process.record import EnvoyRecord, read_record
 from holdfast.network.sockets import CannotStart
 from running import is_running, wait_until
 
+pytestmark = pytest.mark.long
+
 RECORD = {
     "pid": 4711,
     "started": "then",

@@ -40,6 +40,8 @@ from holdfast.gateway.resources.tls import refuses_backend
 from issuing import DAY, ed25519_key, issue, revoke
 from trusting import trust_set
 
+pytestmark = pytest.mark.long
+
 NOW = datetime.now(UTC)
 PUBLIC_ROOTS = Path(certifi.where()).read_text("ascii")
 Trust = Mapping[Origin, TrustSet]

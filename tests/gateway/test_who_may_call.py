@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Literal
 
+import pytest
 from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from hypothesis import given
@@ -29,6 +30,8 @@ from holdfast.gateway.resources.routes import (
 from routing import covers
 from store.values import make_api
 from trusting import trust_set
+
+pytestmark = pytest.mark.long
 
 NOT_BEFORE, NOT_AFTER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
 

@@ -113,6 +113,7 @@ EMBEDDINGS = {
 FORBIDDEN = ["0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "168.63.129.16/32", "192.0.0.192/32"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("embed", EMBEDDINGS.values(), ids=EMBEDDINGS)
 @given(address=st.sampled_from(FORBIDDEN).flatmap(lambda network: st.ip_addresses(network=network)))
 def test_embeddings_of_a_forbidden_address_are_forbidden(embed, address):

@@ -11,6 +11,8 @@ import pytest
 from issuing import issue
 from rest.calls import APIS, CERTIFICATES, URL, api_body, assert_problem, assert_unchanged, create_api, upload
 
+pytestmark = pytest.mark.long
+
 PIZZA, OTHER = issue("pizza.test"), issue("pizza.test")
 CALLER, OTHER_CALLER = issue(common_name="partner"), issue(common_name="partner")
 

@@ -16,6 +16,8 @@ from issuing import issue
 from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, create_api, upload
 from store.values import make_api, make_entry
 
+pytestmark = pytest.mark.long
+
 ORIGIN = "https://shared.test"
 AT_ONCE = 40
 
@@ -35,7 +37,6 @@ def store(monkeypatch, database, patience):
     store.close()
 
 
-@pytest.mark.long
 def test_parallel_uploads_for_an_origin_of_many_apis_and_certificates_all_succeed(own_client, store):
     with store.write() as session:
         for number in range(1000):

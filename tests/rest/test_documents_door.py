@@ -9,6 +9,8 @@ from holdfast.apis.catalog.document import MAX_BYTES, MAX_DOCUMENTS
 from holdfast.apis.catalog.thumbnail import MAX_BYTES as MAX_IMAGE
 from rest.calls import APIS, assert_problem, create_api
 
+pytestmark = pytest.mark.long
+
 PNG, JPEG, GIF = b"\x89PNG\r\n\x1a\nrest", b"\xff\xd8\xff\xe0rest", b"GIF89arest"
 HOWTO = {"name": "How to", "type": "HOWTO", "sourceType": "INLINE", "visibility": "API_LEVEL", "summary": "Pizza"}
 LINK = HOWTO | {"name": "Link", "sourceType": "URL", "sourceUrl": "https://example.com/docs"}

@@ -9,6 +9,8 @@ from holdfast.services.access.permissions import Role
 from rest.operations import MARKER, REQUESTS, House, operations_of
 from store.values import contents
 
+pytestmark = pytest.mark.long
+
 VARIES = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{12,}|hf._[\w-]+|\d{4}-\d\d-\d\d[T ][\d:.+]+|[\w-]{20,}"
 )
@@ -80,7 +82,6 @@ def test_objects_of_another_organization_are_not_found(victim, settle, operation
     assert list_stored(victim) == before
 
 
-@pytest.mark.long
 def test_the_owner_reads_the_same_after_every_operation_of_another_organization(victim, settle):
     before = answers_to_owner(victim)
     assert MARKER in str(before)

@@ -12,7 +12,10 @@ from holdfast.services.access.permissions import ROLES, Role
 from rest.calls import PREFIX
 from rest.operations import REQUESTS, House, operations_of
 
-pytestmark = pytest.mark.sqlite(reason="about permissions; test_one_state.py runs each operation there")
+pytestmark = [
+    pytest.mark.sqlite(reason="about permissions; test_one_state.py runs each operation there"),
+    pytest.mark.long,
+]
 
 PAGE = Path(__file__).parents[2] / "docs/reference/roles.md"
 # Applications authenticate here with an ID and a secret, gateways with a join token; neither has a role.
@@ -55,7 +58,6 @@ def test_every_operation_is_covered(client):
     assert operations_of(client) == set(REQUESTS)
 
 
-@pytest.mark.long
 def test_an_admin_may_use_every_operation(answers):
     refusals = {
         operation: status

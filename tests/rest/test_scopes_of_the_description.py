@@ -12,7 +12,7 @@ from holdfast.services.access.permissions import Role
 from rest.calls import APIS, PREFIX, assert_problem, create_api
 from rest.operations import REQUESTS, House
 
-pytestmark = pytest.mark.sqlite(reason="about scopes; test_one_state.py runs each operation there")
+pytestmark = [pytest.mark.sqlite(reason="about scopes; test_one_state.py runs each operation there"), pytest.mark.long]
 
 FOLDER = Path(__file__).parent / "wso2"
 

@@ -6,6 +6,8 @@ from issuing import issue
 from rest.calls import APIS, CERTIFICATES, PREFIX, assert_problem, assert_unchanged, create_api, upload
 from rest.operations import REQUESTS, House
 
+pytestmark = pytest.mark.long
+
 OAUTH = {"POST /oauth2/token", "POST /oauth2/revoke"}
 OLD, NEW = issue("pizza.test"), issue("pizza.test")
 PIZZA = f"{CERTIFICATES}/pizza-backend"

@@ -13,6 +13,8 @@ from holdfast.apis.definitions.documents import read_document
 from issuing import issue
 from rest.calls import create_api
 
+pytestmark = pytest.mark.long
+
 V1 = "/api/am/publisher/v1"
 PREFIXES = [
     "/api/am/publisher/v4",

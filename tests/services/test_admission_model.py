@@ -20,6 +20,8 @@ from holdfast.services.gateways.joining import renew
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 
+pytestmark = pytest.mark.long
+
 MACHINE = Machine()
 LASTS, PAUSE, MINUTE, DAY = timedelta(days=30), timedelta(minutes=1), timedelta(minutes=1), timedelta(days=1)
 NAMES = ["eu-1", "eu-2"]

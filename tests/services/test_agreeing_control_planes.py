@@ -32,6 +32,8 @@ from holdfast.store.topics import Topic
 from issuing import issue
 from services.control_plane import LISTENERS, SEALING, TYPES, play, register
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = 8
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]  # to shrink takes minutes
 PLANES, GATEWAYS = ("a", "b", "c"), ("one", "two")

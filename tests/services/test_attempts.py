@@ -29,6 +29,8 @@ from holdfast.store.errors import StoreFull
 from holdfast.store.sealing import Sealing
 from holdfast.store.tables import FailedAttemptRow
 
+pytestmark = pytest.mark.long
+
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SEALING = Sealing(lambda: (b"k" * 32,))
 KEYS = ("name anna", "client 10.0.0.1")

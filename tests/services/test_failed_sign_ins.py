@@ -22,6 +22,8 @@ from holdfast.store.access.accounts import User
 from holdfast.store.audit import Action
 from holdfast.store.errors import StoreFull
 
+pytestmark = pytest.mark.long
+
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 SECRET = "the password in the wrong field"
 ADDRESS = "192.0.2.1"

@@ -33,6 +33,8 @@ from receivers import ROUTING_KEY, SECRET, receiver
 from services.conftest import PIZZA
 from services.notifying import URL, Office
 
+pytestmark = pytest.mark.long
+
 MINUTE = timedelta(minutes=1)
 
 

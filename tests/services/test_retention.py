@@ -39,6 +39,8 @@ from holdfast.store.tables import (
 from holdfast.store.trust import removed_certificates
 from store.values import NOW, make_removed
 
+pytestmark = pytest.mark.long
+
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 USER = User("anna", "default", "anna", "hash")
 

@@ -17,6 +17,8 @@ from holdfast.store.gateways import groups
 from issuing import issue
 from services.control_plane import TYPES, advance, control_plane, play
 
+pytestmark = pytest.mark.long
+
 URLS = ["https://pizza.test", "https://pasta.test:8443", "http://plain.test", "https://pizza.test/v2"]
 PEMS = [issue("pizza.test").pem for _ in range(4)]
 CHANGES, DRAIN = 40, 60

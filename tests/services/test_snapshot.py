@@ -15,6 +15,8 @@ from services.control_plane import SEALING
 from store.values import NOW, make_api, make_entry
 from store.values import read as parsed
 
+pytestmark = pytest.mark.long
+
 
 def parse_origin(url):
     return parse_endpoint(url).origin

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
+import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,8 @@ from issuing import issue
 from services.control_plane import LISTENERS, SEALING, TYPES, advance, play
 from store.values import NOW, make_api
 from trusting import trust_set
+
+pytestmark = pytest.mark.long
 
 DRAIN = 60.0
 GROUPS = ("Default", "eu", "us")

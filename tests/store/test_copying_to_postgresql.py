@@ -22,6 +22,8 @@ from holdfast.store.tables import AuditEventRow, ChangeRow, Table
 from postgresql import PostgresServer, shared_server
 from store.every_row import ROWS, fill
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
@@ -140,7 +142,6 @@ copy_to_server(Path(sys.argv[1]), parse_location(sys.argv[2]))
 """
 
 
-@pytest.mark.long
 def test_a_copy_that_is_killed_leaves_nothing_and_can_be_repeated(source, original, copy, database, target):
     before = digest_files(source.parent)
     for statement in (5, copy[2] // 2, copy[2]):  # the first is the one after which starts are refused
@@ -171,7 +172,6 @@ def test_of_two_copies_at_once_one_is_made(source, original, target, monkeypatch
     assert open_copy(target) == original
 
 
-@pytest.mark.long
 def test_a_server_that_is_killed_during_a_copy_leaves_nothing_and_it_can_be_repeated(source, original, monkeypatch):
     with PostgresServer() as server:
         target = parse_location(server.create_database().url)

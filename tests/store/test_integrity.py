@@ -11,7 +11,7 @@ from holdfast.store.errors import StoreDamaged, StoreForeign
 from holdfast.store.recovery import integrity
 from holdfast.store.recovery.integrity import check_before_start
 
-pytestmark = pytest.mark.sqlite(reason="about SQLite's own checks of its file")
+pytestmark = [pytest.mark.sqlite(reason="about SQLite's own checks of its file"), pytest.mark.long]
 
 EVENTS = """
     INSERT INTO organization VALUES ('default', '2026-01-01');

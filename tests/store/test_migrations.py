@@ -30,6 +30,8 @@ from holdfast.store.trust import endpoint_certificates
 from store.earlier import database_at
 from store.values import NOW, make_entry
 
+pytestmark = pytest.mark.long
+
 SCHEMA = {
     "sqlite": "SELECT name, sql FROM sqlite_master ORDER BY name",
     "postgresql": "SELECT relname, relfilenode, indexdef FROM pg_class LEFT JOIN pg_indexes ON indexname = relname "

@@ -26,6 +26,8 @@ from store.organizations import access, audit, catalog, gateways, identities, no
 from store.organizations.rows import FAR, NOW, Pair, describe, dump, insert, sandbox_of
 from store.values import make_api, make_entry
 
+pytestmark = pytest.mark.long
+
 SUBJECTS = (access, audit, catalog, gateways, identities, notifications, traffic, trust)
 READS = {function: read for subject in SUBJECTS for function, read in subject.READS.items()}
 WRITES = {function: write for subject in SUBJECTS for function, write in subject.WRITES.items()}

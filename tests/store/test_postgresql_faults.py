@@ -26,6 +26,8 @@ from holdfast.store.postgresql.location import parse_location
 from holdfast.store.topics import Topic
 from postgresql import shared_server
 
+pytestmark = pytest.mark.long
+
 COUNT = text("SELECT count(*) FROM organization")
 INSERT = text("INSERT INTO organization VALUES (:id, now())")
 

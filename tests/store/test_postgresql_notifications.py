@@ -19,6 +19,8 @@ from postgresql import PostgresServer, shared_server
 from running import wait_until
 from wires import Wire
 
+pytestmark = pytest.mark.long
+
 WITHIN = 30  # seconds
 
 

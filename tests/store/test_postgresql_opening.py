@@ -20,6 +20,8 @@ from postgresql import shared_server
 from running import wait_until
 from store.earlier import database_at
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def database():

@@ -19,6 +19,8 @@ from postgresql import shared_server
 from running import wait_until
 from store.values import NOW
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def database():

@@ -12,7 +12,7 @@ from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.replacement import is_unfinished, replace_database, stage
 from store.left_behind import begin_new_log, kill, log_of, write
 
-pytestmark = pytest.mark.sqlite(reason="backups are files of SQLite")
+pytestmark = [pytest.mark.sqlite(reason="backups are files of SQLite"), pytest.mark.long]
 
 STEPS = ((os, "fsync"), (os, "open"), (Path, "replace"), (Path, "unlink"))
 NEW, OLD = ["backed up"], ["backed up", "in the database", "in the log"]

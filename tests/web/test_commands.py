@@ -66,6 +66,7 @@ def test_every_command_and_its_options_exist(action):
     assert context.args == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("action", CURL_LINES)
 def test_every_curl_command_requests_an_existing_operation(action, client):
     words = shlex.split(lines(action)[1])

@@ -16,6 +16,8 @@ from holdfast.store.control_planes import control_planes, leases
 from holdfast.store.topics import Topic
 from rest.calls import PREFIX
 
+pytestmark = pytest.mark.long
+
 NOW = datetime.now(UTC)
 ONE = ControlPlane("1", "web-1", "9.8.7", NOW, NOW, ("192.0.2.7:9081",), settings={"HOLDFAST_GATEWAY": "a"})
 TWO = replace(ONE, id="2", name="web-2", started_at=NOW + timedelta(seconds=1), settings={"HOLDFAST_GATEWAY": "b"})

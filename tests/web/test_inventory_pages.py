@@ -11,6 +11,8 @@ from holdfast.web.inventory.query import SIZE
 from issuing import DAY, issue
 from rest.calls import CERTIFICATES, create_api, upload
 
+pytestmark = pytest.mark.long
+
 PAGE, CHANGES = "/certificates", "/certificate-changes"
 ROOT = issue(ca=True, common_name="Root")
 LEAF = issue("leaf.test", by=ROOT, common_name="leaf.test", end=5 * DAY)

@@ -11,6 +11,8 @@ from holdfast.services.access.permissions import Role
 from issuing import issue
 from rest.calls import PREFIX, create_api, upload
 
+pytestmark = pytest.mark.long
+
 HTMX = {"HX-Request": "true"}
 REFUSED = re.compile("Not saved: someone has changed this( API)? since you opened it.")
 FORMS = ("endpoints", "request rules", "description", "environments", "trust", "group", "channel", "owners", "user")

@@ -14,6 +14,8 @@ from rest.calls import CERTIFICATES, REMOVED, URL, create_api, upload
 from rest.operations import House
 from store.values import contents
 
+pytestmark = pytest.mark.long
+
 OTHER = "https://other.test"
 NEW = issue("pizza.test")
 CERTIFICATE = {"certificate": ("new.pem", NEW.pem)}

@@ -2,7 +2,11 @@
 
 import weakref
 
+import pytest
+
 from holdfast.work.garbage import pause_collection, retain
+
+pytestmark = pytest.mark.long
 
 
 class Node:

@@ -16,6 +16,8 @@ from holdfast.certificates.formats.parsing import parse
 from holdfast.work.slow_derivation import SlowDerivation, TooManyFiles
 from issuing import issue
 
+pytestmark = pytest.mark.long
+
 OWN = issue("backend.test")
 PASSWORD = "gehe\u0131m"
 MILLION = 1_000_000
@@ -76,7 +78,6 @@ def test_opening_a_file_is_stopped_at_the_time_limit():
     assert time.monotonic() - start < 5
 
 
-@pytest.mark.long
 def test_only_a_few_files_wait_and_others_are_refused_at_once():
     slow = SlowDerivation(at_once=1, waiting=2, seconds=60, of_user=4)
     how = Derivation("sha512", b"salt", 300_000, pbkdf2=True)
