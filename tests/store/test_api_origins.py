@@ -46,6 +46,18 @@ def test_an_origin_of_a_member_is_used(store, pizza):
         assert (ORG, MEMBER) in watched_endpoints.list_used(session)
 
 
+def test_the_users_of_more_origins_than_a_statement_can_have_are_listed(store, pizza):
+    # PostgreSQL's limit is 65,535 parameters, and the statement has each origin three times.
+    others = [f"https://backend{number}.test" for number in range(22_000)]
+    with store.write() as session:
+        calzone = make_api("Calzone", production=f"{others[-1]}/a", sandbox=f"{others[0]}/b")
+        apis.insert(session, calzone)
+    with store.read() as session:
+        users = apis.list_using_origins(session, ORG, [MEMBER, *others])
+        assert [api.id for api in users] == [calzone.id, pizza.id]
+        assert apis.list_using_origins(session, ORG, []) == []
+
+
 def test_lists_of_apis_include_those_with_a_member_at_an_origin(store, pizza):
     with store.write() as session:
         api_origins.replace(session, ORG, pizza.id, OriginSource.REVISION, {"http://plain.test"})

@@ -16,7 +16,6 @@ from holdfast.store.identities import gateway_identities
 from holdfast.store.sealing import CannotUnseal, Sealing
 
 log = structlog.get_logger()
-_CHUNK = 500  # origins in one query
 
 
 def take_identities(
@@ -51,21 +50,18 @@ def _unseal_all(
     problems: MutableMapping[Origin, str],
 ) -> dict[Origin, UnsealedIdentity]:
     by_name = {str(origin): origin for origin in trust}
-    names = list(by_name)
     identities: dict[Origin, UnsealedIdentity] = {}
-    for start in range(0, len(names), _CHUNK):
-        entries = gateway_identities.list_by_origin(session, organization, names[start : start + _CHUNK])
-        for name, entry in entries.items():
-            try:
-                identity = _open(sealing, entry)
-            except (CannotUnseal, UnusableSealingKey) as error:
-                why = str(error)
-                log.error("gateway identity cannot be decrypted", organization=organization, origin=name, why=why)
-                del trust[by_name[name]]
-                problems[by_name[name]] = _describe(error)
-                continue
-            if identity:
-                identities[by_name[name]] = identity
+    for name, entry in gateway_identities.list_by_origin(session, organization, by_name).items():
+        try:
+            identity = _open(sealing, entry)
+        except (CannotUnseal, UnusableSealingKey) as error:
+            why = str(error)
+            log.error("gateway identity cannot be decrypted", organization=organization, origin=name, why=why)
+            del trust[by_name[name]]
+            problems[by_name[name]] = _describe(error)
+            continue
+        if identity:
+            identities[by_name[name]] = identity
     return identities
 
 

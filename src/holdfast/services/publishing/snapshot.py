@@ -25,6 +25,7 @@ from holdfast.services.identities.unsealing import take_identities
 from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.catalog import apis, http1_origins, revisions
+from holdfast.store.chunks import split_values
 from holdfast.store.database import Store
 from holdfast.store.gateways import groups
 from holdfast.store.identities import caller_certificates
@@ -36,7 +37,6 @@ log = structlog.get_logger()
 ApiKey = tuple[str, str]  # organization, id
 _Trust = dict[str, dict[Origin, TrustSet]]  # by organization
 _Problems = dict[str, dict[Origin, str]]
-_CHUNK = 500  # origins in one query
 _UNREADABLE_SETTINGS = "Its trust settings can't be read. Restore a backup of the database."
 
 
@@ -177,10 +177,8 @@ def _read_trust(session: Session, batch: Sequence[Api], now: datetime) -> tuple[
     trust: _Trust = {}
     problems: _Problems = {}
     for organization, own in origins.items():
-        sorted_origins = sorted(own)
         trust[organization], problems[organization] = {}, {}
-        for start in range(0, len(sorted_origins), _CHUNK):
-            chunk = sorted_origins[start : start + _CHUNK]
+        for chunk in split_values(sorted(own)):
             trust[organization] |= _read_readable(session, organization, chunk, now, problems[organization])
     return trust, problems
 

@@ -20,12 +20,11 @@ from holdfast.store.catalog.api_pages import find_ids
 from holdfast.store.catalog.api_rows import read_api, write_api
 from holdfast.store.catalog.deployments import NOWHERE
 from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
+from holdfast.store.chunks import split_values
 from holdfast.store.folding import contains, equals, folded
 from holdfast.store.labels import has_label
 from holdfast.store.tables import ApiRow
 from holdfast.store.unindexed import disable_index
-
-_CHUNK = 500  # ids in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +153,18 @@ def list_with_context(session: Session, organization: str, context: str) -> list
 
 def list_using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
     """Return the APIs with an endpoint at one of *origins*, ordered by name."""
-    ids = api_origins.select_users(organization, origins, ApiRow.id).subquery()
-    query = select(ApiRow).where(ApiRow.id.in_(select(ids.c.id)))
+    rows: dict[str, ApiRow] = {}
+    for chunk in split_values(origins):
+        ids = api_origins.select_users(organization, chunk, ApiRow.id).subquery()
+        rows |= {row.id: row for row in session.scalars(select(ApiRow).where(ApiRow.id.in_(select(ids.c.id))))}
     # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
-    rows = sorted(session.scalars(query), key=lambda row: (row.name, row.version))
-    return _read_apis(session, organization, rows)
+    return _read_apis(session, organization, sorted(rows.values(), key=lambda row: (row.name, row.version)))
 
 
 def list_ids_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, list[str]]:
     """Return the ids of the APIs with an endpoint at each of *origins* that has any, by origin."""
-    sorted_origins = sorted(set(origins))
     ids: dict[str, list[str]] = {}
-    for start in range(0, len(sorted_origins), _CHUNK):
-        chunk = sorted_origins[start : start + _CHUNK]
+    for chunk in split_values(origins):
         users = api_origins.select_users(organization, chunk, ApiRow.name, ApiRow.id)
         # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
         for _, api_id, origin in sorted(session.execute(users)):
@@ -181,9 +179,9 @@ def has_origin(session: Session, organization: str, origin: str) -> bool:
 
 def list_with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
     """Return the APIs with these ids that still exist."""
-    sorted_ids, rows = list(ids), list[ApiRow]()
-    for start in range(0, len(sorted_ids), _CHUNK):
-        in_chunk = ApiRow.id.in_(sorted_ids[start : start + _CHUNK])
+    rows: list[ApiRow] = []
+    for chunk in split_values(ids):
+        in_chunk = ApiRow.id.in_(chunk)
         rows += session.scalars(select(ApiRow).where(disable_index(ApiRow.organization_id) == organization, in_chunk))
     return _read_apis(session, organization, rows)
 
@@ -197,9 +195,9 @@ def list_in_order(session: Session, organization: str, ids: Sequence[str]) -> li
 def list_names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
     """Return the names of the APIs with these ids that still exist, by id."""
     columns = (ApiRow.id, ApiRow.name, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
-    sorted_ids, names_by_id = sorted(ids), {}
-    for start in range(0, len(sorted_ids), _CHUNK):
-        in_chunk = ApiRow.id.in_(sorted_ids[start : start + _CHUNK])
+    names_by_id = {}
+    for chunk in split_values(ids):
+        in_chunk = ApiRow.id.in_(chunk)
         for row in session.execute(
             select(*columns).where(disable_index(ApiRow.organization_id) == organization, in_chunk)
         ):

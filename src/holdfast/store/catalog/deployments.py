@@ -11,10 +11,9 @@ from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import ApiDeploymentRow, ApiRevisionRow, ApiRow
 from holdfast.store.unindexed import disable_index
-
-_CHUNK = 500  # ids in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,8 @@ def list_places(session: Session, organization: str, ids: Sequence[str]) -> dict
 def _read_in_chunks(
     session: Session, query: Select[str, str, str | None], ids: Sequence[str]
 ) -> Iterable[Row[str, str, str | None]]:
-    for start in range(0, len(ids), _CHUNK):
-        yield from session.execute(query.where(ApiRow.id.in_(ids[start : start + _CHUNK])))
+    for chunk in split_values(ids):
+        yield from session.execute(query.where(ApiRow.id.in_(chunk)))
 
 
 def replace(session: Session, api: Api) -> None:

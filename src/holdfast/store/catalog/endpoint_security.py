@@ -13,9 +13,9 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, SecurityKind
 from holdfast.apis.catalog.token_settings import Grant, TokenSettings
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import ApiRow
 
-_CHUNK = 500  # ids in one query
 _PASSWORD_GRANT = "password_grant"  # has the secrets of this grant; others have one, outside  # noqa: S105
 _SECRETS = ("secret", "password")
 
@@ -104,9 +104,9 @@ def list_by_api(
     """
     columns = (ApiRow.id, ApiRow.production_security, ApiRow.sandbox_security)
     has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
-    sorted_ids, by_id = sorted(ids), {}
-    for start in range(0, len(sorted_ids), _CHUNK):
-        in_chunk = ApiRow.id.in_(sorted_ids[start : start + _CHUNK])
+    by_id = {}
+    for chunk in split_values(ids):
+        in_chunk = ApiRow.id.in_(chunk)
         for row in session.execute(select(*columns).where(ApiRow.organization_id == organization, in_chunk, has_any)):
             columns_by_environment: dict[Environment, dict[str, Any] | None] = {
                 "production": row.production_security,

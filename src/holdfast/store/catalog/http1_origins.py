@@ -8,9 +8,8 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import Http1OriginRow
-
-_CHUNK = 500  # origins in one query
 
 
 def add(session: Session, organization: str, origin: str, now: datetime) -> bool:
@@ -23,9 +22,9 @@ def add(session: Session, organization: str, origin: str, now: datetime) -> bool
 
 def list_among(session: Session, organization: str, origins: Iterable[str]) -> dict[str, datetime]:
     """Return those of *origins* that rejected HTTP/2, with the time when each was added."""
-    sorted_origins, since = sorted(set(origins)), dict[str, datetime]()
-    for start in range(0, len(sorted_origins), _CHUNK):
-        in_chunk = Http1OriginRow.origin.in_(sorted_origins[start : start + _CHUNK])
+    since: dict[str, datetime] = {}
+    for chunk in split_values(origins):
+        in_chunk = Http1OriginRow.origin.in_(chunk)
         query = select(Http1OriginRow).where(Http1OriginRow.organization_id == organization, in_chunk)
         since |= {row.origin: row.since for row in session.scalars(query)}
     return since

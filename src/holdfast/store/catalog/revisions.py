@@ -14,9 +14,9 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.revision import Revision, RevisionContent
 from holdfast.store.catalog.api_rows import read_api, write_api
 from holdfast.store.catalog.deployments import Places
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import ApiRevisionRow, ApiRow
 
-_CHUNK = 500  # ids in one query
 _COLUMNS = (
     ApiRevisionRow.id,
     ApiRevisionRow.api_id,
@@ -118,10 +118,9 @@ def find_deployed(session: Session, organization: str, batch: Collection[Api]) -
     """
     numbers, settings = {}, {}
     table = ApiRevisionRow
-    revision_ids = sorted({revision_id for api in batch for _, revision_id in api.pinned})
-    for start in range(0, len(revision_ids), _CHUNK):
+    for chunk in split_values(revision_id for api in batch for _, revision_id in api.pinned):
         query = select(table.id, table.number, table.settings).where(table.organization_id == organization)
-        for row in session.execute(query.where(table.id.in_(revision_ids[start : start + _CHUNK]))):
+        for row in session.execute(query.where(table.id.in_(chunk))):
             numbers[row.id], settings[row.id] = row.number, row.settings
     return {api.id: tuple(_divide(api, numbers, settings)) for api in batch}
 

@@ -14,9 +14,8 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.identities.caller_certificate import AcceptedCaller, CallerCertificate
 from holdfast.certificates.certificate import read_certificate
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import CallerCertificateRow
-
-_CHUNK = 500  # APIs in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +103,10 @@ def find_accepted(
 ) -> dict[str, frozenset[AcceptedCaller]]:
     """Return the accepted caller certificates of each of *api_ids*; gateways check their validity."""
     table = CallerCertificateRow
-    sorted_ids, callers = sorted(api_ids), {api_id: set[AcceptedCaller]() for api_id in api_ids}
+    callers = {api_id: set[AcceptedCaller]() for api_id in api_ids}
     columns = (table.api_id, table.fingerprint, table.not_before, table.not_after, table.environment)
-    for start in range(0, len(sorted_ids), _CHUNK):
-        of = (table.organization_id == organization, table.api_id.in_(sorted_ids[start : start + _CHUNK]))
+    for chunk in split_values(api_ids):
+        of = (table.organization_id == organization, table.api_id.in_(chunk))
         for row in session.execute(select(*columns).where(*of)):
             callers[row.api_id].add(
                 AcceptedCaller(row.fingerprint, row.not_before, row.not_after, row.environment or "")

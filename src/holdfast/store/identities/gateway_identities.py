@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.identities.gateway_identity import GatewayIdentity, PendingRequest
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.signing_requests import read_signing_request
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import GatewayIdentityRow, IdentityChainRow
 
 log = structlog.get_logger()
@@ -42,8 +43,9 @@ def get(session: Session, organization: str, origin: str) -> GatewayIdentity | N
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity]:
     """Return the gateway identities for these origins, by origin."""
     table = GatewayIdentityRow
-    query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
-    return {row.origin: _read_entry(row) for row in session.scalars(query)}
+    own = select(table).where(table.organization_id == organization)
+    queries = (own.where(table.origin.in_(chunk)) for chunk in split_values(origins))
+    return {row.origin: _read_entry(row) for query in queries for row in session.scalars(query)}
 
 
 def list_of_organization(session: Session, organization: str) -> list[GatewayIdentity]:

@@ -7,18 +7,17 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import OwnerRow
 from holdfast.store.upsert import upsert
-
-_CHUNK = 500
 
 
 def list_by_object(session: Session, organization: str, objects: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Return the owners of each of *objects* that has any."""
-    table, sorted_objects = OwnerRow, sorted(set(objects))
+    table = OwnerRow
     owners: dict[str, tuple[str, ...]] = {}
-    for start in range(0, len(sorted_objects), _CHUNK):
-        own = (table.organization_id == organization, table.object.in_(sorted_objects[start : start + _CHUNK]))
+    for chunk in split_values(objects):
+        own = (table.organization_id == organization, table.object.in_(chunk))
         owners |= {row.object: tuple(row.owners) for row in session.scalars(select(table).where(*own))}
     return owners
 

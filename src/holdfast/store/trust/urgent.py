@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.apis.trust.endpoint_certificate import Generation
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import EndpointCertificateRow, GatewayIdentityRow, TrustedCertificateRow
 from holdfast.store.trust.unused_origins import is_unused
 from holdfast.store.unindexed import disable_index
 
-_CHUNK = 500  # origins in one query
 _TABLE = EndpointCertificateRow
 
 
@@ -100,5 +100,4 @@ def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
 
 def _count_at(session: Session, origins: Sequence[str], *conditions: ColumnElement[bool]) -> int:
     """Return the number of those at *origins* with *conditions*."""
-    chunks = (origins[start : start + _CHUNK] for start in range(0, len(origins), _CHUNK))
-    return sum(_count(session, *conditions, _TABLE.origin.in_(chunk)) for chunk in chunks)
+    return sum(_count(session, *conditions, _TABLE.origin.in_(chunk)) for chunk in split_values(origins))

@@ -22,11 +22,11 @@ from holdfast.apis.watch.watched_endpoint import (
 )
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.store import api_origins
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import ApiRow, WatchedEndpointRow
 from holdfast.store.totals import find_total
 
 Place = tuple[str, str]  # organization and origin
-_CHUNK = 500  # values in one query
 _table = WatchedEndpointRow
 
 
@@ -47,9 +47,8 @@ def list_used(session: Session) -> set[Place]:
 
 def has_new(session: Session, organization: str, api_ids: Collection[str]) -> bool:
     """Return whether one of these APIs uses an https origin that isn't watched yet."""
-    sorted_ids = sorted(api_ids)
-    for start in range(0, len(sorted_ids), _CHUNK):
-        these = (ApiRow.organization_id == organization, ApiRow.id.in_(sorted_ids[start : start + _CHUNK]))
+    for chunk in split_values(api_ids):
+        these = (ApiRow.organization_id == organization, ApiRow.id.in_(chunk))
         used_origins = {origin for _, origin in _find_used(session, *these)}
         if used_origins - list_by_origin(session, organization, used_origins).keys():
             return True
@@ -71,9 +70,7 @@ def add(session: Session, places: Iterable[Place]) -> None:
 
 def remove(session: Session, places: Iterable[Place]) -> None:
     """Delete watched endpoints, with the chains that they presented."""
-    sorted_places = sorted(places)
-    for start in range(0, len(sorted_places), _CHUNK):
-        chunk = sorted_places[start : start + _CHUNK]
+    for chunk in split_values(places):
         session.execute(delete(_table).where(tuple_(_table.organization_id, _table.origin).in_(chunk)))
 
 
@@ -92,9 +89,8 @@ def get(session: Session, organization: str, endpoint_id: str) -> WatchedEndpoin
 
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, WatchedEndpoint]:
     """Return the watched endpoints of these origins, by origin."""
-    sorted_origins, endpoints = sorted(set(origins)), {}
-    for start in range(0, len(sorted_origins), _CHUNK):
-        chunk = sorted_origins[start : start + _CHUNK]
+    endpoints = {}
+    for chunk in split_values(origins):
         query = select(_table).where(_table.organization_id == organization, _table.origin.in_(chunk))
         endpoints.update({row.origin: _read_endpoint(row) for row in session.scalars(query)})
     return endpoints
