@@ -157,7 +157,11 @@ def report(
         "|---|---|---:|---:|---:|",
     ]
     for (place, what), times in changes.items():
-        numbers = (percentile(times.request, 0.5), percentile(times.enforcement, 0.5), percentile(times.enforced, 0.99))
+        numbers = (
+            percentile(times.request, 0.5),
+            percentile(times.enforcement, 0.5),
+            percentile(times.enforcement, 0.99),
+        )
         lines.append(f"| {what} | {place} | {' | '.join(f'{number:.0f} ms' for number in numbers)} |")
     lines += [
         "",
