@@ -24,6 +24,7 @@ from sqlalchemy import insert
 
 from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.apis.publisher_paths import PREFIX
+from holdfast.server.clock import utc_now
 from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.store.access import accounts
@@ -65,7 +66,7 @@ def fill(path: Path, count: int) -> None:
                 "der": ders[number % len(ders)],
             }
         )
-    store = Store(path)
+    store = Store(path, utc_now())
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
         session.execute(insert(ApiRow), apis)

@@ -21,6 +21,7 @@ from sqlalchemy import insert
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.server.clock import utc_now
 from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
@@ -73,7 +74,7 @@ def fill(location: Location) -> str:
     now, kinds = datetime.now(UTC), [read_certificate(make_certificate(number)) for number in range(KINDS)]
     apis = [make_api(number, name_backend(number), now) for number in range(APIS)]
     entries = [describe_entry(number, now, kinds[number % KINDS]) for number in range(CERTIFICATES)]
-    store = Store(location)
+    store = Store(location, utc_now())
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
         session.execute(insert(ApiRow), apis)

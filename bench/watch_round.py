@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import insert
 
 from holdfast.apis.publisher_paths import PREFIX
+from holdfast.server.clock import utc_now
 from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
@@ -83,7 +84,7 @@ def serve(sockets: list[socket.socket], file: str) -> None:
 def fill(location: Location, ports: list[int], der: bytes) -> None:
     """Create the database: an API for each port, which trusts the certificate."""
     now = datetime.now(UTC)
-    store = Store(location)
+    store = Store(location, utc_now())
     urls = [f"https://{HOST}:{port}" for port in ports]
     entries = [make_entry(number, url, now) for number, url in enumerate(urls)]
     values = {"position": 0, "organization_id": "default", "der": der}

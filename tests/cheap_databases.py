@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import configure_mappers
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from holdfast.server.clock import utc_now
 from holdfast.store import migrating
 from holdfast.store.database import Store
 from holdfast.store.sqlite import engine
@@ -57,7 +58,7 @@ def _tables() -> Callable[[sqlite3.Connection], None]:
     """Run all migrations, and return a function that copies the result into a new database."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / "empty.sqlite"
-        Store(path).close()
+        Store(path, utc_now()).close()
         with closing(sqlite3.connect(path)) as file:
             file.execute("PRAGMA journal_mode = DELETE")  # a database in memory has no write-ahead log
             content = file.serialize()

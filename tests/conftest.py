@@ -27,6 +27,7 @@ from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
+from holdfast.server.clock import utc_now
 from holdfast.services.access.accounts import SESSION_COOKIE, Accounts
 from holdfast.services.access.permissions import Role
 from holdfast.services.access.principal import Principal
@@ -161,7 +162,7 @@ def database(storage: Storage) -> Location:
 
 @pytest.fixture
 def store(database: Location) -> Iterator[Store]:
-    opened = Store(database)
+    opened = Store(database, utc_now())
     yield opened
     opened.close()
 
@@ -228,7 +229,7 @@ def shared_storage(databases: Databases, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def shared_runtime(shared_storage: Storage) -> Iterator[Runtime]:
-    store = Store(shared_storage.location)
+    store = Store(shared_storage.location, utc_now())
     yield run(store, lambda: datetime.now(UTC))
     store.close()
 

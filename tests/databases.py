@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import psycopg
 
 import postgresql
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.location import Location, PostgresqlLocation
 from holdfast.store.postgresql.engine import WRITERS
@@ -242,7 +243,7 @@ def write_new_database(file: Path) -> None:
 def _new_file() -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "new.sqlite")
-        Store(file).close()
+        Store(file, utc_now()).close()
         return file.read_bytes()
 
 
@@ -266,7 +267,7 @@ def _create_template(server: postgresql.Server) -> None:
     # Of all locales, C differs most from what Holdfast needs: it lowers only A to Z.
     server.execute(f"CREATE DATABASE {_TEMPLATE} OWNER {postgresql.OWNER} TEMPLATE template0 LOCALE 'C'")
     database = server.database(_TEMPLATE)
-    Store(location_of(database)).close()
+    Store(location_of(database), utc_now()).close()
     with database.connect(ADMIN) as connection:
         connection.execute(f"CREATE SCHEMA {_NEW}")
         PostgresqlStorage(database, connection).copy_tables(_NEW)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import postgresql_ends
-from holdfast.gateway.process.launcher import start_time
+from holdfast.gateway.process.launcher import read_start_time
 
 ADMIN, OWNER = "postgres", "holdfast"  # a superuser, and the role that owns the databases
 _HBA = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -28,7 +28,7 @@ _HBA = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 def run_directory() -> Path:
     """Return the directory that all processes of this test run share; it is deleted when the run ends."""
     run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    start = (start_time(run) or "").rpartition(" ")[2]
+    start = (read_start_time(run) or "").rpartition(" ")[2]
     directory = Path(tempfile.gettempdir(), f"holdfast-pg-{run}-{start}")
     with contextlib.suppress(FileExistsError):
         directory.mkdir(mode=0o700)

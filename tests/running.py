@@ -28,9 +28,9 @@ from forking import ForkedProcess, fork_server
 from holdfast.files.locks import LOCK_FILE, is_locked
 from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK, RECORD_FILE
-from holdfast.gateway.process.launcher import start_time
+from holdfast.gateway.process.launcher import read_start_time
 from holdfast.gateway.process.record import read_record
-from holdfast.server.variables import unknown_variables
+from holdfast.server.variables import find_unknown_variables
 from issuing import Issued
 from ports import free_addresses
 from written_files import complete_lines
@@ -114,7 +114,7 @@ class Holdfast:
         ours["HOLDFAST_REQUESTS_PER_SECOND"] = "5000"  # what waits for something here asks again and again
         ours["HOLDFAST_WATCH_INTERVAL"] = "0"  # backends of tests count their connections
         # Variables of the tests themselves would be warned about.
-        theirs = unknown_variables(os.environ)
+        theirs = find_unknown_variables(os.environ)
         inherited = {name: value for name, value in os.environ.items() if name not in theirs}
         self.environment = inherited | ours | environment
         self.command = COMMAND  # set another one to run another version
@@ -517,4 +517,4 @@ def kill(pid: int) -> None:
 
 def is_running(pid: int) -> bool:
     """Return whether a process exists and hasn't ended."""
-    return start_time(pid) is not None
+    return read_start_time(pid) is not None

@@ -34,7 +34,7 @@ def many(holdfast: Holdfast) -> Iterator[PublishedApi]:
     """1,000 certificates of an organization, which an API uses at one of ten endpoints."""
     api = holdfast.create_api("https://many-3.example:8443")
     identities = [issue(f"host-{n}.example", by=CA, end=(3 + 7 * n) * DAY, common_name=f"host-{n}") for n in range(40)]
-    now, store = utc_now(), Store(location_of(holdfast))
+    now, store = utc_now(), Store(location_of(holdfast), utc_now())
     with store.write() as session:
         for number in range(NUMBER):
             endpoint = f"https://many-{number % 10}.example:8443"

@@ -13,7 +13,7 @@ import pytest
 
 from holdfast import cli
 from holdfast.cli.server import local, signals, up
-from holdfast.server.machine.directories import data_directory
+from holdfast.server.machine.directories import lock_data_directory
 from issuing import alter, issue, tlv
 from ports import free_addresses
 from running import wait_until
@@ -140,7 +140,7 @@ def test_a_directory_that_cannot_be_created_is_reported(run, tmp_path):
 
 
 def test_a_directory_in_use_is_reported(refusal, tmp_path):
-    with data_directory(tmp_path / "data"):
+    with lock_data_directory(tmp_path / "data"):
         line = refusal()
     assert line.startswith(f"holdfast: Holdfast is already running with the data directory {tmp_path / 'data'}.")
 

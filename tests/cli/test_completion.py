@@ -158,7 +158,7 @@ def offer(monkeypatch):
         with answering(body=body) as server:
             monkeypatch.setenv("HOLDFAST_URL", server.url)
             monkeypatch.setenv("HOLDFAST_TOKEN", "abc")
-            aliases = completion.aliases("a")
+            aliases = completion.complete_aliases("a")
             assert server.requests != []
         return aliases
 

@@ -11,8 +11,8 @@ from cli.answering import answering
 from holdfast.cli.requests.contexts import (
     Contexts,
     PublisherContext,
-    credentials_file,
     keep_context,
+    locate_credentials_file,
     name_from_url,
     read_contexts,
 )
@@ -107,7 +107,7 @@ def test_logout_ends_one_context_and_lists_the_others(user, servers):
     assert "No current context. Run `holdfast context use NAME` with one of: a." in user.fail("api", "list", code=4)
     user.run("logout", "--context", "a")
     assert list_revoked_tokens(*servers) == ["Bearer hfp_a", "Bearer hfp_b"]
-    assert not credentials_file(user.environment).exists()
+    assert not locate_credentials_file(user.environment).exists()
     assert user.run("context", "list").output == "No contexts. Run `holdfast login URL` to add one.\n"
 
 
@@ -133,7 +133,7 @@ def test_a_pasted_token_is_never_revoked(guest, servers):
 
 
 def test_a_login_lists_other_exposed_tokens(user, servers):
-    credentials_file(user.environment).chmod(0o644)
+    locate_credentials_file(user.environment).chmod(0o644)
     assert "Other users can read" in user.fail("api", "list")
     result = sign_in(user, servers[0])
     assert result.errors == "Other users could also read the tokens of b. Log in to each again to revoke its token.\n"
@@ -142,7 +142,7 @@ def test_a_login_lists_other_exposed_tokens(user, servers):
 @pytest.mark.parametrize(("name", "ends"), [("holdfast login, here", True), ("mine", False)])
 def test_a_file_from_before_contexts_is_read_and_its_token_revoked_if_login_created_it(guest, servers, name, ends):
     servers[0].body = write_body(name=name)
-    file = credentials_file(guest.environment)
+    file = locate_credentials_file(guest.environment)
     file.parent.mkdir(parents=True)
     file.touch(mode=0o600)
     url, expires = servers[0].url, LATER.isoformat()

@@ -10,7 +10,7 @@ import yaml
 
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.certificates.formats.parsing import parse
-from holdfast.cli.declaration.certificate_summary import from_certificate
+from holdfast.cli.declaration.certificate_summary import summarize_certificate
 from holdfast.cli.declaration.current_state import (
     CurrentState,
     ExistingApi,
@@ -203,7 +203,7 @@ def test_comparing_many_certificates_of_one_subject_takes_bounded_time(refusals)
 def test_a_subject_cannot_imitate_a_line_of_the_plan(declare):
     text = "x\n- delete api Pizza:1\x1b[2J" + "y" * 20
     evil = parse(issue(common_name=text).pem).certificates[0]
-    entry = ExistingCertificate("old", OLD, (from_certificate(evil),))
+    entry = ExistingCertificate("old", OLD, (summarize_certificate(evil),))
     before = CurrentState(certificates={"old": entry})
     lines = []
     say_plan(plan(declare([], []), before, NOW, prune=True), lines.append)

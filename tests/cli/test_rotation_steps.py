@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.formats.parsing import parse
-from holdfast.cli.declaration.certificate_summary import fingerprints, from_certificate
+from holdfast.cli.declaration.certificate_summary import list_fingerprints, summarize_certificate
 from holdfast.cli.declaration.current_state import ExistingCertificate
 from holdfast.cli.declaration.desired_state import WantedCertificate
 from holdfast.cli.declaration.fields import Place
@@ -24,7 +24,7 @@ some = st.lists(st.sampled_from(VALID), unique=True, min_size=1, max_size=2).map
 
 
 def make_existing(current, previous, *, retire_proposed):
-    marks = (tuple(map(from_certificate, marks_of)) for marks_of in (current, previous))
+    marks = (tuple(map(summarize_certificate, marks_of)) for marks_of in (current, previous))
     return ExistingCertificate("a", URL, *marks, retire_proposed=retire_proposed)
 
 
@@ -37,24 +37,24 @@ def test_every_rotation_reaches_the_desired_state_and_keeps_trust_in_between(
     unused = unused and bool(before)
     rotation = plan_rotation(declaration, make_existing(current, before, retire_proposed=unused), CONTENTS, NOW)
     if rotation is None:
-        assert fingerprints(current) == fingerprints(after)
+        assert list_fingerprints(current) == list_fingerprints(after)
         return
-    certificates_kept = () if not keep else (current if fingerprints(current) != fingerprints(after) else ())
+    certificates_kept = () if not keep else (current if list_fingerprints(current) != list_fingerprints(after) else ())
     certificates_kept += () if unused or not keep else before
-    expected = fingerprints(
+    expected = list_fingerprints(
         certificate
         for certificate in (*listed, *certificates_kept)
         if certificate not in after and certificate != EXPIRED
     )
-    stays = fingerprints([*current, *before]) & (fingerprints(after) | expected)
-    now_current, now_previous = fingerprints(current), fingerprints(before)
+    stays = list_fingerprints([*current, *before]) & (list_fingerprints(after) | expected)
+    now_current, now_previous = list_fingerprints(current), list_fingerprints(before)
     if rotation.retires:
         now_previous = frozenset()
     for upload in rotation.uploads:
         assert any(certificate != EXPIRED for certificate in upload.certificates), "the publisher would refuse it"
         now_previous = now_current if upload.keep else frozenset()
-        now_current = fingerprints(upload.certificates)
+        now_current = list_fingerprints(upload.certificates)
         assert now_current | now_previous >= stays - {EXPIRED.fingerprint}
-    assert (now_current, now_previous) == (fingerprints(after), expected)
+    assert (now_current, now_previous) == (list_fingerprints(after), expected)
     state = make_existing(after, [CONTENTS[fingerprint] for fingerprint in now_previous], retire_proposed=False)
     assert plan_rotation(declaration, state, CONTENTS, NOW) is None

@@ -12,7 +12,7 @@ import pytest
 from cli.answering import answering
 from cli.commanding import Command
 from holdfast.cli.access import tokens as tokens_kept
-from holdfast.cli.requests.contexts import PublisherContext, credentials_file, keep_context, name_from_url
+from holdfast.cli.requests.contexts import PublisherContext, keep_context, locate_credentials_file, name_from_url
 from holdfast.cli.requests.publisher import Credentials, Publisher
 from issuing import issue, server_context
 from ports import free_addresses
@@ -26,7 +26,7 @@ DAMAGED = 'url = "https://a"\nuser = "b"\ntoken = "c"\nexpires = "never"\n'
 
 
 def find_file(command: Command):
-    return credentials_file(command.environment)
+    return locate_credentials_file(command.environment)
 
 
 def make_token(text="hfp_kept", expires_at=LATER, by_login=True):

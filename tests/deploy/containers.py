@@ -19,7 +19,7 @@ from holdfast.cli.app import app
 from holdfast.network.addresses import Addresses
 from holdfast.network.listen_addresses import parse_addresses
 from holdfast.server.settings import Settings
-from holdfast.server.variables import unknown_variables
+from holdfast.server.variables import find_unknown_variables
 
 GATEWAY_ADDRESSES = ("PRODUCTION", "SANDBOX", "PRODUCTION_TLS", "SANDBOX_TLS")
 # What `gateway run` reads besides the variables of its options.
@@ -40,7 +40,7 @@ class Container:
 
     def check(self) -> None:
         """Check that the command, its options and each variable exist, and that all values can be read."""
-        assert unknown_variables(self.ours) == {}
+        assert find_unknown_variables(self.ours) == {}
         command, rest = find_command(self.arguments)
         with patch.dict(os.environ, self.environment, clear=True):
             # Not run: it only parses options and variables, and so refuses unknown ones.

@@ -8,7 +8,8 @@ import pytest
 from databases import write_new_database
 from holdfast.doctor import examine
 from holdfast.files.sealing_keys import KeyFile
-from holdfast.server.machine.directories import DATABASE_FILE, data_directory
+from holdfast.server.clock import utc_now
+from holdfast.server.machine.directories import DATABASE_FILE, lock_data_directory
 from holdfast.server.sealing.keys import KEY_FILE
 from holdfast.server.settings import Settings
 from holdfast.store.access import accounts
@@ -26,7 +27,7 @@ def environment(monkeypatch):
 def data(tmp_path):
     """The data directory of a stopped Holdfast."""
     directory = tmp_path / "data"
-    with data_directory(directory):
+    with lock_data_directory(directory):
         write_new_database(directory / DATABASE_FILE)
     KeyFile(directory / KEY_FILE).read_or_make()
     return directory
@@ -37,7 +38,7 @@ def change_database(data):
     """Write into the database."""
 
     def change_database(write):
-        store = Store(data / DATABASE_FILE)
+        store = Store(data / DATABASE_FILE, utc_now())
         with store.write() as session:
             if "default" not in accounts.list_organizations(session):
                 accounts.insert_organization(session, "default", datetime.now(UTC))

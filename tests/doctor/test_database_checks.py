@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from holdfast.server.clock import utc_now
 from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
@@ -56,7 +57,7 @@ def test_changes_by_an_upgrade_are_named_before_it(data, unwell, revision):
     if closes:
         assert "nobody can call Asking 1 of default, Mandatory 1 of default." in problems["upgrade"][1]
     assert database.read_bytes() == content
-    store = Store(database)
+    store = Store(database, utc_now())
     with closing(sqlite3.connect(database)) as connection:
         assert get_revision(connection) == get_newest_revision()
     with store.read() as session:
@@ -68,7 +69,7 @@ def test_changes_by_an_upgrade_are_named_before_it(data, unwell, revision):
 def test_a_database_with_the_log_of_another_one_is_reported(data, unwell, tmp_path):
     database = data / DATABASE_FILE
     copy_database(database, tmp_path / "backup.sqlite")
-    store = Store(database)
+    store = Store(database, utc_now())
     write(store, "one")
     begin_new_log(database)
     write(store, "two")
@@ -99,7 +100,7 @@ def test_a_file_that_is_not_a_database_fails_as_it_does_at_startup(data, unwell,
     assert outcome == "failed"
     assert problem in text
     with pytest.raises(StoreFailure) as error:
-        Store(database)
+        Store(database, utc_now())
     assert str(error.value) == f"{text} {advice}"
 
 

@@ -17,7 +17,8 @@ from holdfast.files.locks import shared_lock
 from holdfast.files.sealing_keys import KeyFile
 from holdfast.gateway.process.directory import ENVOY_LOCK
 from holdfast.server.access.admin_password import PASSWORD_FILE
-from holdfast.server.machine.directories import DATABASE_FILE, GATEWAY, data_directory
+from holdfast.server.clock import utc_now
+from holdfast.server.machine.directories import DATABASE_FILE, GATEWAY, lock_data_directory
 from holdfast.server.sealing.keys import KEY_FILE
 from holdfast.server.settings import Settings
 from holdfast.services.gateways.authority import get_authority
@@ -48,7 +49,7 @@ def test_a_healthy_installation_passes_and_nothing_is_changed(data, unwell):
 
 
 def test_a_database_in_use_is_read_in_its_current_state(data, unwell, change_database):
-    store = Store(data / DATABASE_FILE)
+    store = Store(data / DATABASE_FILE, utc_now())
     change_database(
         lambda session: endpoint_certificates.insert(session, make_entry("old", issue("a.test", end=5 * DAY)))
     )
@@ -107,7 +108,7 @@ def test_every_file_that_others_can_read_is_named(data, unwell):
         DATABASE_FILE: f"chmod 600 {data / DATABASE_FILE}",
         "envoy.log": f"chmod 600 {log}",
     }
-    with data_directory(data):
+    with lock_data_directory(data):
         pass
     assert unwell() == {}
 
@@ -125,7 +126,7 @@ def test_a_port_in_use_fails_unless_holdfast_is_running(data, unwell):
             f"Can't listen on {address}: address already in use.",
             "Stop the program that uses it, or choose another with --gateway HOST:PORT.",
         )
-        with data_directory(data):
+        with lock_data_directory(data):
             problems = unwell(gateway=address)
     assert "gateway" not in problems
     assert problems["publisher"][1].startswith("Holdfast is running, but nothing listens on ")
@@ -141,7 +142,7 @@ def test_ports_of_a_gateway_that_outlived_its_publisher_are_in_order(data, unwel
 
 def test_ports_of_a_gateway_that_was_stopped_are_reported_with_the_command_that_starts_it(data, unwell):
     (address,) = free_addresses(1)
-    with data_directory(data):
+    with lock_data_directory(data):
         problem = unwell(gateway=address)["gateway"]
         assert problem == (
             "warning",
@@ -203,7 +204,7 @@ def test_https_ports_without_a_certificate_are_reported(data, unwell, tmp_path):
     certificate, key = tmp_path / "missing.pem", tmp_path / "missing.key"
     (address,) = free_addresses(1)
     of_gateway = {"gateway_tls": address, "gateway_tls_cert": certificate, "gateway_tls_key": key}
-    with data_directory(data):
+    with lock_data_directory(data):
         problems = unwell(tls_cert=certificate, tls_key=key, **of_gateway)
     assert problems["gateway-tls"] == (
         "warning",
@@ -317,7 +318,7 @@ def test_gateways_that_do_not_renew_their_certificates_are_named(change_database
 
 
 def test_a_lost_key_of_the_gateway_ca_is_reported(data, change_database, unwell):
-    store = Store(data / DATABASE_FILE)
+    store = Store(data / DATABASE_FILE, utc_now())
     change_database(lambda _: None)
     get_authority(store, Sealing(lambda: (bytes(32),)), NOW)
     store.close()

@@ -23,7 +23,7 @@ from holdfast.server.machine.limits import FEWEST_FILES, raise_file_limit
 )
 def test_free_space_is_written_in_a_unit_that_shows_it(tmp_path, monkeypatch, free, size):
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    assert files.disk_space(tmp_path).text == f"{tmp_path} has {size} of free space."
+    assert files.check_disk_space(tmp_path).text == f"{tmp_path} has {size} of free space."
 
 
 def test_too_few_files_prevent_the_start_and_fail_the_check(monkeypatch):
@@ -32,7 +32,7 @@ def test_too_few_files_prevent_the_start_and_fail_the_check(monkeypatch):
         CannotStart, match=f"^This process can open only 30 files, and .* at least {FEWEST_FILES}. Raise"
     ):
         raise_file_limit()
-    check = network.connections()
+    check = network.check_connections()
     assert (check.outcome, check.text) == (
         "failed",
         f"A process can open only 30 files, and Holdfast needs at least {FEWEST_FILES}.",

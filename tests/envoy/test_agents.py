@@ -24,7 +24,7 @@ from holdfast.gateway.discovery.ads import DiscoveryService, serve
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
-from holdfast.gateway.probing.resources import build_probe, new_name
+from holdfast.gateway.probing.resources import build_probe, make_name
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
@@ -47,7 +47,7 @@ async def gateway(directory):
     address = f"unix:{directory / 'discovery'}"
     server = await serve(address, discovery.register, control.register)
     with gateway_directory(directory / "gateway") as own:
-        process = EnvoyProcess(find_envoy, GATEWAY, own, directory / "envoy.log", 100)
+        process = EnvoyProcess(find_envoy, GATEWAY, own, directory / "envoy.log", 100, utc_now)
         try:
             control_plane = LocalControlPlane(address)
             async with run_agent(GATEWAY, own.path, process, control_plane, utc_now, lambda _: None):
@@ -64,7 +64,7 @@ async def gateway(directory):
 def probe_of(backend, *identities):
     endpoint = parse_endpoint(backend.url())
     anchors = [read_certificate(identity.der) for identity in identities]
-    return build_probe(new_name(), endpoint, trust_set(anchors, endpoint.origin.reference), [V4])
+    return build_probe(make_name(), endpoint, trust_set(anchors, endpoint.origin.reference), [V4])
 
 
 async def ask(control, probe, seconds=0.1):

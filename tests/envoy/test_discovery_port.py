@@ -86,7 +86,7 @@ def test_a_certificate_is_renewed_once_a_minute_while_the_old_one_still_connects
 
     async def renew(csr: str) -> Membership:
         async with open_remote_channel(membership) as channel:
-            return membership.renewed(request.key, await request_renewal(channel, csr))
+            return membership.renew(request.key, await request_renewal(channel, csr))
 
     with pytest.raises(RenewalFailed, match="got a certificate less than 60 seconds ago") as error:
         asyncio.run(renew(request.csr))

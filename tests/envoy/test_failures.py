@@ -27,11 +27,11 @@ from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
-from holdfast.gateway.resources.cluster_names import cluster_name
+from holdfast.gateway.resources.cluster_names import name_cluster
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, Resource, make_resource
-from holdfast.gateway.resources.routes import build_scoped_routes, pack_routes, scope_of
+from holdfast.gateway.resources.routes import build_scoped_routes, find_scope, pack_routes
 from holdfast.server.clock import utc_now
 from holdfast.services.failures.failure import Failure
 from holdfast.services.failures.failures import Failures
@@ -363,12 +363,12 @@ async def failure_at_edge(
     port = int(free_addresses(1)[0].rpartition(":")[2])
     failures, cache, endpoint = Failures(lambda: None, utc_now), Cache(), api.endpoints[0]
     trust = trust_set([read_certificate(issue(HOST).der)], endpoint.origin.reference)
-    name = cluster_name(api.organization, api.id, "production")
-    routes = build_scoped_routes("production", scope_of(api), pack_routes(api, "production"))
+    name = name_cluster(api.organization, api.id, "production")
+    routes = build_scoped_routes("production", find_scope(api), pack_routes(api, "production"))
     resources = [*(change(cluster) for cluster in build_clusters(name, endpoint, trust)), routes]
     cache.apply([build_listener("production", [(HOST, port)]), *([] if running else resources)])
     with gateway_directory(directory) as own:
-        process = EnvoyProcess(find_envoy, "edge", own, directory / "envoy.log", 1000)
+        process = EnvoyProcess(find_envoy, "edge", own, directory / "envoy.log", 1000, utc_now)
         server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", failures.record)
         await process.start()
         try:

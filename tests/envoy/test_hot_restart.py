@@ -21,12 +21,13 @@ from holdfast.gateway.process.binary import find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
 from holdfast.gateway.process.record import read_record
-from holdfast.gateway.resources.cluster_names import cluster_name
+from holdfast.gateway.resources.cluster_names import name_cluster
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES, make_resource
-from holdfast.gateway.resources.routes import build_scoped_routes, pack_routes, scope_of
+from holdfast.gateway.resources.routes import build_scoped_routes, find_scope, pack_routes
 from holdfast.gateway.resources.tls import build_trust_secret
+from holdfast.server.clock import utc_now
 from issuing import Issued, issue
 from load import Load
 from ports import free_addresses
@@ -48,8 +49,8 @@ class Gateway:
         self._port = int(free_addresses(1)[0].rpartition(":")[2])
         api = make_api(context="/pizza", production=backend.url())
         endpoint = api.endpoints[0]
-        name = cluster_name(api.organization, api.id, "production")
-        routes = build_scoped_routes("production", scope_of(api), pack_routes(api, "production"))
+        name = name_cluster(api.organization, api.id, "production")
+        routes = build_scoped_routes("production", find_scope(api), pack_routes(api, "production"))
         self.path, self.cache, self._endpoint, self._name = api.path, Cache(), endpoint, name
         self.trust(IDENTITY)
         # Before its own routes, those of many APIs, which are larger than one message usually is.
@@ -77,7 +78,7 @@ class Gateway:
         """Start its Envoy, and supervise it until the block ends; a predecessor has *drain* seconds for requests."""
         with gateway_directory(self._directory / "gateway") as own:
             log = self._directory / "envoy.log"
-            process = EnvoyProcess((lambda: binary) if binary else find_envoy, "edge", own, log, 1000, drain)
+            process = EnvoyProcess((lambda: binary) if binary else find_envoy, "edge", own, log, 1000, utc_now, drain)
             await self.serve(process)
             try:
                 await process.start()

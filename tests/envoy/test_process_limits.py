@@ -12,12 +12,12 @@ import httpx2
 import pytest
 
 from backends import Backend
-from holdfast.server.machine.limits import connection_limits
+from holdfast.server.machine.limits import compute_connection_limits
 from running import REST, Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
 FILES = 600
-LIMITS = connection_limits(FILES)
+LIMITS = compute_connection_limits(FILES)
 OTHER_ADDRESS = "127.0.0.2"  # all of 127.0.0.0/8 is this machine
 
 

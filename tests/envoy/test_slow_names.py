@@ -26,6 +26,7 @@ from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources import clusters
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES
+from holdfast.server.clock import utc_now
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.revisions.deployments import deploy_revision
@@ -99,7 +100,7 @@ async def envoy(cache: Cache, directory: Path, *, serves: bool = True) -> AsyncI
     """Run an Envoy that *cache* configures; unless *serves*, the test serves the cache itself."""
     async with AsyncExitStack() as stack:
         own = stack.enter_context(gateway_directory(directory))
-        process = EnvoyProcess(find_envoy, "local", own, directory / "log", 1000)
+        process = EnvoyProcess(find_envoy, "local", own, directory / "log", 1000, utc_now)
         if serves:
             server = await serve_cache(cache, f"unix:{process.sockets / 'ads'}", serves_envoys=True)
             stack.push_async_callback(server.stop, 0)

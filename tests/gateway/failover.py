@@ -34,7 +34,7 @@ class Agent:
         """*addresses* are those of the command line."""
         self.control_plane = RemoteControlPlane(directory, membership, utc_now, addresses)
         self.cache, self.received = Cache(), 0
-        envoy, _ = self.cache.connect("envoy")
+        envoy, _ = self.cache.connect("envoy", utc_now())
         envoy.started = True
         in_force = EnvoyProgress(self.cache, OpenListeners(self.cache))
         expiries = Expiries(self.cache, utc_now)

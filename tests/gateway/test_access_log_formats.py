@@ -30,7 +30,7 @@ def test_no_format_reads_a_header_that_filters_may_have_added():
     log_format = parse_format("json:query,host,user_agent,path,method,request_id,header.x-auth")
     text = " ".join(log_format.commands("production").values())
     assert set(re.findall(r'%REQ\(([^)]*)|"REQ","param":"([^"]*)', text)) == {(":METHOD", ""), ("", "X-REQUEST-ID")}
-    assert set(log_format.kept().values()) == {
+    assert set(log_format.find_states().values()) == {
         "%CEL(request.query):2048%", "%REQ(:AUTHORITY):255%", "%REQ(USER-AGENT):512%", "%REQ(X-AUTH):512%",
     }  # fmt: skip
 

@@ -55,7 +55,7 @@ def monitor(cache, is_complete=lambda: True, **clocks):
 
 def connect(cache):
     """Connect an Envoy that requests listeners."""
-    envoy, watch = cache.connect("eu-1")
+    envoy, watch = cache.connect("eu-1", utc_now())
     envoy.started = True
     return envoy, watch
 

@@ -5,11 +5,12 @@ import pytest
 from holdfast.gateway.discovery.cache import Gateway, Rejection
 from holdfast.gateway.discovery.subscription import Subscription
 from holdfast.gateway.resources.resource import CLUSTER, Resource
+from holdfast.server.clock import utc_now
 
 
 @pytest.fixture
 def gateway():
-    return Gateway("edge", 0.0)
+    return Gateway("edge", utc_now())
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
 from holdfast.gateway.process.bootstrap import write_bootstrap
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.server.clock import utc_now
 
 pytestmark = pytest.mark.long
 
@@ -103,5 +104,5 @@ def test_a_package_without_its_binary_counts_as_missing(tmp_path, monkeypatch):
 
 def test_a_process_that_was_not_started_has_no_pid(tmp_path):
     with gateway_directory(tmp_path) as directory:
-        process = EnvoyProcess(lambda: tmp_path / "envoy", "edge", directory, tmp_path / "log", 1000)
+        process = EnvoyProcess(lambda: tmp_path / "envoy", "edge", directory, tmp_path / "log", 1000, utc_now)
     assert (process.pid, process.version) == (None, None)

@@ -8,6 +8,7 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.observers import SOON
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource, make_resource
+from holdfast.server.clock import utc_now
 
 A, B = Resource(CLUSTER, "a", "1", b"a"), Resource(CLUSTER, "b", "1", b"b")
 
@@ -37,9 +38,9 @@ def test_a_step_that_removes_and_adds_the_same_name_adds_it():
 
 def test_a_change_wakes_every_stream_until_the_stream_ends():
     async def story():
-        cache = Cache(clock=lambda: 7.0)
-        (one, woken), (two, also) = cache.connect("one"), cache.connect("two")
-        assert ([gateway.id for gateway in cache.gateways], one.connected_at) == (["one", "two"], 7.0)
+        cache, now = Cache(), utc_now()
+        (one, woken), (two, also) = cache.connect("one", now), cache.connect("two", utc_now())
+        assert ([gateway.id for gateway in cache.gateways], one.connected_at) == (["one", "two"], now)
         cache.apply([A])
         assert woken.is_set()
         assert also.is_set()
@@ -55,9 +56,9 @@ def test_a_change_wakes_every_stream_until_the_stream_ends():
 
 def test_each_stream_learns_once_which_resources_changed():
     cache = Cache()
-    _, early = cache.connect("early")
+    _, early = cache.connect("early", utc_now())
     cache.apply([A])
-    _, late = cache.connect("late")
+    _, late = cache.connect("late", utc_now())
     cache.apply([B, Resource(SECRET, "s", "1", b"")], [(CLUSTER, "a"), (CLUSTER, "never there")])
     assert list(early.take(CLUSTER)) == ["a", "never there", "b"]
     assert list(late.take(CLUSTER)) == ["a", "never there", "b"]
@@ -70,7 +71,7 @@ def test_observers_are_woken_when_gateways_connect_and_disconnect():
     async def story():
         cache = Cache()
         observer = cache.observe()
-        connection = cache.connect("one")
+        connection = cache.connect("one", utc_now())
         assert observer.is_set()
         observer.clear()
         cache.disconnect(*connection)
@@ -86,8 +87,8 @@ def test_observers_are_woken_when_gateways_connect_and_disconnect():
 def test_two_gateways_with_the_same_name_are_separate():
     async def story():
         cache = Cache()
-        cache.connect("edge")
-        cache.connect("edge")
+        cache.connect("edge", utc_now())
+        cache.connect("edge", utc_now())
         assert len(cache.gateways) == 2
 
     asyncio.run(story())

@@ -21,11 +21,11 @@ from holdfast.gateway.control.messages import MalformedMessage, read, write
 from holdfast.gateway.control.reports import REPORTS
 from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, End, Head, ProbeBackend, Resolve
 from holdfast.gateway.probing.connection import Answer, HeadAnswer
-from holdfast.gateway.probing.resources import new_name
+from holdfast.gateway.probing.resources import make_name
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
 from holdfast.network.presentation import MAX_CERTIFICATES, Handshake, Obstacle, Unseen
 
-NAME = new_name()
+NAME = make_name()
 SEEN = Seen(1, Handshake("192.0.2.1:443", (b"\x30\x00", b""), 3, "TLSv1.3", "X", "h2", True, "why"))
 RESOURCES = (Resource(CLUSTER, NAME, "1", b"\x00\xff"), Resource(SECRET, f"{NAME}/client", "2", b"key"))
 CONNECTED = Connected(1, Answer(True, "", "", "192.0.2.1:443", "TLSv1.3", "X", "ab" * 32))

@@ -15,14 +15,15 @@ from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
 from holdfast.gateway.control.messages import METHOD
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.connection import Answer, HeadAnswer, NoAnswer, ProbeRejected
-from holdfast.gateway.probing.resources import build_probe, new_name
+from holdfast.gateway.probing.resources import build_probe, make_name
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
+from holdfast.server.clock import utc_now
 from trusting import trust_set
 
 
 def a_probe():
     trust = trust_set((), parse_reference("backend.test"))
-    return build_probe(new_name(), parse_endpoint("https://backend.test"), trust, ["192.0.2.1"])
+    return build_probe(make_name(), parse_endpoint("https://backend.test"), trust, ["192.0.2.1"])
 
 
 @asynccontextmanager
@@ -190,7 +191,7 @@ def test_an_agent_that_receives_nothing_is_disconnected(tmp_path, monkeypatch):
 def test_an_agent_removes_the_resources_when_the_control_plane_ends_the_probe_or_disconnects(tmp_path):
     async def story():
         cache = Cache()
-        cache.connect("envoy")
+        cache.connect("envoy", utc_now())
         async with following(cache, tmp_path) as control:
             asking = asyncio.create_task(connect(control))
             await until(lambda: len(names(cache)) == 2)
@@ -211,7 +212,7 @@ def test_an_agent_ends_what_takes_too_long_and_limits_the_number_of_probes(tmp_p
 
     async def story():
         cache = Cache()
-        cache.connect("envoy")
+        cache.connect("envoy", utc_now())
         async with following(cache, tmp_path) as control:
             slow = asyncio.create_task(connect(control))
             await until(lambda: names(cache))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.subscription import WILDCARD, Subscription
 from holdfast.gateway.resources.resource import CLUSTER, Resource
+from holdfast.server.clock import utc_now
 
 pytestmark = pytest.mark.long
 
@@ -51,7 +52,7 @@ SEND = st.tuples(st.just("send"))
 @given(st.lists(st.one_of(APPLY, REQUEST, FORGET, SEND, SEND), max_size=30))
 def test_a_gateway_is_sent_the_same_as_if_all_resources_were_compared(steps):
     cache, slow, quick = Cache(), ComparingEverything(CLUSTER), Subscription(CLUSTER)
-    _, watch = cache.connect("edge")
+    _, watch = cache.connect("edge", utc_now())
     first = True
     for step in [*steps, ("send",)]:
         match step:
@@ -109,7 +110,7 @@ class Counting(dict):
 def count_reads(kind, names):
     """Return how many entries of *names* and of all resources are read for a change of three of them."""
     cache, subscription = Cache(), kind(CLUSTER)
-    _, watch = cache.connect("edge")
+    _, watch = cache.connect("edge", utc_now())
     cache.apply(make(f"{number}") for number in range(MANY))
     subscription.request(names, (), {}, first=True)
     subscription.updates(cache.resources(CLUSTER), watch.take(CLUSTER))

@@ -18,12 +18,13 @@ from holdfast.files.locks import is_locked
 from holdfast.gateway.process import detached, envoy
 from holdfast.gateway.process.binary import EnvoyMissing
 from holdfast.gateway.process.detached import DetachedProcess
-from holdfast.gateway.process.directory import _holders, gateway_directory
+from holdfast.gateway.process.directory import _find_holders, gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
-from holdfast.gateway.process.launcher import start_time
+from holdfast.gateway.process.launcher import read_start_time
 from holdfast.gateway.process.log_file import EnvoyLogUnusable
 from holdfast.gateway.process.record import EnvoyRecord, read_record
 from holdfast.network.sockets import CannotStart
+from holdfast.server.clock import utc_now
 from running import is_running, wait_until
 
 pytestmark = pytest.mark.long
@@ -43,11 +44,12 @@ from pathlib import Path
 import structlog
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess
+from holdfast.server.clock import utc_now
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 async def main():
     path = Path(sys.argv[1])
     with gateway_directory(path / "gateway") as directory:
-        process = EnvoyProcess(lambda: path / "envoy", "edge", directory, path / "log", 1000)
+        process = EnvoyProcess(lambda: path / "envoy", "edge", directory, path / "log", 1000, utc_now)
         print("ready", flush=True)
         sys.stdin.readline()
         await process.start()
@@ -71,12 +73,12 @@ def place(tmp_path: Path) -> Iterator[Path]:
 @contextmanager
 def gateway(place: Path) -> Iterator[EnvoyProcess]:
     with gateway_directory(place / "gateway") as directory:
-        yield EnvoyProcess((place / "envoy").absolute, "edge", directory, place / "log", 1000)
+        yield EnvoyProcess((place / "envoy").absolute, "edge", directory, place / "log", 1000, utc_now)
 
 
 def running(place: Path) -> list[int]:
     """Return the processes that play Envoy, with their children."""
-    return _holders(place / "gateway" / "envoy.lock")
+    return _find_holders(place / "gateway" / "envoy.lock")
 
 
 async def start(process: EnvoyProcess) -> int:
@@ -116,12 +118,12 @@ def test_a_record_is_read_whatever_a_newer_version_adds(tmp_path: Path):
 
 def test_a_process_is_itself_only_with_its_start_time_and_until_it_ends():
     with subprocess.Popen(["/bin/sleep", "60"]) as process:
-        start = start_time(process.pid)
+        start = read_start_time(process.pid)
         assert detached.is_running(process.pid, start)
         assert not detached.is_running(process.pid, f"{start}1")
         process.kill()
         wait_until(lambda: not detached.is_running(process.pid, start))  # it hasn't been reaped yet
-    assert start_time(process.pid) is None
+    assert read_start_time(process.pid) is None
 
 
 def test_an_envoy_is_recorded_in_a_directory_with_a_relative_path(place: Path, monkeypatch: pytest.MonkeyPatch):

@@ -98,7 +98,7 @@ def test_while_the_control_plane_is_away_the_latest_failures_are_kept_and_lost_o
         await agent.until(lambda agent: agent.channel.get_state() is not grpc.ChannelConnectivity.READY)
         await agent.report(FAILURES, *(f"r{number:03}" for number in range(1, 11)))
         await agent.report(REJECTIONS, *(f"x{number:03}" for number in range(1, 101)))
-        await agent.until(lambda agent: agent.forwarder.lost >= 7 + 97)
+        await agent.until(lambda agent: agent.forwarder.lost_messages >= 7 + 97)
         server = await agent.start_control_plane()
         await agent.until(lambda agent: "r010" in agent.ids and "x100" in agent.ids)
         assert [request_id for request_id in agent.ids if request_id[0] == "r"][-3:] == ["r008", "r009", "r010"]

@@ -110,7 +110,7 @@ def test_a_stream_that_cannot_be_identified_is_rejected(tmp_path, use):
 def test_observers_of_groups_are_woken_by_the_gateways_of_every_group():
     groups = Groups()
     of_all, one = groups.observe(), groups.default.observe()
-    groups.add("eu").connect("eu-1")
+    groups.add("eu").connect("eu-1", utc_now())
     assert (of_all.is_set(), one.is_set()) == (True, False)
 
 

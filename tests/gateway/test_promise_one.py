@@ -34,7 +34,7 @@ from holdfast.certificates.identity import ReferenceIdentifier, parse_reference
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TlsVersion, TrustSet
 from holdfast.gateway.resources.apis import ApiResources, build_api
-from holdfast.gateway.resources.cluster_names import cluster_name
+from holdfast.gateway.resources.cluster_names import name_cluster
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, make_resource
 from holdfast.gateway.resources.tls import refuses_backend
 from issuing import DAY, ed25519_key, issue, revoke
@@ -152,7 +152,7 @@ def test_every_https_backend_is_verified_by_its_anchors_and_its_name(data: st.Da
 
 @given(apis.filter(lambda api: api.state.is_served and any(endpoint.origin.is_secure for endpoint in api.endpoints)))
 def test_without_a_trust_set_no_backend_of_an_https_endpoint_is_accepted(api: Api):
-    endpoints = {cluster_name(api.organization, api.id, name): api.endpoint(name) for name in ENVIRONMENTS}
+    endpoints = {name_cluster(api.organization, api.id, name): api.endpoint(name) for name in ENVIRONMENTS}
     secure = tuple(name for name, endpoint in endpoints.items() if endpoint and endpoint.origin.is_secure)
     resources = build_api(api, {})
     assert secure
@@ -186,7 +186,7 @@ def find_flaws(api: Api, trust: Trust, resources: ApiResources) -> Iterator[str]
     secrets = {resource.name: Secret.FromString(resource.body) for resource in resources.secrets}
     unknown = set(clusters)
     for environment in ENVIRONMENTS:
-        endpoint, base = api.endpoint(environment), cluster_name(api.organization, api.id, environment)
+        endpoint, base = api.endpoint(environment), name_cluster(api.organization, api.id, environment)
         own = {name for name in clusters if name == base or name.startswith(f"{base}/")} if endpoint else set()
         unknown -= own
         for name in own if endpoint and endpoint.origin.is_secure else ():

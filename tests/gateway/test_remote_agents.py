@@ -46,7 +46,7 @@ def test_a_certificate_is_renewed_over_the_connection_that_it_protects():
         membership, fingerprint = port.enroll("eu-1")
         request = make_request()
         async with open_remote_channel(membership) as channel:
-            new_membership = membership.renewed(request.key, await request_renewal(channel, request.csr))
+            new_membership = membership.renew(request.key, await request_renewal(channel, request.csr))
             with pytest.raises(RenewalFailed, match="Wait a minute") as error:
                 await request_renewal(channel, "again")
             assert not error.value.is_final
@@ -67,7 +67,7 @@ def test_an_agent_that_is_rejected_keeps_asking_and_leaves_nothing_behind():
     async def story(port: Port) -> None:
         membership, fingerprint = port.enroll("eu-1")
         cache = Cache()
-        cache.connect("envoy")[0].started = True
+        cache.connect("envoy", utc_now())[0].started = True
         in_force = EnvoyProgress(cache, OpenListeners(cache))
         upstream = Upstream(cache, "eu-1", utc_now, in_force, Expiries(cache, utc_now))
         control = ControlClient(EnvoyProbes(cache, Path("nowhere")))
@@ -98,7 +98,7 @@ def test_a_publisher_that_cannot_be_reached_is_logged_only_after_a_few_seconds(t
     async def story() -> None:
         nonlocal now
         cache = Cache()
-        cache.connect("envoy")[0].started = True
+        cache.connect("envoy", utc_now())[0].started = True
         in_force = EnvoyProgress(cache, OpenListeners(cache))
         upstream = Upstream(cache, "eu-1", tell_time, in_force, Expiries(cache, utc_now))
         async with open_local_channel(f"unix:{tmp_path / 'ads'}") as channel:

@@ -9,6 +9,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.route_hold import LONGEST, TOGETHER, RouteHold
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES, make_resource
+from holdfast.server.clock import utc_now
 from services.control_plane import advance, play
 
 SCOPE = "production/pizza"
@@ -24,7 +25,7 @@ def make_routes(*clusters: str, rewrite: str = ""):
 @pytest.mark.parametrize("new", [f"{OWN}/r2", f"{OWN}/{'long' * 40}", OWN])
 def test_routes_wait_for_a_cluster_that_is_new_or_changed_with_them(new):
     async def story():
-        gateway, _ = Cache().connect("edge-1")
+        gateway, _ = Cache().connect("edge-1", utc_now())
         woken = asyncio.Event()
         hold = RouteHold(gateway, woken.set)
         gateway.acknowledged[CLUSTER, OWN] = "1"
@@ -37,7 +38,7 @@ def test_routes_wait_for_a_cluster_that_is_new_or_changed_with_them(new):
         advance(TOGETHER)
         assert list(hold.release([], old_and_new)) == []
         gateway.unanswered.clear()
-        hold.answered()
+        hold.take_answer()
         assert woken.is_set()
         assert list(hold.release([], old_and_new)) == [SCOPE]
         assert list(hold.release([], old_and_new)) == []
@@ -47,7 +48,7 @@ def test_routes_wait_for_a_cluster_that_is_new_or_changed_with_them(new):
 
 def test_routes_that_change_later_than_a_cluster_do_not_wait_for_it():
     async def story():
-        gateway, _ = Cache().connect("edge-1")
+        gateway, _ = Cache().connect("edge-1", utc_now())
         hold = RouteHold(gateway, asyncio.Event().set)
         gateway.acknowledged[CLUSTER, OWN] = "1"
         gateway.unanswered[CLUSTER, OWN] = "0"
@@ -60,7 +61,7 @@ def test_routes_that_change_later_than_a_cluster_do_not_wait_for_it():
 
 def test_held_routes_are_sent_when_they_change_again_or_after_some_seconds():
     async def story():
-        gateway, _ = Cache().connect("edge-1")
+        gateway, _ = Cache().connect("edge-1", utc_now())
         woken = asyncio.Event()
         hold = RouteHold(gateway, woken.set)
         gateway.unanswered[CLUSTER, f"{OWN}/r2"] = "0"

@@ -19,8 +19,8 @@ from holdfast.gateway.resources.routes import (
     TIME_HEADER,
     build_routes,
     build_scoped_routes,
+    find_scope,
     pack_routes,
-    scope_of,
 )
 from store.values import make_api
 
@@ -121,8 +121,8 @@ def test_a_scope_is_found_by_environment_and_first_segment_and_the_header_is_rem
 
 
 def test_the_scope_is_the_first_segment_which_all_organizations_except_the_default_share():
-    assert scope_of(make_api(context="/pizza/shack")) == "pizza"
-    assert scope_of(make_api(context="/pizza", organization="acme")) == "t"
+    assert find_scope(make_api(context="/pizza/shack")) == "pizza"
+    assert find_scope(make_api(context="/pizza", organization="acme")) == "t"
 
 
 def test_every_route_to_a_backend_maps_urls_unless_rewriting_is_turned_off():

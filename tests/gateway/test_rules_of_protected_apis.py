@@ -19,8 +19,8 @@ from holdfast.gateway.resources.routes import (
     CALLER_HEADER,
     TIME_HEADER,
     build_scoped_routes,
+    find_scope,
     pack_routes,
-    scope_of,
 )
 from routing import covers
 from store.values import make_api
@@ -83,7 +83,7 @@ def choose(routes: list[Route], fields: dict[str, str]) -> Route | None:
 
 def build_routes_of(api: Api, environment: str) -> list[Route]:
     routes = pack_routes(api, environment, {ANNA})
-    resource = build_scoped_routes(environment, scope_of(api), chain([], routes))
+    resource = build_scoped_routes(environment, find_scope(api), chain([], routes))
     (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
     return list(host.routes)
 

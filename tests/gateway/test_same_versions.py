@@ -15,7 +15,7 @@ from dataclasses import replace
 from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.resources.apis import build_api
 from holdfast.gateway.resources.listeners import build_listener
-from holdfast.gateway.resources.routes import build_scoped_routes, pack_routes, scope_of
+from holdfast.gateway.resources.routes import build_scoped_routes, pack_routes, find_scope
 from store.values import make_api
 from trusting import trust_set
 
@@ -24,7 +24,7 @@ api = make_api(context="/pizza", production="https://backend.example/", sandbox=
 api = replace(api, id="85890fbb-0000-4000-8000-000000000000")
 trust = {{each.origin: trust_set([read_certificate(ISSUED)], each.origin.reference) for each in api.endpoints}}
 listeners = [build_listener("production", [("127.0.0.1", 8280)], tls=tls) for tls in (False, True)]
-routes = build_scoped_routes("production", scope_of(api), pack_routes(api, "production"))
+routes = build_scoped_routes("production", find_scope(api), pack_routes(api, "production"))
 print([(each.name, each.version) for each in [*build_api(api, trust).all, *listeners, routes]])
 """
 

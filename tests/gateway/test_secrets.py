@@ -10,9 +10,9 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
 from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.identity import parse_reference
-from holdfast.gateway.resources.public_roots import public_roots, public_roots_pem
+from holdfast.gateway.resources.public_roots import read_public_roots, read_public_roots_pem
 from holdfast.gateway.resources.resource import SECRET
-from holdfast.gateway.resources.tls import build_trust_secret, build_upstream_tls, secret_name
+from holdfast.gateway.resources.tls import build_trust_secret, build_upstream_tls, name_trust_secret
 from issuing import issue
 from trusting import trust_set
 
@@ -56,14 +56,14 @@ def test_equal_content_has_the_same_name_and_version_in_any_order():
         )
     ]
     assert len({build_trust_secret(trust) for trust in trust_sets}) == 1
-    assert build_trust_secret(trust_sets[0]).name == secret_name(trust_sets[0])
-    assert Secret.FromString(build_trust_secret(trust_sets[0]).body).name == secret_name(trust_sets[0])
+    assert build_trust_secret(trust_sets[0]).name == name_trust_secret(trust_sets[0])
+    assert Secret.FromString(build_trust_secret(trust_sets[0]).body).name == name_trust_secret(trust_sets[0])
 
 
 def test_different_content_has_a_different_name():
     one, two = issue("backend.test"), issue("backend.test")
     sets = [(), (one.pem,), (two.pem,), (one.pem, two.pem)]
-    assert len({secret_name(trust_set(parse_anchors(*data), HOST)) for data in sets}) == 4
+    assert len({name_trust_secret(trust_set(parse_anchors(*data), HOST)) for data in sets}) == 4
 
 
 def test_without_anchors_the_public_roots_are_trusted_and_nothing_is_left_to_envoy():
@@ -80,7 +80,7 @@ def test_a_tls_context_names_its_secret_and_the_expected_host():
         common = context.common_tls_context
         assert common.alpn_protocols == alpn
         validation = common.combined_validation_context
-        assert validation.validation_context_sds_secret_config.name == secret_name(trust)
+        assert validation.validation_context_sds_secret_config.name == name_trust_secret(trust)
         assert validation.validation_context_sds_secret_config.sds_config.HasField("ads")
         (match,) = validation.default_validation_context.match_typed_subject_alt_names
         assert (match.san_type, match.matcher.exact) == (SubjectAltNameMatcher.DNS, "backend.test")
@@ -102,6 +102,6 @@ def test_an_address_is_matched_as_an_address(host):
 
 def test_reading_the_public_roots_writes_nothing_to_standard_error():
     # Some of them have the serial number 0, for which `cryptography` writes a warning.
-    roots = public_roots.__wrapped__()
-    assert len(roots) == public_roots_pem().count("BEGIN CERTIFICATE")
+    roots = read_public_roots.__wrapped__()
+    assert len(roots) == read_public_roots_pem().count("BEGIN CERTIFICATE")
     assert min(root.serial_number for root in roots) == 0

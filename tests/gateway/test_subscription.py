@@ -5,6 +5,7 @@ import pytest
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.discovery.subscription import MAX_RESPONSE_BYTES, Subscription
 from holdfast.gateway.resources.resource import CLUSTER, Resource
+from holdfast.server.clock import utc_now
 
 
 def make_resources(**versions):
@@ -17,7 +18,7 @@ class Stream(Subscription):
     def __init__(self, type_url):
         super().__init__(type_url)
         self.cache = Cache()
-        self.watch = self.cache.connect("edge")[1]
+        self.watch = self.cache.connect("edge", utc_now())[1]
 
 
 def subscribe(*names, has=None):

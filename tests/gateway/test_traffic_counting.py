@@ -15,7 +15,7 @@ from holdfast.gateway.traffic import backlog, certificates, counting, totals
 from holdfast.gateway.traffic.backlog import Backlog, Part
 from holdfast.gateway.traffic.certificates import PresentedCertificates
 from holdfast.gateway.traffic.counting import Counting
-from holdfast.gateway.traffic.memory import TRAFFIC_FILE, Kept, Memory
+from holdfast.gateway.traffic.memory import TRAFFIC_FILE, Memory, TrafficState
 from holdfast.gateway.traffic.metrics_messages import Metrics
 from holdfast.gateway.traffic.metrics_service import Flush, read_flush
 from holdfast.gateway.traffic.recorder import TrafficRecorder
@@ -219,7 +219,9 @@ async def _kill_and_start_again(tmp_path):
 
 def test_a_file_that_cannot_be_read_begins_a_new_source(tmp_path):
     memory = Memory(tmp_path)
-    memory_content = Kept(at=NOW, number=3, counters={"1.0": {"a": 1}}, parts=(Part(3, MINUTE, 5, False, 0, 0, {}),))
+    memory_content = TrafficState(
+        at=NOW, number=3, counters={"1.0": {"a": 1}}, parts=(Part(3, MINUTE, 5, False, 0, 0, {}),)
+    )
     memory.write(memory_content)
     assert memory.read() == memory_content
     (tmp_path / TRAFFIC_FILE).write_text('{"source": 3}')
@@ -228,9 +230,9 @@ def test_a_file_that_cannot_be_read_begins_a_new_source(tmp_path):
 
 def test_a_file_that_cannot_be_written_is_removed(tmp_path):
     memory = Memory(tmp_path)
-    memory.write(Kept())
+    memory.write(TrafficState())
     (tmp_path / f".{TRAFFIC_FILE}.new").mkdir()
-    memory.write(Kept())
+    memory.write(TrafficState())
     assert not (tmp_path / TRAFFIC_FILE).exists()
 
 

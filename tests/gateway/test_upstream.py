@@ -11,7 +11,7 @@ from holdfast.gateway.agent import expiry
 from holdfast.gateway.agent.channels import open_local_channel
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.discovery.cache import Cache
-from holdfast.gateway.probing.resources import new_name
+from holdfast.gateway.probing.resources import make_name
 from holdfast.gateway.resources.listeners import build_listener
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET
 from holdfast.gateway.resources.token_requests import TOKEN_PREFIX
@@ -315,7 +315,7 @@ def test_a_clock_that_is_set_back_lets_nothing_last_longer_in_a_running_agent():
 
 def test_probes_and_tokens_stay_when_the_agent_connects_again(tmp_path):
     """The control plane doesn't know them, so it would remove them if the agent named them."""
-    name, token = new_name(), f"{TOKEN_PREFIX}1"
+    name, token = make_name(), f"{TOKEN_PREFIX}1"
 
     async def story():
         async with AsyncExitStack() as stack:

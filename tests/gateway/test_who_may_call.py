@@ -23,9 +23,9 @@ from holdfast.gateway.resources.routes import (
     TIME_HEADER,
     build_routes,
     build_scoped_routes,
+    find_scope,
+    name_scope,
     pack_routes,
-    scope_name,
-    scope_of,
 )
 from routing import covers
 from store.values import make_api
@@ -137,7 +137,7 @@ def test_enforcement_of_a_protected_api_waits_for_its_routes():
     trust = {api.production.origin: trust_set([], api.production.origin.reference)}
     resources = build_api(api, trust, callers={ANNA, BERTA})
     assert resources.by_policy[ApiCallers(api.id)] == {
-        (ROUTES, scope_name(name, scope_of(api))) for name in ENVIRONMENTS
+        (ROUTES, name_scope(name, find_scope(api))) for name in ENVIRONMENTS
     }
     open_one = make_api()
     assert open_one.production

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from holdfast.network.addresses import EVERYWHERE
 from holdfast.network.forwarded import ForwardedClient, find_client_address, is_trusted
 from holdfast.server.http.server import serve
-from holdfast.server.machine.limits import connection_limits
+from holdfast.server.machine.limits import compute_connection_limits
 from holdfast.server.settings import Settings
 
 PROXIES = Settings(trusted_proxies="10.0.0.0/8, 192.0.2.7, fd00::/8").trusted_proxies
@@ -76,7 +76,7 @@ def send_to_application(proxies, *headers):
 
     async def ask():
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            async with serve(ForwardedClient(tell, proxies), [listening], None, connection_limits(1024)):
+            async with serve(ForwardedClient(tell, proxies), [listening], None, compute_connection_limits(1024)):
                 reader, writer = await asyncio.open_connection(*listening.getsockname())
                 writer.write("\r\n".join(["GET / HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]).encode())
                 answer = await asyncio.wait_for(reader.read(), 5)

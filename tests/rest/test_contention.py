@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.apis.catalog.lifecycle import State
+from holdfast.server.clock import utc_now
 from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.postgresql import engine as postgresql_engine
@@ -32,7 +33,7 @@ def patience():
 def store(monkeypatch, database, patience):
     for engine in (sqlite_engine, postgresql_engine):
         monkeypatch.setattr(engine, "PATIENCE", patience)
-    store = Store(database)
+    store = Store(database, utc_now())
     yield store
     store.close()
 

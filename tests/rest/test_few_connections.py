@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.postgresql.location import parse_location
 from issuing import issue
@@ -18,7 +19,7 @@ AT_ONCE = 60  # more than there are threads
 @pytest.fixture
 def store():
     location = parse_location(shared_server().create_database().url)
-    store = Store(replace(location, connections=5))
+    store = Store(replace(location, connections=5), utc_now())
     yield store
     store.close()
 

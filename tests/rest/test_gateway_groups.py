@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.services.access.permissions import Role
 from rest.calls import APIS, PREFIX, api_body, assert_problem, create_api
 
@@ -155,7 +156,7 @@ def test_a_gateway_can_be_enrolled_only_in_a_group_that_exists(operator):
 
 def test_connected_gateways_are_counted(operator, shared_runtime, group):
     cache = shared_runtime.groups.add(group)
-    cache.connect("eu-1")
+    cache.connect("eu-1", utc_now())
     assert operator.get(f"{GROUPS}/{group}").json()["connectedGateways"] == 1
     shared_runtime.groups.remove(group)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.postgresql import engine
 from holdfast.store.postgresql.location import parse_location
@@ -21,7 +22,7 @@ def server():
 
 @pytest.fixture
 def store(server):
-    store = Store(parse_location(server.create_database().url + "&connect_timeout=10"))
+    store = Store(parse_location(server.create_database().url + "&connect_timeout=10"), utc_now())
     yield store
     store.close()
 

@@ -26,7 +26,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.delenv("HOLDFAST_ADMIN_PASSWORD", raising=False)
     database = tmp_path / "holdfast.sqlite"
     write_new_database(database)
-    store = Store(database)
+    store = Store(database, utc_now())
     yield store
     store.close()
 

@@ -6,8 +6,8 @@ import pytest
 
 from holdfast.server.machine.limits import (
     ConnectionLimits,
-    allowed_files,
-    connection_limits,
+    compute_connection_limits,
+    find_allowed_files,
     raise_file_limit,
 )
 
@@ -22,14 +22,14 @@ from holdfast.server.machine.limits import (
     ],
 )
 def test_the_connections_fit_into_the_files(files, limits):
-    assert connection_limits(files) == limits
+    assert compute_connection_limits(files) == limits
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
-        limit = allowed_files()
+        limit = find_allowed_files()
         assert raise_file_limit() == limit > 200
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (limit, hard)
     finally:

@@ -12,7 +12,7 @@ from typer import BadParameter
 from holdfast.cli.server.database import parse_database
 from holdfast.network.sockets import CannotStart
 from holdfast.server.database import opening
-from holdfast.server.database.opening import database_location, open_store
+from holdfast.server.database.opening import open_store, read_location
 from holdfast.server.settings import Settings
 from holdfast.store.errors import StoreRefused, StoreUnreachable
 from holdfast.store.postgresql.location import parse_location
@@ -24,7 +24,7 @@ URL = SecretStr("postgresql://holdfast@db.example/holdfast")
 
 
 def test_without_a_url_the_database_is_in_the_data_directory(tmp_path):
-    assert database_location(Settings(), tmp_path) == tmp_path / "holdfast.sqlite"
+    assert read_location(Settings(), tmp_path) == tmp_path / "holdfast.sqlite"
 
 
 def test_the_password_can_be_in_a_variable_or_a_file(tmp_path):
@@ -34,7 +34,7 @@ def test_the_password_can_be_in_a_variable_or_a_file(tmp_path):
         Settings(database=URL, database_password=SecretStr("hunter2")),
         Settings(database=URL, database_password_file=file),
     ):
-        location = database_location(settings, tmp_path)
+        location = read_location(settings, tmp_path)
         assert (location.password, location.connections) == ("hunter2", 20)
 
 
@@ -50,7 +50,7 @@ def test_the_password_can_be_in_a_variable_or_a_file(tmp_path):
 )
 def test_settings_that_contradict_each_other_or_cannot_be_read_are_explained(tmp_path, options, says):
     with pytest.raises(CannotStart, match=says) as error:
-        database_location(Settings(**{"database": URL, **options}), tmp_path)
+        read_location(Settings(**{"database": URL, **options}), tmp_path)
     assert "secret" not in str(error.value)
 
 
@@ -102,7 +102,8 @@ def test_the_command_says_why_it_cannot_use_the_database(tmp_path):
 def test_the_driver_of_postgresql_is_not_loaded_with_sqlite(tmp_path):
     code = (
         "import sys; from pathlib import Path; import holdfast.server.app; from holdfast.store.database import Store; "
-        "store = Store(Path(sys.argv[1]));\n"
+        "from holdfast.server.clock import utc_now; "
+        "store = Store(Path(sys.argv[1]), utc_now());\n"
         "with store.write() as session: session.connection()\n"
         "assert not {name for name in sys.modules if name.startswith(('psycopg', 'holdfast.store.postgresql.'))}"
     )

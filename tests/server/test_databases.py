@@ -20,7 +20,7 @@ from holdfast.cli.server import backups, databases, up
 from holdfast.doctor.postgresql import check_postgresql
 from holdfast.files.sealing_keys import KeyFile, make_key
 from holdfast.server.clock import utc_now
-from holdfast.server.machine.directories import DATABASE_FILE, data_directory
+from holdfast.server.machine.directories import DATABASE_FILE, lock_data_directory
 from holdfast.server.sealing.keys import KEY_FILE, SEALING_KEY, digest_sealing, open_sealing
 from holdfast.server.sealing.rotation import ControlPlanesRun, rotate_sealing_key
 from holdfast.server.settings import Settings
@@ -44,9 +44,9 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 def data(tmp_path):
     """The data directory of a stopped Holdfast with a sealed private key."""
     directory = tmp_path / "data"
-    with data_directory(directory):
+    with lock_data_directory(directory):
         write_new_database(directory / DATABASE_FILE)
-        store = Store(directory / DATABASE_FILE)
+        store = Store(directory / DATABASE_FILE, utc_now())
         with store.write() as session:
             accounts.insert_organization(session, "default", NOW)
         get_authority(store, open_sealing(Settings(), directory), utc_now())
@@ -83,7 +83,7 @@ def test_migrate_says_what_it_did(data, database, tmp_path, capsys):
     databases.migrate(data, database.url)
     databases.migrate(data, database.url)
     old = tmp_path / "old"
-    with data_directory(old):
+    with lock_data_directory(old):
         make_old(old / DATABASE_FILE)
     databases.migrate(old)
     newest = get_newest_revision()
@@ -108,10 +108,10 @@ def test_a_copy_needs_a_stopped_current_and_complete_database_and_an_empty_one(d
     copy = databases.copy
     assert "--database" in refusal(copy, data, None)
     assert "no SQLite database" in refusal(copy, tmp_path, database.url)
-    with data_directory(data):
+    with lock_data_directory(data):
         assert "already running" in refusal(copy, data, database.url)
     old = tmp_path / "old"
-    with data_directory(old):
+    with lock_data_directory(old):
         make_old(old / DATABASE_FILE)
     assert "holdfast database migrate" in refusal(copy, old, database.url)
     databases.migrate(data, database.url)
@@ -124,7 +124,7 @@ def test_a_copy_needs_a_stopped_current_and_complete_database_and_an_empty_one(d
 
 def read_all(location):
     """Return the rows of all tables."""
-    with closing(Store(location)) as store, store.read() as session:
+    with closing(Store(location, utc_now())) as store, store.read() as session:
         return {table.name: sorted(map(repr, session.execute(select(table)))) for table in Table.metadata.sorted_tables}
 
 
@@ -138,7 +138,7 @@ def test_a_database_of_a_server_is_backed_up_and_restored_to_either_kind(data, d
     location, file = parse_location(database.url), tmp_path / "backup.tar"
     before = without_events(read_all(location))
     monkeypatch.setenv("HOLDFAST_DATABASE", database.url)
-    with closing(Store(location)) as running:
+    with closing(Store(location, utc_now())) as running:
         backups.backup(str(file), data, with_sealing_key=True)  # a control plane may run
         assert running.is_reachable
     assert file.stat().st_mode & 0o777 == 0o600
@@ -159,7 +159,7 @@ def test_a_database_of_a_server_is_backed_up_and_restored_to_either_kind(data, d
 
 
 def events(location):
-    with closing(Store(location)) as store, store.read() as session:
+    with closing(Store(location, utc_now())) as store, store.read() as session:
         return journal.list_audit_events(session, "default")
 
 
@@ -171,7 +171,7 @@ def test_a_restore_replaces_a_database_of_a_server_on_request_and_keeps_it(
     before = without_events(read_all(location))
     monkeypatch.setenv("HOLDFAST_DATABASE", database.url)
     backups.backup(str(file), data)
-    with closing(Store(location)) as store:
+    with closing(Store(location, utc_now())) as store:
         with store.write() as session:
             accounts.insert_organization(session, "later", NOW)
         register(store, make_key())
@@ -271,7 +271,7 @@ def test_check_finds_what_is_wrong_with_a_server(data, database, capsys):
 def shared_store(data, database):
     """A copied database, opened."""
     databases.copy(data, database.url)
-    store = Store(parse_location(database.url))
+    store = Store(parse_location(database.url), utc_now())
     yield store
     store.close()
 
@@ -316,7 +316,7 @@ def test_the_sealing_key_is_not_rotated_while_a_control_plane_lacks_the_new_one(
 def test_the_sealing_key_is_rotated_while_control_planes_that_have_both_keys_run(data, database, shared_store):
     (old,), new = KeyFile(data / KEY_FILE).read(), make_key()
     register(shared_store, old, new)
-    with data_directory(data):  # one of them uses it
+    with lock_data_directory(data):  # one of them uses it
         assert rotate_sealing_key(settings_for(data, database, new, old)) == (1, 0)
     assert (can_open(shared_store, new), can_open(shared_store, old)) == (True, False)
 

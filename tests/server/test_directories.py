@@ -17,8 +17,9 @@ from holdfast.files.sealing_keys import KeyFile
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.sockets import CannotStart
+from holdfast.server.clock import utc_now
 from holdfast.server.machine import directories
-from holdfast.server.machine.directories import data_directory
+from holdfast.server.machine.directories import lock_data_directory
 from holdfast.store.database import Store
 
 HOLD = """
@@ -62,7 +63,7 @@ def test_permissions_of_others_on_a_used_data_directory_are_removed_and_logged(d
         file.touch(0o644)
     (data / "link").symlink_to("/etc/passwd")
     before = mode(Path("/etc/passwd"))
-    with data_directory(data):
+    with lock_data_directory(data):
         assert mode(data) == 0o700
         assert {mode(file) for file in files} == {0o600}
     assert read_events() == ["data directory closed to others"] + ["file closed to others"] * 4
@@ -71,7 +72,7 @@ def test_permissions_of_others_on_a_used_data_directory_are_removed_and_logged(d
 
 def test_permissions_of_others_on_an_empty_directory_are_removed(data):
     (data / "lost+found").mkdir()
-    with data_directory(data):
+    with lock_data_directory(data):
         assert mode(data) == 0o700
 
 
@@ -79,13 +80,13 @@ def test_permissions_of_others_on_an_empty_directory_are_removed(data):
 def test_a_directory_that_others_may_need_is_rejected_and_left_unchanged(data, name, mode_before):
     (data / name).touch(0o644)
     data.chmod(mode_before)
-    with pytest.raises(CannotStart, match=f"Other users can access {data}"), data_directory(data):
+    with pytest.raises(CannotStart, match=f"Other users can access {data}"), lock_data_directory(data):
         pass
     assert (mode(data), mode(data / name)) == (mode_before, 0o644)
     assert {path.name for path in data.iterdir()} == {name}
 
 
-@pytest.mark.parametrize("use", [data_directory, gateway_directory])
+@pytest.mark.parametrize("use", [lock_data_directory, gateway_directory])
 def test_a_directory_of_another_user_is_rejected(data, use):
     foreign = Path("/")
     if os.geteuid() == 0:
@@ -97,7 +98,7 @@ def test_a_directory_of_another_user_is_rejected(data, use):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-@pytest.mark.parametrize("use", [data_directory, gateway_directory])
+@pytest.mark.parametrize("use", [lock_data_directory, gateway_directory])
 def test_files_that_another_user_put_into_a_data_directory_are_not_used(data, use):
     for name in ("lock", "membership.json"):
         (data / name).touch(0o644)
@@ -122,7 +123,7 @@ def test_the_directory_of_a_gateway_is_closed_to_others_or_rejected(data, tmp_pa
 def test_a_closed_directory_with_foreign_files_is_used(data, read_events):
     (data / "publisher.pem").touch(0o600)
     data.chmod(0o700)
-    with data_directory(data):
+    with lock_data_directory(data):
         pass
     assert read_events() == []
 
@@ -130,10 +131,10 @@ def test_a_closed_directory_with_foreign_files_is_used(data, read_events):
 def test_files_are_private_whatever_the_umask(tmp_path):
     before = os.umask(0)
     try:
-        with data_directory(tmp_path / "data") as _:
-            store = Store(tmp_path / "data" / "holdfast.sqlite")
+        with lock_data_directory(tmp_path / "data") as _:
+            store = Store(tmp_path / "data" / "holdfast.sqlite", utc_now())
         # The database is private even in another directory.
-        single = Store(tmp_path / "single.sqlite")
+        single = Store(tmp_path / "single.sqlite", utc_now())
         KeyFile(tmp_path / "data" / "sealing-key").read_or_make()
         files = [*(tmp_path / "data").iterdir(), *tmp_path.glob("single.sqlite*")]
         assert {path.name for path in files} >= {"holdfast.sqlite-wal", "single.sqlite-shm", "lock", "sealing-key"}

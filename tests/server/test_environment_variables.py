@@ -7,7 +7,7 @@ from pathlib import Path
 
 from holdfast.doctor import environment
 from holdfast.server.settings import Settings
-from holdfast.server.variables import OF_COMMANDS, RENAMED, unknown_variables
+from holdfast.server.variables import OF_COMMANDS, RENAMED, find_unknown_variables
 from running import COMMAND, Holdfast
 
 CASES = {
@@ -21,12 +21,12 @@ CASES = {
 
 
 def test_unknown_variables_come_with_suggestions():
-    assert unknown_variables([*CASES, "PATH", "HOLD"]) == CASES
+    assert find_unknown_variables([*CASES, "PATH", "HOLD"]) == CASES
 
 
 def test_settings_and_variables_of_commands_are_known_whatever_their_case():
     names = {f"HOLDFAST_{name.upper()}" for name in Settings.model_fields} | OF_COMMANDS
-    assert unknown_variables([*names, *(name.lower() for name in names)]) == {}
+    assert find_unknown_variables([*names, *(name.lower() for name in names)]) == {}
 
 
 def test_every_variable_that_sources_and_documents_name_is_known():
@@ -34,12 +34,12 @@ def test_every_variable_that_sources_and_documents_name_is_known():
     files = [*root.glob("src/holdfast/**/*.py"), *root.glob("docs/**/*.md"), root / "README.md"]
     names = {name for file in files for name in re.findall(r"\bHOLDFAST_[A-Z_]*[A-Z]\b", file.read_text("utf-8"))}
     assert len(names) > 40
-    assert unknown_variables(names).keys() <= {*RENAMED, "HOLDFAST_TABLES"}  # the last is for tests
+    assert find_unknown_variables(names).keys() <= {*RENAMED, "HOLDFAST_TABLES"}  # the last is for tests
 
 
 def test_doctor_names_unknown_variables(monkeypatch):
     monkeypatch.setenv("HOLDFAST_GATWAY", "127.0.0.1:1")
-    (check,) = [check for check in environment.variables() if "GATWAY" in check.text]
+    (check,) = [check for check in environment.check_variables() if "GATWAY" in check.text]
     assert (check.outcome, check.text, check.advice) == (
         "warning",
         "HOLDFAST_GATWAY isn't a setting of Holdfast and has no effect.",

@@ -18,7 +18,7 @@ from holdfast.network.certificate_files import UnusableCertificate, load, load_f
 from holdfast.network.presented_files import PUBLISHERS_OPTIONS, GatewayCertificate
 from holdfast.server.clock import utc_now
 from holdfast.server.http.server import serve
-from holdfast.server.machine.limits import connection_limits
+from holdfast.server.machine.limits import compute_connection_limits
 from holdfast.server.tls.publisher_certificate import PublisherCertificate
 from issuing import DAY, ed448_key, issue
 from running import write_identity
@@ -90,7 +90,7 @@ def test_files_that_change_are_noticed_without_a_signal(tmp_path):
     async def story():
         with socket.create_server(("127.0.0.1", 0)) as listening:
             address = listening.getsockname()
-            async with serve(nothing, [listening], certificate.context, connection_limits(1024)):
+            async with serve(nothing, [listening], certificate.context, compute_connection_limits(1024)):
                 watching = asyncio.create_task(certificate.watch(interval=0.01))
                 before = await fetch_certificate(address, context)
                 write_identity(tmp_path, second)
@@ -219,7 +219,7 @@ def test_without_a_usable_certificate_the_publisher_rejects_handshakes_and_plain
         with contextlib.ExitStack() as stack:
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             address = listening.getsockname()
-            async with serve(nothing, [listening], files.context, connection_limits(1024)):
+            async with serve(nothing, [listening], files.context, compute_connection_limits(1024)):
                 with pytest.raises(OSError):  # noqa: PT011 - asyncio closes the connection before it sends the alert
                     await fetch_certificate(address, context)
                 reader, writer = await asyncio.open_connection(*address)

@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.network.addresses import is_loopback, read_network
 from holdfast.network.sockets import CannotStart, check_free, listen_problem, refuse_open_http
-from holdfast.server.machine.listen_addresses import listen_addresses
+from holdfast.server.machine.listen_addresses import find_listen_addresses
 from holdfast.server.settings import Settings
 
 LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1", "localhost", "LOCALHOST"]
@@ -30,7 +30,7 @@ def resolver(monkeypatch):
 
 
 def resolve(**settings):
-    addresses = listen_addresses(Settings(**settings))
+    addresses = find_listen_addresses(Settings(**settings))
     return {"publisher": addresses.publisher} | {listener.option: listener.addresses for listener in addresses.gateway}
 
 
@@ -75,7 +75,7 @@ def test_an_option_that_is_repeated_means_all_of_its_addresses():
 
 
 def test_urls_for_callers_have_the_first_address_as_written():
-    addresses = listen_addresses(Settings(gateway="both.test:80,127.0.0.1:81", gateway_tls="[2001:db8::1]:443"))
+    addresses = find_listen_addresses(Settings(gateway="both.test:80,127.0.0.1:81", gateway_tls="[2001:db8::1]:443"))
     assert addresses.urls(tls=False) == {"production": "http://both.test:80", "sandbox": "http://127.0.0.1:8281"}
     assert addresses.urls(tls=True) == {"production": "https://[2001:db8::1]:443"}
 

@@ -4,7 +4,7 @@ import pytest
 
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server import up
-from holdfast.server.machine.platforms import Platform, platform_problem, this_platform
+from holdfast.server.machine.platforms import Platform, describe_problem, find_platform
 
 SUPPORTED = [
     ("Linux", "x86_64", "2.31"),
@@ -30,30 +30,30 @@ UNSUPPORTED = [
 
 @pytest.mark.parametrize("platform", SUPPORTED)
 def test_supported_platforms_have_no_problem(platform):
-    assert platform_problem(Platform(*platform)) is None
+    assert describe_problem(Platform(*platform)) is None
 
 
 @pytest.mark.parametrize(("system", "machine", "version", "description"), UNSUPPORTED)
 def test_other_platforms_are_refused_in_a_sentence(system, machine, version, description):
-    assert platform_problem(Platform(system, machine, version)) == (
+    assert describe_problem(Platform(system, machine, version)) == (
         f"Holdfast doesn't run on {description}. It needs Linux with glibc 2.31 or newer on x86_64 or aarch64, "
         "and macOS 15 or newer on arm64."
     )
 
 
 def test_an_own_envoy_suffices_only_on_linux_and_macos():
-    rows = [row[:3] for row in UNSUPPORTED if platform_problem(Platform(*row[:3]), own_envoy=True) is None]
+    rows = [row[:3] for row in UNSUPPORTED if describe_problem(Platform(*row[:3]), own_envoy=True) is None]
     assert {system for system, *_ in rows} == {"Linux", "Darwin"}
     assert len(rows) == 8
 
 
 def test_the_machine_of_the_tests_is_supported():
-    assert platform_problem(this_platform()) is None
+    assert describe_problem(find_platform()) is None
 
 
 @pytest.mark.parametrize("command", [up.up, up.doctor, lambda: up.demo(once=True), lambda: up.demo(once=False)])
 def test_commands_of_the_server_refuse_before_they_load_it(command, monkeypatch):
     monkeypatch.delenv("HOLDFAST_ENVOY", raising=False)
-    monkeypatch.setattr(up, "this_platform", lambda: Platform("Windows", "AMD64", "10"))
+    monkeypatch.setattr(up, "find_platform", lambda: Platform("Windows", "AMD64", "10"))
     with pytest.raises(CommandFailed, match=r"^Holdfast doesn't run on Windows\. It needs Linux"):
         command()

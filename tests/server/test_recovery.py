@@ -20,7 +20,8 @@ from holdfast import cli
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server import backups
-from holdfast.server.machine.directories import DATABASE_FILE, data_directory, database_in
+from holdfast.server.clock import utc_now
+from holdfast.server.machine.directories import DATABASE_FILE, locate_database, lock_data_directory
 from holdfast.server.sealing.keys import KEY_FILE, open_sealing
 from holdfast.server.sealing.rotation import rotate_sealing_key
 from holdfast.server.settings import Settings
@@ -46,9 +47,9 @@ pytestmark = pytest.mark.usefixtures("clean_environment")
 def data(tmp_path):
     """The data directory of a stopped Holdfast with one API."""
     directory = tmp_path / "data"
-    with data_directory(directory):
+    with lock_data_directory(directory):
         write_new_database(directory / DATABASE_FILE)
-        store = Store(directory / DATABASE_FILE)
+        store = Store(directory / DATABASE_FILE, utc_now())
         with store.write() as session:
             accounts.insert_organization(session, "default", NOW)
             apis.insert(session, make_api())
@@ -71,7 +72,7 @@ def names(directory):
 
 
 def api_names(database):
-    store = Store(database)
+    store = Store(database, utc_now())
     with store.read() as session:
         result = [api.name for api in apis.list_of_organization(session, "default")]
     store.close()
@@ -159,7 +160,7 @@ def database_file(data, tmp_path):
 
 def test_a_backup_through_a_symbolic_link_includes_the_write_ahead_log(data, database_file, tmp_path):
     file = tmp_path / "backup.sqlite"
-    store = Store(database_in(data))
+    store = Store(locate_database(data), utc_now())
     with store.write() as session:
         apis.insert(session, make_api("Pasta"))
     assert database_file.with_name("apis.sqlite-wal").stat().st_size > 0
@@ -171,7 +172,7 @@ def test_a_backup_through_a_symbolic_link_includes_the_write_ahead_log(data, dat
 def test_a_log_of_another_database_is_noticed_behind_a_symbolic_link(data, database_file, tmp_path, refusal):
     file, directory = tmp_path / "backup.sqlite", tmp_path / "left"
     backups.backup(str(file), data)
-    store = Store(database_in(data))
+    store = Store(locate_database(data), utc_now())
     write(store, "one")
     begin_new_log(database_file)
     write(store, "two")
@@ -220,7 +221,7 @@ def test_a_restore_reports_its_content_and_the_old_database(data, tmp_path, caps
     file = tmp_path / "backup.sqlite"
     backups.backup(str(file), data)
     capsys.readouterr()
-    store = Store(data / DATABASE_FILE)
+    store = Store(data / DATABASE_FILE, utc_now())
     with store.write() as session:
         apis.insert(session, make_api("Pasta"))
     store.close()
@@ -245,7 +246,7 @@ def test_a_backup_can_be_restored_into_a_new_directory(data, tmp_path):
 def test_nothing_is_restored_while_a_holdfast_runs(data, tmp_path, refusal):
     file = tmp_path / "backup.sqlite"
     backups.backup(str(file), data)
-    with data_directory(data):
+    with lock_data_directory(data):
         problem = refusal(backups.restore, file, data)
     assert (
         problem
@@ -345,7 +346,7 @@ def sealed_identity(data):
     identity, row = issue("gateway.test"), "row"
     key = sealing.seal(identity.key_pem, "default", row)
     entry = GatewayIdentity(row, "default", ORIGIN, ORIGIN, (read(identity),), key, None, NOW, NOW)
-    store = Store(data / DATABASE_FILE)
+    store = Store(data / DATABASE_FILE, utc_now())
     with store.write() as session:
         gateway_identities.save(session, entry)
     store.close()
@@ -361,7 +362,7 @@ def test_a_backup_does_not_include_the_sealing_key_and_reports_that(data, sealed
 
 def events(database):
     """Return the last audit event: user, action, subject, details."""
-    store = Store(database)
+    store = Store(database, utc_now())
     with store.read() as session:
         last = journal.list_audit_events(session, "default")[-1]
     store.close()

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 from disk_space import largest_file
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure, StoreFull
 from running import Holdfast
@@ -46,7 +47,7 @@ CASES = [
 def test_kinds_of_unusable_databases_are_distinguished(database, spoil, problem):
     spoil(database)
     with pytest.raises(StoreFailure, match="^" + re.escape(problem.format(database))):
-        Store(database)
+        Store(database, utc_now())
 
 
 def test_an_unusable_database_ends_the_command_with_one_sentence(tmp_path):
@@ -64,8 +65,8 @@ def test_an_unusable_database_ends_the_command_with_one_sentence(tmp_path):
 @pytest.mark.parametrize("size", [0, 512, 40_000])
 def test_a_full_disk_is_distinguished_from_other_errors(tmp_path, size):
     with largest_file(size), pytest.raises(StoreFull, match=r"^There is no space to write "):
-        Store(tmp_path / "new.sqlite")
-    Store(tmp_path / "new.sqlite").close()
+        Store(tmp_path / "new.sqlite", utc_now())
+    Store(tmp_path / "new.sqlite", utc_now()).close()
 
 
 def test_a_full_disk_ends_the_command_with_one_sentence(tmp_path):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from holdfast.server.clock import utc_now
 from holdfast.services.background import Background
 from holdfast.services.control_planes.lease import Lease
 from holdfast.store.database import Store
@@ -38,7 +39,7 @@ def read_location(text: str) -> Location:
 
 async def run(location: str, name: str) -> None:
     """Notify people forever."""
-    store = Store(read_location(location))
+    store = Store(read_location(location), utc_now())
     lease = Lease(store, name, shared=True, lasts=LASTS)
     office = Office(store, lambda: datetime.now(UTC))
     async with Background() as background:

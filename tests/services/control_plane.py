@@ -83,7 +83,7 @@ class ListeningGateway:
     )
 
     def __post_init__(self) -> None:
-        self.gateway, self.watch = self.cache.connect(self.id)
+        self.gateway, self.watch = self.cache.connect(self.id, utc_now())
         self.gateway.started = True
         self.waiting: list[tuple[str, Update]] = []
 

@@ -9,7 +9,7 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.presented import read_presented
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.resources.public_roots import public_roots
+from holdfast.gateway.resources.public_roots import read_public_roots
 from holdfast.network.presentation import Presentation
 from holdfast.services.probing.acceptance import Result, accept, needs_second_answer
 from holdfast.services.probing.terms import StoredCertificates, Terms
@@ -19,7 +19,7 @@ from trusting import trust_set
 
 HOST = parse_reference("pizza.test")
 NEW, OLD, ROOT = (read_certificate(issue("pizza.test", common_name=name).der) for name in ("new", "old", "root"))
-PUBLIC = public_roots()[0]
+PUBLIC = read_public_roots()[0]
 YES, NO = Verdict(True), Verdict(False, Cause.UNKNOWN_ISSUER)
 STORED = StoredCertificates("pizza", (OLD,))
 BOTH = trust_set([NEW, OLD], HOST)

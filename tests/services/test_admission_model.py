@@ -12,6 +12,7 @@ import pytest
 from acting import context_of
 from enrolling import SEALING, Machine
 from holdfast.gateway.peer import Peer
+from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import JoinRefused, NotFound, RenewalRefused, RenewedJustNow
 from holdfast.services.gateways import enrollment
@@ -50,7 +51,7 @@ class Installation:
     """A database, and what it should accept: at most two certificates of a gateway."""
 
     def __init__(self, database: Path) -> None:
-        self.store = Store(database)
+        self.store = Store(database, utc_now())
         self.now = datetime.now(UTC)
         with self.store.write() as session:
             accounts.insert_organization(session, "default", self.now)

@@ -75,7 +75,7 @@ class Stream:
 
     def __post_init__(self):
         cache = self.plane.groups.default
-        self.gateway, self.watch = cache.connect(self.name)
+        self.gateway, self.watch = cache.connect(self.name, utc_now())
         self.subscriptions = {kind: Subscription(kind) for kind in TYPES}
         for kind, subscription in self.subscriptions.items():
             has = {name: version for (of, name), version in self.in_force.items() if of == kind}

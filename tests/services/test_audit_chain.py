@@ -9,6 +9,7 @@ import pytest
 from acting import context_of
 from holdfast.audit.chain import START, hash_event
 from holdfast.audit.verification import Fault, Verifier
+from holdfast.server.clock import utc_now
 from holdfast.services.access import audit_log
 from holdfast.services.access.audit import write_down
 from holdfast.services.retention import chain_events, forget_old_rows
@@ -202,7 +203,7 @@ def test_many_events_of_the_previous_version_are_chained_in_the_background(store
 
 
 def test_two_control_planes_write_one_chain(store, storage, anna):
-    with closing(Store(storage.location)) if store.is_shared else closing(store) as second_store:
+    with closing(Store(storage.location, utc_now())) if store.is_shared else closing(store) as second_store:
         for number in range(6):
             write((store, second_store)[number % 2], anna)
         assert (verify(store, anna).newest.number, list_faults(verify(store, anna))) == (6, [])

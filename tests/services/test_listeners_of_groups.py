@@ -2,6 +2,7 @@
 
 from holdfast.gateway.discovery.cache import Cache, Rejection
 from holdfast.gateway.resources.resource import LISTENER, Resource
+from holdfast.server.clock import utc_now
 from holdfast.server.machine.listen_addresses import GatewayListener
 from holdfast.services.publishing.listeners import Listeners
 
@@ -13,11 +14,11 @@ def test_only_the_gateway_on_this_machine_counts():
     cache.apply([Resource(LISTENER, "production", "1", b"")])
     listener = GatewayListener("gateway", "production", tls=False, addresses=(("127.0.0.1", 9),), url="")
     listeners = Listeners(cache, "local", [listener])
-    remote, _ = cache.connect("eu-1")
+    remote, _ = cache.connect("eu-1", utc_now())
     remote.rejected[LISTENER, "production"] = REJECTION
     assert [state.problem for state in listeners.list_states()] == ["No gateway is connected."]
     assert listeners.is_listening("gateway")
-    local, _ = cache.connect("local")
+    local, _ = cache.connect("local", utc_now())
     assert not listeners.is_listening("gateway")
     local.rejected[LISTENER, "production"] = REJECTION
     assert [state.is_retried for state in listeners.list_states()] == [True]

@@ -17,7 +17,7 @@ from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.probing.connection import Answer, HeadAnswer, NoAnswer, ProbeRejected
-from holdfast.gateway.probing.resources import build_probe, new_name
+from holdfast.gateway.probing.resources import build_probe, make_name
 from holdfast.gateway.resources.tls import build_identity_secret
 from holdfast.network.addresses import read_network
 from holdfast.network.presentation import Obstacle, Unseen
@@ -71,7 +71,7 @@ async def pair(store, directory):
 
 def make_probe(address="192.0.2.1", identity=None):
     endpoint = parse_endpoint("https://backend.test")
-    return build_probe(new_name(), endpoint, NOTHING, [address], identity)
+    return build_probe(make_name(), endpoint, NOTHING, [address], identity)
 
 
 def make_identity(name="gateway"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.gateway.discovery.cache import Cache
-from holdfast.gateway.resources.listeners import listener_name
+from holdfast.gateway.resources.listeners import name_listener
 from holdfast.gateway.resources.resource import LISTENER, Resource
 from holdfast.server.machine.listen_addresses import GatewayListener
 from holdfast.services.publishing.listeners import Listeners
@@ -18,7 +18,7 @@ ADDRESS = (("127.0.0.1", 9),)
 def test_a_stop_is_not_lost_if_a_gateway_responds_in_the_same_turn(turns):
     async def story():
         cache = Cache()
-        name = listener_name("production", tls=False)
+        name = name_listener("production", tls=False)
         cache.apply([Resource(LISTENER, name, "1", b"")])
         listener = GatewayListener("gateway", "production", tls=False, addresses=ADDRESS, url="")
         listening = Listeners(cache, "local", [listener])

@@ -14,7 +14,7 @@ from holdfast.apis.traffic.measures import Measures
 from holdfast.apis.traffic.periods import RANGES
 from holdfast.gateway.control.traffic import TrafficReport
 from holdfast.gateway.peer import Peer
-from holdfast.gateway.resources.cluster_names import cluster_name
+from holdfast.gateway.resources.cluster_names import name_cluster
 from holdfast.gateway.traffic.backlog import Part
 from holdfast.services.failures.failures import Failures
 from holdfast.services.traffic.causes import CauseCounts
@@ -52,7 +52,7 @@ def report(anna, api):
     """Return a function that makes a report of 3 requests."""
 
     def make(number=1, minute=MINUTE, *, source=SOURCE, cluster="", seconds=60.0, late=False):
-        name = cluster or cluster_name(anna.organization, api.id, "production")
+        name = cluster or name_cluster(anna.organization, api.id, "production")
         measures = Measures({200: 2, 503: 1}, (0, 3), 10, 20, {"TLSv1.3": 3})
         return TrafficReport(source, Part(number, minute, seconds, late, 0, 0, {name: measures}))
 

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary
 from sqlalchemy import Table as SqlTable
 
 from databases import write_new_database
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.tables import Table
 from holdfast.store.tables.columns import Text, UtcDateTime
@@ -40,7 +41,7 @@ TIMES = (
 def fill(path: Path, rows: int = ROWS) -> None:
     """Create a database with *rows* rows or more in every table."""
     write_new_database(path)
-    store = Store(path)
+    store = Store(path, utc_now())
     numbers = itertools.count()
     with store.write() as session:
         for table in reversed(Table.metadata.sorted_tables):

@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import event, func, select
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.errors import CopyDiffers, StoreCopying, StoreFilled, StoreUnreachable
 from holdfast.store.postgresql import copying
@@ -53,7 +54,7 @@ def read(store):
 
 
 def open_copy(target):
-    store = Store(target)
+    store = Store(target, utc_now())
     try:
         return read(store)
     finally:
@@ -62,7 +63,7 @@ def open_copy(target):
 
 @pytest.fixture(scope="module")
 def original(source):
-    store = Store(source)
+    store = Store(source, utc_now())
     rows = read(store)
     store.close()
     return rows
@@ -99,13 +100,13 @@ def test_every_row_of_every_table_is_copied_back_to_a_file(original, copied_back
 @pytest.fixture(scope="module")
 def copied_back(copy, tmp_path_factory):
     file = tmp_path_factory.mktemp("back") / "back.sqlite"
-    copy_to_file(copy[0], file)
+    copy_to_file(copy[0], file, utc_now())
     return file
 
 
 @pytest.mark.parametrize("place", ["server", "file"])
 def test_numbers_continue_after_the_largest_one_ever_used(copy, copied_back, clock, place):
-    store = Store(copy[0] if place == "server" else copied_back)
+    store = Store(copy[0] if place == "server" else copied_back, utc_now())
     with store.write() as session:
         last = session.scalar(select(func.max(AuditEventRow.id)))
         organization = session.scalar(select(AuditEventRow.organization_id).limit(1))
@@ -148,7 +149,7 @@ def test_a_copy_that_is_killed_leaves_nothing_and_can_be_repeated(source, origin
         process = subprocess.run([sys.executable, "-c", KILLED, source, database.url, str(statement)], check=False)
         assert process.returncode == -signal.SIGKILL, statement
         with pytest.raises(StoreCopying):
-            Store(target)
+            Store(target, utc_now())
     copy_to_server(source, target)
     assert open_copy(target) == original
     with pytest.raises(StoreFilled):
@@ -188,7 +189,7 @@ def test_a_server_that_is_killed_during_a_copy_leaves_nothing_and_it_can_be_repe
         monkeypatch.undo()
         server.start()
         with pytest.raises(StoreCopying):
-            Store(target)
+            Store(target, utc_now())
         copy_to_server(source, target)
         assert open_copy(target) == original
 

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 from structlog.testing import CapturingLogger
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreDamaged, StoreForeign
 from holdfast.store.recovery import integrity
@@ -45,7 +46,7 @@ def test_a_database_of_another_program_is_not_changed(database):
     run(database, "CREATE TABLE api (id)")
     before = database.read_bytes()
     with pytest.raises(StoreForeign, match="isn't a Holdfast database"):
-        Store(database)
+        Store(database, utc_now())
     assert database.read_bytes() == before
 
 
@@ -54,7 +55,7 @@ def test_a_first_start_that_was_killed_is_repeated(database, script):
     database.unlink()
     database.touch(mode=0o600)
     run(database, script)
-    Store(database).close()
+    Store(database, utc_now()).close()
 
 
 def test_rows_that_refer_to_missing_rows_are_logged_and_do_not_prevent_a_start(database, log):
@@ -63,7 +64,7 @@ def test_rows_that_refer_to_missing_rows_are_logged_and_do_not_prevent_a_start(d
         VALUES ('none', 0, 'none', x'00')
     """
     run(database, orphan)
-    Store(database).close()
+    Store(database, utc_now()).close()
     (call,) = log.calls
     assert call.args == ("rows refer to missing rows",)
     assert call.kwargs == {"tables": ["certificate"]}
@@ -84,6 +85,6 @@ def test_damage_is_found_before_the_database_is_opened(database, log, script):
     run(database, script)
     before = database.read_bytes()
     with pytest.raises(StoreDamaged):
-        Store(database)
+        Store(database, utc_now())
     assert database.read_bytes() == before
     assert log.calls == []

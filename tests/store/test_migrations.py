@@ -12,6 +12,7 @@ from sqlalchemy import JSON, String, create_engine, inspect, text
 from structlog.testing import CapturingLogger
 
 from disk_space import largest_file
+from holdfast.server.clock import utc_now
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import EVERY_PERMISSION, list_permissions
 from holdfast.services.access.principal import Principal
@@ -124,7 +125,7 @@ def list_columns(connection):
 
 def test_the_previous_version_can_use_the_tables_of_this_one(tmp_path):
     """Old columns are as before, and new ones of old tables have a default."""
-    Store(tmp_path / "newest.sqlite").close()
+    Store(tmp_path / "newest.sqlite", utc_now()).close()
     engine = create_engine(f"sqlite:///{tmp_path}/newest.sqlite")
     with engine.connect() as connection:
         after = list_columns(connection)
@@ -140,13 +141,13 @@ def test_the_previous_version_can_use_the_tables_of_this_one(tmp_path):
 
 def test_a_later_version_that_only_added_to_the_tables_leaves_them_usable(tmp_path):
     database = tmp_path / "holdfast.sqlite"
-    Store(database).close()
+    Store(database, utc_now()).close()
     engine = create_engine(f"sqlite:///{database}")
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         connection.exec_driver_sql("CREATE TABLE later (id INTEGER)")
     engine.dispose()
-    store = Store(database)
+    store = Store(database, utc_now())
     with store.write() as session:
         accounts.insert_organization(session, "default", NOW)
     store.close()
@@ -159,13 +160,13 @@ def test_opening_a_database_twice_changes_nothing(store, database):
             return session.execute(text(SCHEMA[session.get_bind().dialect.name])).all()
 
     before = schema()
-    Store(database).close()
+    Store(database, utc_now()).close()
     assert schema() == before
 
 
 def test_a_database_path_can_have_special_characters(tmp_path):
     path = tmp_path / "what? 100%25 #1 ü.sqlite"
-    Store(path).close()
+    Store(path, utc_now()).close()
     assert path.is_file()
 
 
@@ -178,7 +179,7 @@ def test_a_database_of_the_first_version_keeps_its_certificates_as_current_ones(
         connection.exec_driver_sql("INSERT INTO endpoint_certificate VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         der = entry.certificates[0].der
         connection.exec_driver_sql("INSERT INTO certificate VALUES (?, 0, 'default', ?)", (entry.id, der))
-    store = Store(path)
+    store = Store(path, utc_now())
     with store.read() as session:
         assert endpoint_certificates.find(session, "default") == ([entry], 1)
     store.close()
@@ -205,7 +206,7 @@ def test_a_database_is_copied_before_its_migration(old, monkeypatch):
     monkeypatch.setattr(opening, "log", log := CapturingLogger())
     before = os.umask(0)
     try:
-        Store(old).close()
+        Store(old, utc_now()).close()
     finally:
         os.umask(before)
     (copy,) = list_copies(old)
@@ -213,7 +214,7 @@ def test_a_database_is_copied_before_its_migration(old, monkeypatch):
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert (read_revision(old), read_revision(copy)) == (get_newest_revision(), list_schema_revisions()[1])
     assert [call.kwargs["copy"] for call in log.calls] == [str(copy)]
-    Store(old).close()
+    Store(old, utc_now()).close()
     assert list_copies(old) == [copy]
 
 
@@ -221,14 +222,14 @@ def test_the_latest_three_copies_are_kept(old):
     for number in range(1, 5):
         copy_before_migration(old, f"000{5 - number}", datetime(2026, 1, number, tzinfo=UTC))
     (old.parent / f"{old.name}.before-restore-20250101T000000Z").touch()
-    Store(old).close()
+    Store(old, utc_now()).close()
     reasons = [path.name.removeprefix("holdfast.sqlite.before-").rpartition("-")[0] for path in list_copies(old)]
     assert reasons == ["0001", "0002", get_newest_revision(), "restore"]
 
 
 def test_without_space_for_the_copy_the_tables_are_not_migrated(old):
     with largest_file(40_000), pytest.raises(StoreFull, match=r"^There is no space to write .*\.copying "):
-        Store(old)
+        Store(old, utc_now())
     assert read_revision(old) == list_schema_revisions()[1]
     assert [path.name for path in old.parent.iterdir()] == [old.name]
 
@@ -249,7 +250,7 @@ def test_users_of_a_database_without_roles_are_admins(tmp_path):
         connection.exec_driver_sql(f"INSERT INTO user_account VALUES {user}")  # noqa: S608 - a constant
         session = "('token', 'default', 'id', '2026-01-01', '2036-01-01')"
         connection.exec_driver_sql(f"INSERT INTO session VALUES {session}")  # noqa: S608
-    store = Store(path)
+    store = Store(path, utc_now())
     with store.read() as session:
         user = accounts.get_user_by_name(session, "anna")
         assert user is not None
@@ -274,7 +275,7 @@ def test_the_migration_requires_caller_certificates_for_apis_that_asked_for_them
             marks = ", ".join("?" * len(values))
             connection.exec_driver_sql(f"INSERT INTO api ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
             connection.exec_driver_sql("INSERT INTO api_document VALUES (?, 'default', ?, NULL)", (name, members))
-    store = Store(path)
+    store = Store(path, utc_now())
     with store.read() as session:
         names = {api.name for api in apis.list_of_organization(session, "default") if api.requires_certificate}
     store.close()
@@ -291,7 +292,7 @@ def test_the_migration_deploys_every_api_to_the_default_group(tmp_path):
         connection.exec_driver_sql(f"INSERT INTO api ({columns}) VALUES ({marks})", values)  # noqa: S608 - constants
         members = '{"gatewayEnvironments": ["Production and Sandbox"], "tags": ["a"]}'
         connection.exec_driver_sql("INSERT INTO api_document VALUES ('1', 'default', ?, NULL)", (members,))
-    store = Store(path)
+    store = Store(path, utc_now())
     with store.read() as session:
         (api,) = apis.list_of_organization(session, "default")
         assert api.groups == {"Default"}
@@ -316,7 +317,7 @@ def test_the_lifecycle_history_includes_old_audit_events(tmp_path):
             event = ("default", at, "anna", action, "Pizza 1 (1)", detail)
             columns = "organization_id, at, user, action, subject, detail"
             connection.exec_driver_sql(f"INSERT INTO audit_event ({columns}) VALUES (?, ?, ?, ?, ?, ?)", event)  # noqa: S608
-    store = Store(path)
+    store = Store(path, utc_now())
     context = Context(store, Principal("default", "anna"), datetime(2026, 6, 2, tzinfo=UTC))
     assert [step.after for step in list_steps(context, "1")] == ["CREATED", "PUBLISHED", "DEPRECATED"]
     with store.read() as session:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.errors import (
     StoreBusy,
@@ -38,7 +39,7 @@ PASSWORD_HASH = "$argon2id$v=19$m=65536,t=3,p=4$salt$digest"
 def migrated_database():
     """A database with tables."""
     database = shared_server().create_database()
-    Store(parse_location(database.url)).close()
+    Store(parse_location(database.url), utc_now()).close()
     return database
 
 
@@ -52,7 +53,7 @@ def database(migrated_database):
 
 @pytest.fixture
 def store(database):
-    with closing(Store(parse_location(database.url))) as store:
+    with closing(Store(parse_location(database.url), utc_now())) as store:
         yield store
 
 
@@ -154,7 +155,7 @@ def test_a_read_only_server_is_read_and_its_successor_is_written_to(store, datab
 
 def test_a_statement_that_takes_too_long_is_canceled(database, monkeypatch):
     monkeypatch.setattr(engine, "STATEMENT", 0.1)
-    with closing(Store(parse_location(database.url))) as store:
+    with closing(Store(parse_location(database.url), utc_now())) as store:
         with store.read() as session, pytest.raises(StoreSlow, match=r"statement timeout.*keeps the server busy"):
             session.execute(text("SELECT pg_sleep(10)"))
         with store.read() as session, pytest.raises(StoreBusy):  # those that try again, do so after this one, too
@@ -191,7 +192,7 @@ def test_other_errors_of_the_server_say_what_to_do(store, code, kind, says):
 def test_more_transactions_than_connections_wait_and_then_give_up(database, monkeypatch):
     monkeypatch.setattr(engine, "PATIENCE", 0.1)
     location = replace(parse_location(database.url), connections=5)
-    with closing(Store(location)) as store, ExitStack() as stack:
+    with closing(Store(location, utc_now())) as store, ExitStack() as stack:
         for _ in range(2):
             stack.enter_context(store.read())
         assert not store.is_crowded

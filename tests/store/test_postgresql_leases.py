@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.services.control_planes.lease import LeasedStore
 from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import leases
@@ -22,7 +23,7 @@ def database():
 
 @pytest.fixture
 def store(database):
-    store = Store(parse_location(database.url))
+    store = Store(parse_location(database.url), utc_now())
     yield store
     store.close()
 

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.postgresql import notifications
 from holdfast.store.postgresql.connecting import ServerConnection, connect
@@ -28,14 +29,17 @@ WITHIN = 30  # seconds
 def database():
     """A database with tables."""
     database = shared_server().create_database()
-    Store(parse_location(database.url)).close()
+    Store(parse_location(database.url), utc_now()).close()
     return database
 
 
 @pytest.fixture
 def stores(database):
     """The stores of two control planes."""
-    with closing(Store(parse_location(database.url))) as one, closing(Store(parse_location(database.url))) as second:
+    with (
+        closing(Store(parse_location(database.url), utc_now())) as one,
+        closing(Store(parse_location(database.url), utc_now())) as second,
+    ):
         yield one, second
 
 
@@ -65,7 +69,7 @@ def settle(woken, expected):
 def test_tests_of_a_quiet_connection_wake_nobody(database, monkeypatch):
     monkeypatch.setattr(notifications, "TEST", 0.02)
     monkeypatch.setattr(notifications, "POLL", 0.02)
-    with closing(Store(parse_location(database.url))) as store:
+    with closing(Store(parse_location(database.url), utc_now())) as store:
         woken = follow(store, Topic.CHANGES)
         with pytest.raises(queue.Empty):  # a new connection would wake everyone
             woken.get(timeout=0.5)
@@ -168,11 +172,11 @@ def test_a_server_that_was_killed_is_followed_again(monkeypatch):
     monkeypatch.setattr(notifications, "POLL", 0.1)
     with PostgresServer() as server:
         database = server.create_database()
-        with closing(Store(parse_location(database.url))) as store:
+        with closing(Store(parse_location(database.url), utc_now())) as store:
             woken = follow(store, Topic.CHANGES)
             server.kill()
             server.start()
             woken.get(timeout=WITHIN)
-            with closing(Store(parse_location(database.url))) as other, other.write():
+            with closing(Store(parse_location(database.url), utc_now())) as other, other.write():
                 pass
             woken.get(timeout=WITHIN)

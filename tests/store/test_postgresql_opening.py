@@ -8,6 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreRefused, StoreTaken, StoreTooNew, StoreUnreachable, StoreUnusable
 from holdfast.store.postgresql import opening
@@ -30,11 +31,11 @@ def database():
 
 
 def open_and_close(database):
-    Store(parse_location(database.url)).close()
+    Store(parse_location(database.url), utc_now()).close()
 
 
 def test_migrations_create_the_tables_that_the_code_describes(database):
-    store = Store(parse_location(database.url))
+    store = Store(parse_location(database.url), utc_now())
     with store.read() as session:
         assert compare_metadata(MigrationContext.configure(session.connection()), Table.metadata) == []
     store.close()
@@ -89,7 +90,7 @@ def test_tables_of_a_later_version_that_only_added_to_them_can_be_used(database)
     with database.connect() as connection:
         connection.execute('ALTER TABLE "change" ADD COLUMN later text')
         connection.execute("CREATE TABLE later (id int)")
-    store = Store(parse_location(database.url))
+    store = Store(parse_location(database.url), utc_now())
     with store.write() as session:
         session.execute(text("INSERT INTO organization VALUES ('default', now())"))
     store.close()
@@ -125,7 +126,7 @@ def test_an_old_server_is_refused():
 
 def test_a_server_that_cannot_be_reached_or_refuses_is_explained(database):
     there = parse_location(database.tcp_url, password=database.password)
-    Store(there).close()
+    Store(there, utc_now()).close()
     port = free_addresses(1)[0].rpartition(":")[2]
     cases = [
         ({"port": port}, StoreUnreachable, r"\(Connection refused\)\. Check that the server runs"),
@@ -135,12 +136,12 @@ def test_a_server_that_cannot_be_reached_or_refuses_is_explained(database):
     ]
     for parameters, kind, says in cases:
         with pytest.raises(kind, match=says) as error:
-            Store(replace(there, parameters={**there.parameters, **parameters}))
+            Store(replace(there, parameters={**there.parameters, **parameters}), utc_now())
         assert database.password not in str(error.value)
     with pytest.raises(StoreRefused, match=r"password authentication failed.*Check the user"):
-        Store(replace(there, password="wrong"))
+        Store(replace(there, password="wrong"), utc_now())
     with pytest.raises(StoreRefused, match="Set HOLDFAST_DATABASE_PASSWORD"):
-        Store(replace(there, password=""))
+        Store(replace(there, password=""), utc_now())
 
 
 @pytest.mark.parametrize(

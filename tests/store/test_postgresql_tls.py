@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreRefused
 from holdfast.store.postgresql.location import parse_location
@@ -63,7 +64,7 @@ def make_location(database, port, host, ca, directory):
 
 def test_a_verified_server_is_used(database, tmp_path):
     with tls_in_front_of(database.port) as (port, versions):
-        with closing(Store(make_location(database, port, "localhost", CA, tmp_path))) as store, store.read():
+        with closing(Store(make_location(database, port, "localhost", CA, tmp_path), utc_now())) as store, store.read():
             pass
         assert set(versions) == {"TLSv1.3"}
 
@@ -77,4 +78,4 @@ def test_a_verified_server_is_used(database, tmp_path):
 )
 def test_a_server_that_cannot_be_verified_is_refused(database, tmp_path, host, ca, says):
     with tls_in_front_of(database.port) as (port, _), pytest.raises(StoreRefused, match=says):
-        Store(make_location(database, port, host, ca, tmp_path))
+        Store(make_location(database, port, host, ca, tmp_path), utc_now())

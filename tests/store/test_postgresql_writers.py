@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import InternalError
 
+from holdfast.server.clock import utc_now
 from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.long
 def database():
     """A database with an organization."""
     database = shared_server().create_database()
-    store = Store(parse_location(database.url))
+    store = Store(parse_location(database.url), utc_now())
     with store.write() as session:
         accounts.insert_organization(session, "default", NOW)
     store.close()
@@ -38,7 +39,7 @@ def stores(database):
     """The stores of two control planes, without changes."""
     with database.connect() as connection:
         connection.execute('DELETE FROM "change"')
-    pair = [Store(parse_location(database.url)) for _ in range(2)]
+    pair = [Store(parse_location(database.url), utc_now()) for _ in range(2)]
     yield pair
     for store in pair:
         store.close()
@@ -116,7 +117,7 @@ def test_a_long_write_of_another_control_plane_is_reported_as_busy(stores, datab
     first, second = stores
     with first.write():
         monkeypatch.setattr(engine, "PATIENCE", 0.1)
-        impatient = Store(parse_location(database.url))
+        impatient = Store(parse_location(database.url), utc_now())
         with pytest.raises(StoreBusy, match=r"Try again in 5 seconds\."), impatient.write():
             pass
         impatient.close()

@@ -79,7 +79,7 @@ QUERIES = {
 def store(databases, tmp_path_factory):
     with databases.separate(tmp_path_factory.mktemp("filled")) as storage:
         fill(storage)
-        with closing(Store(storage.location)) as store:
+        with closing(Store(storage.location, utc_now())) as store:
             yield store
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.recovery.copies import copy_database
@@ -30,7 +31,7 @@ def files(store, database, tmp_path):
 
 
 def list_organizations(path):
-    store = Store(path)
+    store = Store(path, utc_now())
     with store.read() as session:
         ids = sorted(accounts.list_organizations(session))
     store.close()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, InternalError
 
 import cheap_databases
 from databases import begin_to_listen
+from holdfast.server.clock import utc_now
 from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
@@ -40,7 +41,7 @@ def read_pragma(session, name):
 def test_every_connection_is_safe_and_checks_foreign_keys(database, monkeypatch):
     monkeypatch.setattr(engine, "_configure", cheap_databases.configure)
     with contextlib.ExitStack() as stack:
-        store = Store(database)
+        store = Store(database, utc_now())
         stack.callback(store.close)
         # More than the pool keeps, so that new connections are opened as well.
         sessions = [stack.enter_context(store.read()) for _ in range(8)]
@@ -51,7 +52,7 @@ def test_every_connection_is_safe_and_checks_foreign_keys(database, monkeypatch)
 
 
 def test_a_connection_that_is_in_use_when_the_store_is_closed_is_closed_afterwards(database):
-    store = Store(database)
+    store = Store(database, utc_now())
     with store.read() as session:
         connection = session.connection().connection.driver_connection
         store.close()
@@ -137,7 +138,7 @@ def test_commits_survive_a_process_that_ends_without_closing(store, database):
         endpoint_certificates.insert(session, entry)
         journal.record(session, EVENT)
         journal.announce(session, "default", "api", api.id, NOW)
-    writer = Store(database)
+    writer = Store(database, utc_now())
     with writer.read() as session:
         assert apis.get(session, "default", api.id) == api
         assert endpoint_certificates.get(session, "default", entry.alias) == entry

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.store.catalog import apis
 from holdfast.store.catalog.apis import ApiFilter
 from holdfast.store.database import Store
@@ -82,7 +83,7 @@ def test_a_turn_that_ends_with_an_error_is_passed_on():
 @pytest.mark.usefixtures("anna")
 def test_a_long_write_of_another_process_is_reported_as_busy(be_impatient, storage):
     be_impatient(0.1)
-    store = Store(storage.location)
+    store = Store(storage.location, utc_now())
     with storage.writing():
         began = time.monotonic()
         with pytest.raises(StoreBusy, match=r"Try again in 5 seconds\."), store.write() as session:
@@ -98,7 +99,7 @@ def test_a_long_write_of_another_process_is_reported_as_busy(be_impatient, stora
 @pytest.mark.usefixtures("anna")
 def test_writers_wait_for_another_process_at_the_same_time(be_impatient, storage):
     be_impatient(0.6)
-    store = Store(storage.location)
+    store = Store(storage.location, utc_now())
 
     def write(_):
         with pytest.raises(StoreBusy), store.write() as session:

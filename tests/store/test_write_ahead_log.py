@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure, StoreMixed
@@ -53,7 +54,7 @@ def test_the_log_of_a_killed_process_belongs_to_its_database(database, tmp_path,
     copy = kill(database, tmp_path / "killed")
     assert log_of(copy).stat().st_size > 0
     check_log(copy)
-    store = Store(copy)
+    store = Store(copy, utc_now())
     with store.read() as session:
         assert set(accounts.list_organizations(session)) == {"before", "one", "two", "three"}
     store.close()
@@ -64,7 +65,7 @@ def test_a_backup_copied_over_the_database_of_a_killed_process_is_detected(datab
     shutil.copyfile(backup, copy)
     before = copy.read_bytes(), log_of(copy).read_bytes()
     with pytest.raises(StoreMixed, match=r"-wal is not the write-ahead log of .*`holdfast restore FILE`\.$"):
-        Store(copy)
+        Store(copy, utc_now())
     assert (copy.read_bytes(), log_of(copy).read_bytes()) == before
 
 
@@ -83,10 +84,10 @@ def test_an_empty_or_missing_database_next_to_a_log_is_detected(database, tmp_pa
     copy = kill(database, tmp_path / "killed")
     copy.write_bytes(b"")
     with pytest.raises(StoreMixed):
-        Store(copy)
+        Store(copy, utc_now())
     copy.unlink()
     with pytest.raises(StoreMixed):
-        Store(copy)
+        Store(copy, utc_now())
 
 
 def test_a_backup_of_a_state_within_the_log_is_completed_by_the_log(store, database, tmp_path, backup):
@@ -95,7 +96,7 @@ def test_a_backup_of_a_state_within_the_log_is_completed_by_the_log(store, datab
     write(store, "four")
     copy = kill(database, tmp_path / "killed")
     shutil.copyfile(tmp_path / "recent.sqlite", copy)
-    store_of_copy = Store(copy)
+    store_of_copy = Store(copy, utc_now())
     with store_of_copy.read() as session:
         assert set(accounts.list_organizations(session)) == {"before", "one", "two", "three", "four"}
     store_of_copy.close()

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from holdfast.server.clock import utc_now
 from holdfast.services.background import Background
 from holdfast.services.control_planes.lease import Lease, LeasedStore
 from holdfast.store.database import Store, Transactions
@@ -40,7 +41,7 @@ async def work(store: Transactions) -> None:
 
 async def run(url: str, name: str) -> None:
     """Take part in the lease forever."""
-    lease = Lease(Store(parse_location(url)), name, shared=True, lasts=LASTS)
+    lease = Lease(Store(parse_location(url), utc_now()), name, shared=True, lasts=LASTS)
     async with Background() as background:
         background.start("lease", lease.follow)
         background.start("work", lambda: lease.run(work))

@@ -134,7 +134,7 @@ def test_a_certificate_of_one_control_plane_is_renewed_by_the_other(installation
 
     async def renew() -> Membership:
         async with open_remote_channel(membership, address_of(b)) as channel:
-            return membership.renewed(request.key, await request_renewal(channel, request.csr))
+            return membership.renew(request.key, await request_renewal(channel, request.csr))
 
     successor = asyncio.run(renew())
     for member in (membership, successor):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.postgresql.location import parse_location
 from postgresql import shared_server
@@ -28,7 +29,7 @@ WITHIN = 60.0  # seconds, on a busy machine
 @pytest.fixture
 def database():
     scratch = shared_server().create_database()
-    Store(parse_location(scratch.url)).close()  # with its tables
+    Store(parse_location(scratch.url), utc_now()).close()  # with its tables
     with scratch.connect() as connection:
         connection.execute(
             "CREATE TABLE act (number bigserial PRIMARY KEY, holder text, term integer, "

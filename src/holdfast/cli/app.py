@@ -21,8 +21,8 @@ app = typer.Typer(
 )
 
 
-def _tell_version(wanted: bool) -> None:
-    if wanted:
+def _tell_version(is_set: bool) -> None:
+    if is_set:
         from importlib.metadata import version as version_of
 
         typer.echo(f"holdfast {version_of('holdfast-gateway')}")

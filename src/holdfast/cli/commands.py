@@ -37,10 +37,10 @@ class Source:
 
     def load(self, name: str) -> "Command":
         """Import the module and return the command *name*."""
-        group = _group(self.module)
+        group = _find_group(self.module)
         if self.is_group:
             for module in self.also:
-                group.commands.update(_group(module).commands)
+                group.commands.update(_find_group(module).commands)
             group.name, group.help = name, self.summary
         else:
             group.commands = {name: group.commands[name]}
@@ -48,7 +48,7 @@ class Source:
         for command in group.commands.values():
             # Only commands that use a publisher list this exit code in their help.
             if MEANINGS[ExitCode.NOT_SIGNED_IN] in (command.epilog or ""):
-                command.params.append(_context_option())
+                command.params.append(_create_context_option())
         return group if self.is_group else group.commands[name]
 
 
@@ -120,7 +120,7 @@ COMMANDS = {
 }
 
 
-def _group(module: str) -> TyperGroup:
+def _find_group(module: str) -> TyperGroup:
     commands: typer.Typer = import_module(f"holdfast.cli.{module}").commands
     commands.rich_markup_mode = None
     for command in commands.registered_commands:
@@ -133,7 +133,7 @@ def _choose(name: str) -> None:
         context_choice.set(name)
 
 
-def _context_option() -> Any:
+def _create_context_option() -> Any:
     """Create the option --context for an existing command."""
     from holdfast.cli.requests import completion
 
@@ -148,7 +148,7 @@ def _context_option() -> Any:
                 metavar="NAME",
                 callback=_choose,
                 expose_value=False,
-                autocompletion=completion.contexts,
+                autocompletion=completion.complete_contexts,
                 help="Context to use [default: HOLDFAST_CONTEXT, or the current one].",
             ),
         ] = "",

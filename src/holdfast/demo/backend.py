@@ -56,7 +56,7 @@ async def serve(directory: Path, ports: Iterable[int] = (PORT,)) -> AsyncIterato
         # asyncio does this only for sockets that it creates; without it, each response waits 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
-            _application(),
+            _build_application(),
             ssl_certfile=certificate,
             ssl_keyfile=key,
             log_config=None,
@@ -81,19 +81,19 @@ def ensure_certificate(directory: Path, now: datetime) -> tuple[Path, Path]:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         private = ec.generate_private_key(ec.SECP256R1())
         _write(key, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-        _write(certificate, _self_signed(private, now).public_bytes(Encoding.PEM), 0o644)
+        _write(certificate, _issue_self_signed(private, now).public_bytes(Encoding.PEM), 0o644)
     return certificate, key
 
 
 def _is_usable(certificate: Path, key: Path, now: datetime) -> bool:
     try:
-        loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
+        public = x509.load_pem_x509_certificate(certificate.read_bytes())
         private = load_pem_private_key(key.read_bytes(), None)
     except (FileNotFoundError, ValueError):
         return False
     as_bytes = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    matches = loaded.public_key().public_bytes(*as_bytes) == private.public_key().public_bytes(*as_bytes)
-    return matches and loaded.not_valid_before_utc <= now < loaded.not_valid_after_utc - RENEWED_BEFORE
+    matches = public.public_key().public_bytes(*as_bytes) == private.public_key().public_bytes(*as_bytes)
+    return matches and public.not_valid_before_utc <= now < public.not_valid_after_utc - RENEWED_BEFORE
 
 
 def _write(file: Path, content: bytes, mode: int) -> None:
@@ -104,7 +104,7 @@ def _write(file: Path, content: bytes, mode: int) -> None:
     new.replace(file)
 
 
-def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+def _issue_self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Pizza Shack backend")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
     return (
@@ -131,17 +131,17 @@ def _listen(ports: Iterable[int]) -> socket.socket:
     return socket.create_server(("127.0.0.1", 0))
 
 
-def _application() -> Starlette:
+def _build_application() -> Starlette:
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    return Starlette(routes=[Route("/menu", _menu), Route("/{path:path}", _anything, methods=methods)])
+    return Starlette(routes=[Route("/menu", _serve_menu), Route("/{path:path}", _serve_anything, methods=methods)])
 
 
-async def _menu(request: Request) -> JSONResponse:
+async def _serve_menu(request: Request) -> JSONResponse:
     del request
     return JSONResponse({"menu": MENU})
 
 
-async def _anything(request: Request) -> JSONResponse:
+async def _serve_anything(request: Request) -> JSONResponse:
     return JSONResponse({"backend": "Pizza Shack", "method": request.method, "path": request.url.path})
 
 

@@ -36,10 +36,10 @@ class Seen:
         return self.status == 503 and self.code == NOT_TRUSTED
 
 
-async def ask(client: httpx2.AsyncClient, url: str, wanted: Callable[[Seen], bool], within: float) -> Seen:
-    """Send requests until a response is *wanted* and return it, or return the last one after *within* seconds."""
+async def ask(client: httpx2.AsyncClient, url: str, accepts: Callable[[Seen], bool], within: float) -> Seen:
+    """Send requests until *accepts* approves a response and return it, or the last one after *within* seconds."""
     until = time.monotonic() + within
-    while not wanted(answer := await _ask_once(client, url)) and time.monotonic() < until:  # noqa: ASYNC110 - no event
+    while not accepts(answer := await _ask_once(client, url)) and time.monotonic() < until:  # noqa: ASYNC110 - no event
         await asyncio.sleep(PAUSE)
     return answer
 

@@ -34,11 +34,11 @@ def stage() -> Iterator[dict[str, Any]]:
     """Return settings that don't touch the user's files: a temporary directory, a password, free ports."""
     with ExitStack() as stack:
         # All sockets stay open until the last one has its port, so that the ports differ.
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        addresses = [(listener.getsockname(),) for listener in held]
-    named = dict(zip(("publisher", "gateway", "sandbox"), addresses, strict=True))
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        addresses = [(listener.getsockname(),) for listener in listeners]
+    options = dict(zip(("publisher", "gateway", "sandbox"), addresses, strict=True))
     with temporary_directory() as directory:
-        yield named | {"data": directory / "data", "admin_password": secrets.token_urlsafe()}
+        yield options | {"data": directory / "data", "admin_password": secrets.token_urlsafe()}
 
 
 async def play(
@@ -80,27 +80,27 @@ class Story:
         endpoints = {"endpoint_type": "http", "production_endpoints": {"url": self.backend.url}}
         response = await self._rest("POST", "/apis", 201, json=API | {"endpointConfig": endpoints})
         query = {"action": "Publish", "apiId": response.json()["id"]}
-        started = time.perf_counter()
+        began = time.perf_counter()
         await self._rest("POST", "/apis/change-lifecycle", 200, params=query)
-        await self._gateway("refused", started, lambda answer: answer.is_refused, "503 backend_not_trusted")
+        await self._gateway("refused", began, lambda answer: answer.is_refused, "503 backend_not_trusted")
 
         self._step = 2
-        started = time.perf_counter()
+        began = time.perf_counter()
         fields = {"alias": ALIAS, "endpoint": self.backend.url}
         file = {"certificate": self.backend.certificate.read_bytes()}
         answer = await self._rest("POST", "/endpoint-certificates", 201, data=fields, files=file)
-        self._say("import", started, f"{answer.status_code} {ALIAS}")
+        self._say("import", began, f"{answer.status_code} {ALIAS}")
 
         self._step = 3
-        await self._gateway("served", started, lambda answer: answer.is_served, "200")
+        await self._gateway("served", began, lambda answer: answer.is_served, "200")
 
         self._step = 4
-        started = time.perf_counter()
+        began = time.perf_counter()
         answer = await self._rest("DELETE", f"/endpoint-certificates/{ALIAS}", 200)
-        self._say("delete", started, f"{answer.status_code} {ALIAS}")
+        self._say("delete", began, f"{answer.status_code} {ALIAS}")
 
         self._step = 5
-        await self._gateway("refused", started, lambda answer: answer.is_refused, "503 backend_not_trusted")
+        await self._gateway("refused", began, lambda answer: answer.is_refused, "503 backend_not_trusted")
 
     async def _rest(self, method: str, path: str, status: int, **content: Any) -> httpx2.Response:
         answer = await self.publisher.request(method, PREFIX + path, **content)
@@ -108,13 +108,13 @@ class Story:
             raise StepFailed(f"{method} {PREFIX + path} returned {answer.status_code} {answer.text}, expected {status}")
         return answer
 
-    async def _gateway(self, step: str, started: float, wanted: Callable[[Seen], bool], expected: str) -> None:
+    async def _gateway(self, step: str, began: float, accepts: Callable[[Seen], bool], expectation: str) -> None:
         url = f"{API['context']}/{API['version']}/menu"
-        answer = await ask(self.gateway, url, wanted, self.within)
-        if not wanted(answer):
-            raise StepFailed(f"after {self.within:g} s the gateway still returned {answer}, expected {expected}")
-        self._say(step, started, str(answer))
+        answer = await ask(self.gateway, url, accepts, self.within)
+        if not accepts(answer):
+            raise StepFailed(f"after {self.within:g} s the gateway still returned {answer}, expected {expectation}")
+        self._say(step, began, str(answer))
 
-    def _say(self, step: str, started: float, outcome: str) -> None:
-        milliseconds = (time.perf_counter() - started) * 1000
+    def _say(self, step: str, began: float, outcome: str) -> None:
+        milliseconds = (time.perf_counter() - began) * 1000
         self.console.print(f"{self._step}  {step:<8} {milliseconds:7.1f} ms   {outcome}")

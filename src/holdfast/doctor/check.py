@@ -39,7 +39,7 @@ class Check:
         return cls(name, CheckResult.FAILED, text, advice)
 
 
-def some(names: list[str], most: int = 5) -> str:
+def list_some(names: list[str], most: int = 5) -> str:
     """Return the first *most* names as text, and how many more there are."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    text = ", ".join(names[:most])
+    return f"{text} and {len(names) - most} more" if len(names) > most else text

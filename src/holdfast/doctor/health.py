@@ -33,13 +33,13 @@ def ask(settings: Settings, publisher: Addresses) -> Answer:
     host, port = publisher[0]
     url = make_url((_UNSPECIFIED.get(host, host), port), "https" if settings.tls_cert else "http") + READY
     try:
-        trusted = _own_certificate(settings)
+        context = _make_context(settings)
     except OSError as error:
         return Answer(url, error=f"can't read {settings.tls_cert} to verify it: {error.strerror or error}")
     try:
-        with httpx2.Client(verify=trusted, trust_env=False, timeout=ANSWERS_WITHIN) as client:
+        with httpx2.Client(verify=context, trust_env=False, timeout=ANSWERS_WITHIN) as client:
             body = client.get(url).json()
-            return Answer(url, _names(body.get("failing", [])), _names(body.get("degraded", [])))
+            return Answer(url, _read_names(body.get("failing", [])), _read_names(body.get("degraded", [])))
     except (httpx2.HTTPError, OSError, ValueError, AttributeError, TypeError) as error:
         return Answer(url, error=str(error) or type(error).__name__)
 
@@ -59,11 +59,11 @@ def check(answer: Answer) -> Check:
     return Check.failed(NAME, f"The running Holdfast isn't ready: {', '.join(answer.failing)}.", advice)
 
 
-def _names(listed: list[object]) -> tuple[str, ...]:
-    return tuple(str(name) for name in listed)
+def _read_names(names: list[object]) -> tuple[str, ...]:
+    return tuple(str(name) for name in names)
 
 
-def _own_certificate(settings: Settings) -> ssl.SSLContext:
+def _make_context(settings: Settings) -> ssl.SSLContext:
     """Return a context that trusts only the publisher's own certificate, for any host name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

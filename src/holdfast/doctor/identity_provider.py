@@ -14,7 +14,7 @@ from holdfast.server.settings import Settings
 NAME = "identity provider"
 
 
-def check(settings: Settings, now: datetime) -> Iterator[Check]:
+def check_identity_provider(settings: Settings, now: datetime) -> Iterator[Check]:
     """Check that the identity provider's metadata can be fetched; yield nothing if none is configured."""
     try:
         single_sign_on = open_single_sign_on(settings)

@@ -12,36 +12,36 @@ from holdfast.gateway.process.directory import ENVOY_LOCK
 from holdfast.network.addresses import Address, Addresses, is_loopback
 from holdfast.network.server_certificates import ServerCertificate
 from holdfast.network.sockets import CannotStart, format_address, listen_problem, make_url
-from holdfast.server.machine.limits import FEWEST_FILES, allowed_files, connection_limits
+from holdfast.server.machine.limits import FEWEST_FILES, compute_connection_limits, find_allowed_files
 from holdfast.server.machine.listen_addresses import DISCOVERY, PUBLISHER, ListenAddresses
 from holdfast.server.settings import Settings
-from holdfast.server.tls.certificates import gateway_certificate, publisher_certificate
+from holdfast.server.tls.certificates import open_gateway_certificate, open_publisher_certificate
 
 FEW_FILES = 4096
 
 
-def tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
+def check_tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
     """Check the publisher's certificate, or that it doesn't need one."""
     try:
-        files = publisher_certificate(settings, publisher)
+        files = open_publisher_certificate(settings, publisher)
     except CannotStart as error:
         return Check.failed("TLS", str(error), "Fix it before the next start.")
     if files:
         return _check_presented("TLS", files.presented(now), now)
-    exposed = [address for address in publisher if not is_loopback(address[0])]
-    if not exposed:
+    open_addresses = [address for address in publisher if not is_loopback(address[0])]
+    if not open_addresses:
         return Check.ok("TLS", "The publisher uses http and can be reached only from this machine.")
     return Check.warning(
         "TLS",
-        f"{make_url(exposed[0])} can be reached from other machines without TLS.",
+        f"{make_url(open_addresses[0])} can be reached from other machines without TLS.",
         "Set --tls-cert and --tls-key, or make sure that only a TLS proxy can reach it.",
     )
 
 
-def gateway_tls(settings: Settings, now: datetime) -> Check:
+def check_gateway_tls(settings: Settings, now: datetime) -> Check:
     """Check the certificate that gateways present to callers, if they have one."""
     try:
-        files = gateway_certificate(settings)
+        files = open_gateway_certificate(settings)
     except CannotStart as error:
         return Check.failed("gateway TLS", str(error), "Fix it before the next start.")
     if files is None:
@@ -52,9 +52,9 @@ def gateway_tls(settings: Settings, now: datetime) -> Check:
 def has_gateway_certificate(settings: Settings) -> bool:
     """Return whether gateways with these settings can open their https ports, if they have any."""
     try:
-        files = gateway_certificate(settings)
+        files = open_gateway_certificate(settings)
     except CannotStart:
-        return True  # `gateway_tls` reports the error
+        return True  # `check_gateway_tls` reports the error
     return files is None or files.current is not None
 
 
@@ -67,10 +67,10 @@ def _check_presented(name: str, certificate: ServerCertificate, now: datetime) -
     return Check.ok(name, text)
 
 
-def connections() -> Check:
+def check_connections() -> Check:
     """Check the limits on connections, which follow from the number of files that a process can open."""
-    files = allowed_files()
-    limits = connection_limits(files)
+    files = find_allowed_files()
+    limits = compute_connection_limits(files)
     text = (
         f"{files} open files allow {limits.publisher} connections to the publisher ({limits.publisher_share} from one "
         f"address) and {limits.gateway} to the gateway."
@@ -84,7 +84,7 @@ def connections() -> Check:
     return Check.ok("connections", text)
 
 
-def ports(
+def check_ports(
     addresses: ListenAddresses, failing: Sequence[str], gateway: Path, *, running: bool, presents: bool = True
 ) -> Iterator[Check]:
     """
@@ -93,23 +93,25 @@ def ports(
     *failing* lists what the running Holdfast reports as not ready; *presents* says whether gateways have a certificate
     for their https ports.
     """
-    closed = {listener.option for listener in addresses.gateway if listener.tls and not presents}
+    closed_options = {listener.option for listener in addresses.gateway if listener.tls and not presents}
     gateway_runs = _is_running(gateway)
-    every = {PUBLISHER: addresses.publisher} | {listener.option: listener.addresses for listener in addresses.gateway}
-    every |= {DISCOVERY: addresses.discovery}
-    for option, several in every.items():
+    addresses_by_option = {PUBLISHER: addresses.publisher} | {
+        listener.option: listener.addresses for listener in addresses.gateway
+    }
+    addresses_by_option |= {DISCOVERY: addresses.discovery}
+    for option, several in addresses_by_option.items():
         for address in several:
             problem = listen_problem(address, option)
             of_gateway = option not in {PUBLISHER, DISCOVERY}
             if of_gateway and problem and gateway_runs and not running:
                 yield Check.ok(option, f"{format_address(address)} is in use, and the gateway in {gateway} is running.")
             elif not running:
-                yield _before_a_start(option, address, problem)
+                yield _check_before_start(option, address, problem)
             elif f"listener {option}" in failing:
                 yield _check_gateway_address(option, address, problem)
             elif problem:
                 yield Check.ok(option, f"{format_address(address)} is in use, and Holdfast is running.")
-            elif option in closed:
+            elif option in closed_options:
                 text = f"Nothing listens on {format_address(address)}, because the gateway doesn't have a certificate."
                 yield Check.warning(option, text, "Fix its files. The port then opens automatically.")
             elif of_gateway and not gateway_runs:
@@ -128,7 +130,7 @@ def _is_running(gateway: Path) -> bool:
         return False
 
 
-def _before_a_start(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
+def _check_before_start(option: str, address: Address, problem: tuple[str, str] | None) -> Check:
     if problem:
         return Check.failed(option, *problem)
     return Check.ok(option, f"{format_address(address)} is free.")

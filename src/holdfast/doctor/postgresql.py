@@ -9,8 +9,9 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from holdfast.doctor.check import Check, CheckResult, some
+from holdfast.doctor.check import Check, CheckResult, list_some
 from holdfast.doctor.contents import check_contents
+from holdfast.server.clock import utc_now
 from holdfast.server.settings import Settings
 from holdfast.store.errors import StoreFailure
 from holdfast.store.location import PostgresqlLocation
@@ -29,18 +30,18 @@ def check_postgresql(
     """Yield the checks of a database and its content; *running*: of a control plane that is connected already."""
     try:
         with inspection.open_to_inspect(location) as session:
-            state = inspection.examine_server(session)
+            state = inspection.examine_server(session, utc_now)
             yield Check.ok("database", f"{location} is reachable: PostgreSQL {state.version}, encoding UTF8.")
-            yield _tls(location, state)
+            yield _check_tls(location, state)
             yield _check_writing(session, state)
-            yield _durability(state)
-            yield _clock(state)
-            yield _connections(location, state, running=running)
-            yield _notifications(location)
-            tables = _tables(session, location)
+            yield _check_durability(state)
+            yield _check_clock(state)
+            yield _check_connections(location, state, running=running)
+            yield _check_notifications(location)
+            tables = _check_tables(session, location)
             yield tables
             if tables.outcome is CheckResult.OK:
-                yield _references(session)
+                yield _check_references(session)
                 yield from check_contents(session, settings, data, now)
     except StoreFailure as failure:
         yield Check.failed("database", failure.text, failure.advice)
@@ -49,7 +50,7 @@ def check_postgresql(
         yield Check.failed("database", text, "Run this command with the settings of `holdfast up`.")
 
 
-def _tls(location: PostgresqlLocation, state: ServerState) -> Check:
+def _check_tls(location: PostgresqlLocation, state: ServerState) -> Check:
     name = "database connection"
     if location.weak_tls:
         text = f"sslmode={location.weak_tls} doesn't verify the server, so others on the network can pose as it."
@@ -71,18 +72,18 @@ def _check_writing(session: Session, state: ServerState) -> Check:
         advice = (
             "Let Holdfast's role own the database and its tables (`REASSIGN OWNED`, `ALTER DATABASE ... OWNER TO`)."
         )
-        return Check.failed("writing", f"Holdfast's role lacks {some(missing)}.", advice)
+        return Check.failed("writing", f"Holdfast's role lacks {list_some(missing)}.", advice)
     return Check.ok("writing", "Holdfast's role can read, write and migrate the tables.")
 
 
-def _durability(state: ServerState) -> Check:
+def _check_durability(state: ServerState) -> Check:
     if state.lossy:
         text = f"A crash of the server's machine can lose changes that were acknowledged: {', '.join(state.lossy)}."
         return Check.warning("durability", text, "Turn them on in postgresql.conf.")
     return Check.ok("durability", "The server writes each change to disk before it acknowledges it.")
 
 
-def _clock(state: ServerState) -> Check:
+def _check_clock(state: ServerState) -> Check:
     seconds = abs(state.seconds_ahead)
     if seconds > CLOCKS:
         direction = "ahead of" if state.seconds_ahead > 0 else "behind"
@@ -91,15 +92,15 @@ def _clock(state: ServerState) -> Check:
     return Check.ok("database clock", f"The server's clock and this machine's agree within {CLOCKS:.0f} s.")
 
 
-def _connections(location: PostgresqlLocation, state: ServerState, *, running: bool) -> Check:
-    name, needed = "database connections", location.connections + 1  # and one for notifications
-    text = f"The server has {state.free_connections} free connections; a control plane opens up to {needed}."
-    if state.free_connections < needed and not running:
+def _check_connections(location: PostgresqlLocation, state: ServerState, *, running: bool) -> Check:
+    name, required = "database connections", location.connections + 1  # and one for notifications
+    text = f"The server has {state.free_connections} free connections; a control plane opens up to {required}."
+    if state.free_connections < required and not running:
         return Check.warning(name, text, "Raise max_connections there, or lower HOLDFAST_DATABASE_CONNECTIONS.")
     return Check.ok(name, text)
 
 
-def _notifications(location: PostgresqlLocation) -> Check:
+def _check_notifications(location: PostgresqlLocation) -> Check:
     if inspection.hears_notifications(location, HEARD_WITHIN):
         return Check.ok("notifications", "Control planes are notified of each other's changes (LISTEN and NOTIFY).")
     text = "Notifications don't arrive, so control planes notice each other's changes within a second, by polling."
@@ -107,7 +108,7 @@ def _notifications(location: PostgresqlLocation) -> Check:
     return Check.warning("notifications", text, advice)
 
 
-def _tables(session: Session, location: PostgresqlLocation) -> Check:
+def _check_tables(session: Session, location: PostgresqlLocation) -> Check:
     state = inspection.examine_revision(session, location)
     if state.revision is None:
         return Check.warning(
@@ -123,8 +124,8 @@ def _tables(session: Session, location: PostgresqlLocation) -> Check:
     return Check.ok(_TABLES, f"The tables have revision {state.revision}, the current one.")
 
 
-def _references(session: Session) -> Check:
+def _check_references(session: Session) -> Check:
     if tables := inspection.find_dangling(session):
-        text = f"Rows refer to missing rows in {some(tables)}."
+        text = f"Rows refer to missing rows in {list_some(tables)}."
         return Check.warning("references", text, "A restore may have turned off constraints. Compare with a backup.")
     return Check.ok("references", "All references between rows are intact.")

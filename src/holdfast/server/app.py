@@ -27,15 +27,15 @@ from holdfast.server.access.admin_password import ensure_admin
 from holdfast.server.access.oidc import open_single_sign_on
 from holdfast.server.clock import utc_now
 from holdfast.server.control_planes.presence import build_presence, register
-from holdfast.server.database.opening import database_location, open_store
+from holdfast.server.database.opening import open_store, read_location
 from holdfast.server.gateways.discovery_port import DiscoveryPort
 from holdfast.server.gateways.local_gateway import LocalGateway
 from holdfast.server.http.server import serve
-from holdfast.server.machine.directories import GATEWAY, data_directory
-from holdfast.server.machine.limits import connection_limits, raise_file_limit
-from holdfast.server.machine.listen_addresses import PUBLISHER, ListenAddresses, listen_addresses
+from holdfast.server.machine.directories import GATEWAY, lock_data_directory
+from holdfast.server.machine.limits import compute_connection_limits, raise_file_limit
+from holdfast.server.machine.listen_addresses import PUBLISHER, ListenAddresses, find_listen_addresses
 from holdfast.server.middleware.health import Readiness
-from holdfast.server.parts import Parts, build_parts, traffic_lifetimes
+from holdfast.server.parts import Parts, build_parts, read_traffic_lifetimes
 from holdfast.server.reload import Reload
 from holdfast.server.sealing.keys import open_sealing
 from holdfast.server.settings import Settings
@@ -49,7 +49,7 @@ from holdfast.server.tasks import (
     watch_backends,
 )
 from holdfast.server.telemetry.observing import Observe, open_observer
-from holdfast.server.tls.certificates import gateway_certificate, publisher_certificate
+from holdfast.server.tls.certificates import open_gateway_certificate, open_publisher_certificate
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.initial_state import InitialState
@@ -80,22 +80,27 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
         EnvoyMissing: There is no Envoy, and none is running.
         EnvoyLogUnusable: Envoy's log can't be written.
     """
-    addresses = listen_addresses(settings)
-    of_publisher, of_gateways = publisher_certificate(settings, addresses.publisher), gateway_certificate(settings)
-    presented = [files for files in (of_publisher, of_gateways) if files]
+    addresses = find_listen_addresses(settings)
+    of_publisher, of_gateways = (
+        open_publisher_certificate(settings, addresses.publisher),
+        open_gateway_certificate(settings),
+    )
+    certificates = [files for files in (of_publisher, of_gateways) if files]
     data = settings.data.expanduser()
-    location = database_location(settings, data)
+    location = read_location(settings, data)
     gateway = (
         None
         if settings.without_gateway
-        else LocalGateway(data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout, _telemetry_options(settings))
+        else LocalGateway(
+            data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout, _list_telemetry_options(settings)
+        )
     )
     if gateway and not gateway.is_serving:
         find_envoy(settings.envoy)
     sso = open_single_sign_on(settings)
-    limits = connection_limits(raise_file_limit())
+    limits = compute_connection_limits(raise_file_limit())
     with (
-        data_directory(data),
+        lock_data_directory(data),
         temporary_directory() as sockets,
         listen(addresses.publisher, PUBLISHER) as publisher_sockets,
     ):
@@ -105,8 +110,8 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             sealing = open_sealing(settings, data)
             store = await open_store(location)
             stack.callback(store.close)
-            presence = build_presence(settings, data, store, sealing, presented)
-            parts = build_parts(settings, addresses, store, sealing, sso, presented, presence)
+            presence = build_presence(settings, data, store, sealing, certificates)
+            parts = build_parts(settings, addresses, store, sealing, sso, certificates, presence)
             runtime = parts.runtime
             accounts, background = runtime.accounts, runtime.background
             password = ensure_admin(accounts, settings, data)
@@ -132,7 +137,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             if settings.watch_interval:
                 watch_backends(background, parts, timedelta(seconds=settings.watch_interval))
             notify(background, runtime)
-            keep_books(background, runtime, settings.audit_retention, traffic_lifetimes(settings))
+            keep_books(background, runtime, settings.audit_retention, read_traffic_lifetimes(settings))
             if store.is_shared:
                 share_gateways(background, parts)
             serve_gateways(background, parts, f"unix:{_reach(data, sockets) / DISCOVERY_SOCKET}")
@@ -143,11 +148,11 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 stack.push_async_callback(port.close)
                 await port.open()
                 background.start("discovery port", port.follow)
-            for files in presented:
+            for files in certificates:
                 background.start(f"certificate of the {files.whose}", files.watch)
             initial_state = InitialState(parts.runtime.groups.default, presence.local_gateway)
             await asyncio.to_thread(complete_facts, store)
-            readiness = _readiness(parts, addresses, presented, initial_state if gateway else None)
+            readiness = _build_readiness(parts, addresses, certificates, initial_state if gateway else None)
             observe = await stack.enter_async_context(open_observer(settings, runtime))
             # In a thread, because gateways are served meanwhile.
             app = await asyncio.to_thread(_create_asgi, runtime, settings, readiness, observe)
@@ -160,7 +165,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 await gateway.wait(initial_state.wait())
             url = make_url(settings.publisher[0], "https" if of_publisher else "http")
             try:
-                yield Instance(runtime, url, password, Reload(settings, presented, sso))
+                yield Instance(runtime, url, password, Reload(settings, certificates, sso))
             finally:
                 readiness.draining = True
                 async with asyncio.TaskGroup() as draining:
@@ -179,7 +184,7 @@ def _create_asgi(runtime: Runtime, settings: Settings, readiness: Readiness, obs
         return create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness, observe)
 
 
-def _telemetry_options(settings: Settings) -> Iterable[str]:
+def _list_telemetry_options(settings: Settings) -> Iterable[str]:
     """Return the arguments of the gateway on this machine about its access log, traces, metrics and monitoring."""
     log = AccessLogOptions(
         settings.gateway_access_log,
@@ -208,10 +213,10 @@ def _present(of_gateways: GatewayCertificate | None, distributor: Distributor) -
             distributor.present(of_gateways.current)
 
 
-def _readiness(
+def _build_readiness(
     parts: Parts,
     addresses: ListenAddresses,
-    presented: Sequence[CertificateFiles[Any]],
+    certificates: Sequence[CertificateFiles[Any]],
     initial_state: InitialState | None,
 ) -> Readiness:
     background = parts.runtime.background
@@ -225,10 +230,11 @@ def _readiness(
     conditions |= {f"listener {option}": partial(parts.listeners.is_listening, option) for option in options}
     if initial_state:
         conditions |= {"gateway": has_gateway, "initial state": initial_state.is_complete}
-    wanted: dict[str, Callable[[], bool]] = {"settings": lambda: not parts.runtime.presence.deviating}
+    health_conditions: dict[str, Callable[[], bool]] = {"settings": lambda: not parts.runtime.presence.deviating}
     if not initial_state:
-        wanted["gateway"] = has_gateway  # not a condition: gateways elsewhere must be able to join while there is none
-    return Readiness(conditions, partial(_list_degraded_parts, presented, wanted))
+        # Not a condition of readiness: gateways elsewhere must be able to join while there is none.
+        health_conditions["gateway"] = has_gateway
+    return Readiness(conditions, partial(_list_degraded_parts, certificates, health_conditions))
 
 
 def _has_gateway(runtime: Runtime) -> bool:
@@ -237,7 +243,7 @@ def _has_gateway(runtime: Runtime) -> bool:
 
 
 def _list_degraded_parts(
-    presented: Sequence[CertificateFiles[Any]], conditions: Mapping[str, Callable[[], bool]]
+    certificates: Sequence[CertificateFiles[Any]], conditions: Mapping[str, Callable[[], bool]]
 ) -> list[str]:
     lacking = [name for name, holds in conditions.items() if not holds()]
-    return lacking + [f"{files.whose} certificate" for files in presented if files.presented(utc_now()).problem]
+    return lacking + [f"{files.whose} certificate" for files in certificates if files.presented(utc_now()).problem]

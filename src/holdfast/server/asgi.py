@@ -43,8 +43,8 @@ def create_asgi(
         Door(pages, partial(web.refuse, pages), partial(web.fail, pages), partial(web.find_sender, runtime)),
     )
     large = Shares(LARGE_BODIES, LARGE_BODIES_OF_A_USER)
-    bounded = BodyLimit(ConcurrencyLimit(doors, doors.refuse), doors.refuse, doors.identify, large)
-    inner = CrossOriginProtection(HostCookie(bounded), doors.refuse)
-    limited = RateLimit(inner, doors.refuse, requests_per_second) if requests_per_second else inner
-    healthy = Health(limited, readiness or Readiness())
+    body_limit = BodyLimit(ConcurrencyLimit(doors, doors.refuse), doors.refuse, doors.identify, large)
+    inner = CrossOriginProtection(HostCookie(body_limit), doors.refuse)
+    rate_limit = RateLimit(inner, doors.refuse, requests_per_second) if requests_per_second else inner
+    healthy = Health(rate_limit, readiness or Readiness())
     return ForwardedClient(observe(SecurityHeaders(RequestIds(healthy, doors.fail))), trusted_proxies)

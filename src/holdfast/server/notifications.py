@@ -46,8 +46,8 @@ def _read_password(settings: Settings) -> str:
     if file is None:
         return variable.get_secret_value() if variable else ""
     try:
-        with file.expanduser().open(encoding="utf-8") as opened:
-            return opened.read(MAX_SECRET).strip()
+        with file.expanduser().open(encoding="utf-8") as source:
+            return source.read(MAX_SECRET).strip()
     except (OSError, ValueError) as error:
         raise CannotStart(f"HOLDFAST_SMTP_PASSWORD_FILE: can't read {file}.") from error
 

@@ -75,12 +75,12 @@ def build_parts(
     store: Store,
     sealing: Sealing,
     sso: SingleSignOn | None,
-    presented: Sequence[CertificateFiles[Any]],
+    certificates: Sequence[CertificateFiles[Any]],
     presence: Presence,
 ) -> Parts:
-    """Build the components. *presented* are the certificates of the publisher and the gateways."""
+    """Build the components. *certificates* are the certificates of the publisher and the gateways."""
     groups = Groups()
-    to_backends = backend_limits(settings)
+    to_backends = read_backend_limits(settings)
 
     def presents_identity(name: str, member: str) -> bool:
         return distributor.presents_identity(name, member)
@@ -127,7 +127,7 @@ def build_parts(
         rejects_http2=partial(remember_http1, store, utc_now),
         now=utc_now,
     )
-    traffic, causes = TrafficRecording(store, traffic_lifetimes(settings), utc_now), CauseCounts(store, utc_now)
+    traffic, causes = TrafficRecording(store, read_traffic_lifetimes(settings), utc_now), CauseCounts(store, utc_now)
     control.take_traffic = traffic.take
     runtime = Runtime(
         store,
@@ -143,8 +143,8 @@ def build_parts(
         presence,
         single_sign_on=sso,
         listening=listeners,
-        server_certificates=lambda now: [files.presented(now) for files in presented],
-        publisher_pins=partial(_find_pins, presented, presence),
+        server_certificates=lambda now: [files.presented(now) for files in certificates],
+        publisher_pins=partial(_find_pins, certificates, presence),
         discovery_addresses=partial(find_discovery_addresses, presence),
         discovery=(settings.advertise or settings.discovery)[0] if settings.discovery else None,
         enrollment_keys=open_enrollment_keys(settings.enrollment_key_file),
@@ -191,7 +191,7 @@ def build_parts(
     )
 
 
-def backend_limits(settings: Settings) -> BackendLimits:
+def read_backend_limits(settings: Settings) -> BackendLimits:
     """Return the limits of gateways for each backend."""
     return BackendLimits(
         idle=settings.backend_idle,
@@ -204,7 +204,7 @@ def backend_limits(settings: Settings) -> BackendLimits:
     )
 
 
-def traffic_lifetimes(settings: Settings) -> Lifetimes:
+def read_traffic_lifetimes(settings: Settings) -> Lifetimes:
     """Return how long traffic is stored."""
     return Lifetimes(
         minutes=timedelta(hours=settings.traffic_minutes),
@@ -213,9 +213,9 @@ def traffic_lifetimes(settings: Settings) -> Lifetimes:
     )
 
 
-def _find_pins(presented: Sequence[CertificateFiles[Any]], presence: Presence) -> list[bytes]:
+def _find_pins(certificates: Sequence[CertificateFiles[Any]], presence: Presence) -> list[bytes]:
     """Return the pins of this publisher, and of the other control planes that a load balancer could choose."""
-    own = [files.pin for files in presented if isinstance(files, PublisherCertificate)]
+    own = [files.pin for files in certificates if isinstance(files, PublisherCertificate)]
     return [pin for pin in (*own, *(other.publisher_pin for other in presence.others)) if pin]
 
 

@@ -30,11 +30,11 @@ def read_networks(value: object) -> object:
     """Parse networks separated by commas, such as 10.0.0.0/8,fd00::/8. Raises ValueError."""
     if not isinstance(value, str):
         return value
-    written = [part.strip() for part in value.split(",") if part.strip()]
-    if not written:
+    items = [part.strip() for part in value.split(",") if part.strip()]
+    if not items:
         raise ValueError("It is empty. List networks, such as 10.0.0.0/8,fd00::/8, or leave it out")
     try:
-        return tuple(read_network(part) for part in written)
+        return tuple(read_network(part) for part in items)
     except ValueError as error:
         raise ValueError(f"{value!r} is not a list of networks, such as 10.0.0.0/8,fd00::/8 ({error})") from error
 

@@ -37,23 +37,23 @@ OF_FILES = f"{PREFIX}VAR_"  # variables in files for `holdfast apply`
 RENAMED = {"HOLDFAST_DRAIN": "HOLDFAST_BACKEND_DRAIN"}
 
 
-def unknown_variables(names: Iterable[str]) -> dict[str, str]:
+def find_unknown_variables(names: Iterable[str]) -> dict[str, str]:
     """
     Return the unknown HOLDFAST_* variables among *names*, each with advice.
 
     Like settings, names are case-insensitive.
     """
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | OF_COMMANDS
+    variables = {PREFIX + name.upper() for name in Settings.model_fields} | OF_COMMANDS
     ours = sorted(name for name in names if name.upper().startswith(PREFIX))
     return {
-        name: _advice(name.upper(), known)
+        name: _advise(name.upper(), variables)
         for name in ours
-        if name.upper() not in known and not name.upper().startswith(OF_FILES)
+        if name.upper() not in variables and not name.upper().startswith(OF_FILES)
     }
 
 
-def _advice(name: str, known: Iterable[str]) -> str:
+def _advise(name: str, variables: Iterable[str]) -> str:
     if name in RENAMED:
         return f"It was renamed to {RENAMED[name]}."
-    close = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+    close = get_close_matches(name, sorted(variables), n=1, cutoff=0.8)
     return f"Did you mean {close[0]}?" if close else "Remove it: Holdfast doesn't know it."

@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -40,14 +41,14 @@ class Notes(Transactions, Protocol):
 class Store:
     """An open database with current tables."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, now: datetime) -> None:
         """
         Open the database at *location*, the path of an SQLite file or a PostgreSQL server, with current tables.
 
-        A file is created if it doesn't exist. Otherwise it is checked, and copied before a migration. Raises
-        StoreFailure.
+        A file is created if it doesn't exist. Otherwise it is checked, and copied before a migration; the copy is
+        named after *now*. Raises StoreFailure.
         """
-        self._database = open_database(location)
+        self._database = open_database(location, now)
         self.is_shared = not isinstance(location, Path)  # with other control planes; an SQLite file has only one
         self._listeners: defaultdict[Topic, list[Callable[[], object]]] = defaultdict(list)
         self._following = threading.Lock()

@@ -2,7 +2,7 @@
 Opening a database with current tables: checks before it is written to, and migrations.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -22,23 +22,24 @@ from holdfast.store.sqlite.files import open_to_read
 log = structlog.get_logger()
 
 
-def open_database(location: Location) -> DatabaseEngine:
+def open_database(location: Location, now: datetime) -> DatabaseEngine:
     """
     Open the database at *location*, with current tables. Raises StoreFailure.
 
-    A file is created if it doesn't exist. Otherwise it is checked, and copied before a migration.
+    A file is created if it doesn't exist. Otherwise it is checked, and copied before a migration; the copy is
+    named after *now*.
     """
     if isinstance(location, Path):
-        return _open_file(location)
+        return _open_file(location, now)
     # Loading the driver would delay each start with SQLite.
     from holdfast.store.postgresql.opening import open_server
 
     return open_server(location)
 
 
-def _open_file(path: Path) -> SqliteEngine:
+def _open_file(path: Path, now: datetime) -> SqliteEngine:
     """Open a file of SQLite; an interrupted restore is completed first."""
-    needs_migration = _prepare(path)
+    needs_migration = _prepare(path, now)
     database = SqliteEngine(path)
     try:
         with database.engine.connect() as connection:
@@ -52,7 +53,7 @@ def _open_file(path: Path) -> SqliteEngine:
     return database
 
 
-def _prepare(path: Path) -> bool:
+def _prepare(path: Path, now: datetime) -> bool:
     """Check the database before it is opened for writing, copy it before migrations, and return if it needs any."""
     if old_database := finish(path):
         log.warning("interrupted restore finished", database=str(path), replaced_database=str(old_database))
@@ -67,6 +68,6 @@ def _prepare(path: Path) -> bool:
         needs_migration = must_migrate(revision, get_oldest_revision(connection))
     if revision is None or not needs_migration:
         return needs_migration
-    copy = copy_before_migration(path, get_newest_revision(), datetime.now(UTC))
+    copy = copy_before_migration(path, get_newest_revision(), now)
     log.warning("database copied before migration", copy=str(copy), before=revision, after=get_newest_revision())
     return True

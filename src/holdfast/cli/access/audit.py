@@ -15,7 +15,7 @@ from holdfast.cli.exit_codes import CLIENT, ExitCode
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.terminal.files import write_pieces
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, say, tell, write_json
 from holdfast.cli.terminal.text import make_plain
@@ -43,7 +43,7 @@ Query = Annotated[str, Option(metavar="TEXT", help="Only events that contain thi
 
 @commands.command(
     "list",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast audit list --kind certificates --from 2026-11-01",
         "holdfast audit list --follow --json",
         codes=CLIENT,
@@ -67,12 +67,15 @@ def list_events(
 
     With --follow --json, each event is a line.
     """
-    wanted = _filters(start, end, user=user, action=action, kind=kind, subject=subject, query=query)
+    filters = _build_filters(start, end, user=user, action=action, kind=kind, subject=subject, query=query)
     with connect() as client:
         if follow:
-            _follow(client, wanted, limit, as_json=as_json)
-        page = client.get(PATH, limit=limit, **wanted)
-    rows = [(_time(event), event["user"], event["action"], event["subject"], event["detail"]) for event in page["list"]]
+            _follow(client, filters, limit, as_json=as_json)
+        page = client.get(PATH, limit=limit, **filters)
+    rows = [
+        (_write_time(event), event["user"], event["action"], event["subject"], event["detail"])
+        for event in page["list"]
+    ]
     names = [str(event["number"] or "") for event in page["list"]]
     write_listing(
         Listing(page, ["TIME", "USER", "ACTION", "SUBJECT", "DETAIL"], rows, names, "No events."), output, as_json
@@ -81,7 +84,7 @@ def list_events(
 
 @commands.command(
     "export",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast audit export audit.jsonl",
         "holdfast audit export --format csv --user anna - > anna.csv",
         codes=CLIENT,
@@ -104,16 +107,16 @@ def export(
     JSON lines contain all of each event, with its hash, and can be verified if they aren't filtered. In CSV, no cell is
     a formula.
     """
-    wanted = _filters(start, end, user=user, action=action, kind=kind, subject=subject, query=query)
+    filters = _build_filters(start, end, user=user, action=action, kind=kind, subject=subject, query=query)
     with connect() as client:
-        pieces = client.stream(f"{PATH}/export", format=form, **wanted)
+        pieces = client.stream(f"{PATH}/export", format=form, **filters)
         size = write_pieces(file, pieces)
     tell(f"Wrote {size:,} bytes to {file}." if file != "-" else f"Wrote {size:,} bytes.")
 
 
 @commands.command(
     "verify",
-    epilog=ending("holdfast audit verify --expect HASH", "holdfast audit verify audit.jsonl", codes=CLIENT),
+    epilog=write_ending("holdfast audit verify --expect HASH", "holdfast audit verify audit.jsonl", codes=CLIENT),
 )
 def verify(
     file: Annotated[
@@ -143,9 +146,9 @@ def verify(
         raise typer.Exit(int(ExitCode.FAILED))
 
 
-def _filters(start: str, end: str, **others: str) -> dict[str, str]:
-    wanted = {"from": _read_time("--from", start), "to": _read_time("--to", end)} | others
-    return {name: value for name, value in wanted.items() if value}
+def _build_filters(start: str, end: str, **others: str) -> dict[str, str]:
+    filters = {"from": _read_time("--from", start), "to": _read_time("--to", end)} | others
+    return {name: value for name, value in filters.items() if value}
 
 
 def _read_time(option: str, text: str) -> str:
@@ -158,34 +161,37 @@ def _read_time(option: str, text: str) -> str:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
 
 
-def _follow(client: Client, wanted: dict[str, str], limit: int, *, as_json: bool) -> None:
+def _follow(client: Client, filters: dict[str, str], limit: int, *, as_json: bool) -> None:
     """Print events until the command is interrupted."""
-    seen: dict[str, datetime] = {}
+    times_by_event: dict[str, datetime] = {}
     while True:
-        events = client.get(PATH, limit=limit, **wanted)["list"]
+        events = client.get(PATH, limit=limit, **filters)["list"]
         for event in reversed(events):
-            key, at = json.dumps([event["time"], event["user"], event["action"], event["subject"]]), _at(event)
-            if key in seen:
+            key, at = (
+                json.dumps([event["time"], event["user"], event["action"], event["subject"]]),
+                _read_event_time(event),
+            )
+            if key in times_by_event:
                 continue
-            seen[key] = at
+            times_by_event[key] = at
             if as_json:
                 typer.echo(json.dumps(event))
             else:
                 say(
                     "  ".join(
-                        [_time(event), event["user"], event["action"], event["subject"], event["detail"]]
+                        [_write_time(event), event["user"], event["action"], event["subject"], event["detail"]]
                     ).rstrip()
                 )
-        if seen:
-            since = max(seen.values()) - _OVERLAP
-            seen = {key: at for key, at in seen.items() if at >= since}
-            wanted, limit = {**wanted, "from": since.isoformat()}, _AT_ONCE
+        if times_by_event:
+            since = max(times_by_event.values()) - _OVERLAP
+            times_by_event = {key: at for key, at in times_by_event.items() if at >= since}
+            filters, limit = {**filters, "from": since.isoformat()}, _AT_ONCE
         time.sleep(PAUSE)
 
 
-def _at(event: dict[str, Any]) -> datetime:
+def _read_event_time(event: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(event["time"])
 
 
-def _time(event: dict[str, Any]) -> str:
-    return make_plain(f"{_at(event).astimezone(UTC):%Y-%m-%d %H:%M:%S}")
+def _write_time(event: dict[str, Any]) -> str:
+    return make_plain(f"{_read_event_time(event).astimezone(UTC):%Y-%m-%d %H:%M:%S}")

@@ -56,9 +56,9 @@ def verify_file(path: Path, expected: str) -> Verdict:
 def describe(verdict: Verdict) -> Description:
     """Describe *verdict* for people and for programs."""
     problems = [_write(problem) for problem in verdict.problems]
-    events = _count(verdict.events, "event")
+    events = _write_count(verdict.events, "event")
     if verdict.count:
-        lines = [f"The audit log isn't intact: {_count(verdict.count, 'problem')} in {events}.", *problems]
+        lines = [f"The audit log isn't intact: {_write_count(verdict.count, 'problem')} in {events}.", *problems]
         if verdict.count > len(problems):
             lines.append(f"{verdict.count - len(problems):,} more problems aren't listed.")
     elif verdict.newest.number:
@@ -68,10 +68,12 @@ def describe(verdict: Verdict) -> Description:
     if verdict.expected_at is not None:
         lines.append(f"Event {verdict.expected_at:,} has the expected hash.")
     if verdict.chained_later:
-        later = _count(verdict.chained_later, "event")
+        later = _write_count(verdict.chained_later, "event")
         lines.append(f"{later} were chained after they were written, by a version of Holdfast without the chain.")
     if verdict.waiting:
-        lines.append(f"{_count(verdict.waiting, 'event')} at the end aren't chained yet. Verify again in a minute.")
+        lines.append(
+            f"{_write_count(verdict.waiting, 'event')} at the end aren't chained yet. Verify again in a minute."
+        )
     if verdict.newest.number:
         lines.append(f"Newest hash: {verdict.newest.hash}")
     return Description(
@@ -129,5 +131,5 @@ def _write(problem: Problem) -> str:
             )
 
 
-def _count(number: int, what: str) -> str:
+def _write_count(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number:,} {what}s"

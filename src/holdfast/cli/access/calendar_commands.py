@@ -6,7 +6,7 @@ import typer
 
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.access.token_commands import User, signed_in
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say, tell, write_json
 
 commands = typer.Typer(no_args_is_help=True)
@@ -15,7 +15,7 @@ PATH = "/calendar-feed"
 
 @commands.command(
     "create",
-    epilog=ending("holdfast calendar create", "holdfast calendar create --user anna --password-stdin < password"),
+    epilog=write_ending("holdfast calendar create", "holdfast calendar create --user anna --password-stdin < password"),
 )
 def create_feed(user: User = None, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
     """
@@ -25,15 +25,15 @@ def create_feed(user: User = None, password_stdin: PasswordStdin = False, as_jso
     for your password, because a token can't create an address.
     """
     with signed_in(user, password_stdin=password_stdin) as client:
-        created = client.call("POST", PATH)
+        feed = client.call("POST", PATH)
     if as_json:
-        write_json(created)
+        write_json(feed)
         return
-    tell(f"Subscribe to this address in your calendar. It works until {format_date(created['expiresTime'])} UTC:")
-    say(created["url"])
+    tell(f"Subscribe to this address in your calendar. It works until {format_date(feed['expiresTime'])} UTC:")
+    say(feed["url"])
 
 
-@commands.command("show", epilog=ending("holdfast calendar show"))
+@commands.command("show", epilog=write_ending("holdfast calendar show"))
 def show_feed(user: User = None, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
     """Show when your calendar feed was created, and when it expires. Asks for your password."""
     with signed_in(user, password_stdin=password_stdin) as client:
@@ -44,7 +44,7 @@ def show_feed(user: User = None, password_stdin: PasswordStdin = False, as_json:
     say(f"Created {format_date(feed['createdTime'])}, expires {format_date(feed['expiresTime'])} UTC.")
 
 
-@commands.command("revoke", epilog=ending("holdfast calendar revoke", "holdfast calendar revoke --yes"))
+@commands.command("revoke", epilog=write_ending("holdfast calendar revoke", "holdfast calendar revoke --yes"))
 def revoke_feed(
     yes: Yes = False, user: User = None, password_stdin: PasswordStdin = False, as_json: AsJson = False
 ) -> None:

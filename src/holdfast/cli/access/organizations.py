@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from holdfast.cli.access.passwords import PasswordStdin, read_password
 from holdfast.cli.requests.client import connect
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, say, write_json
 
@@ -17,7 +17,7 @@ PATH = "/installation/organizations"
 commands = typer.Typer(no_args_is_help=True)
 
 
-@commands.command("list", epilog=ending("holdfast organization list", "holdfast organization list --json"))
+@commands.command("list", epilog=write_ending("holdfast organization list", "holdfast organization list --json"))
 def list_organizations(output: Output = None, as_json: AsJson = False) -> None:
     """List organizations by name."""
     with connect() as client:
@@ -29,7 +29,7 @@ def list_organizations(output: Output = None, as_json: AsJson = False) -> None:
 
 @commands.command(
     "create",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast organization create bakery --admin anna",
         "holdfast organization create bakery --admin anna --password-stdin < password",
     ),
@@ -43,8 +43,8 @@ def create_organization(
     """Create an organization and its first admin. Prompts for the admin's password."""
     password = read_password(f"Password of {admin}", stdin=password_stdin, new=True)
     with connect() as client:
-        created = client.call("POST", PATH, json={"organization": name, "admin": admin, "password": password})
+        answer = client.call("POST", PATH, json={"organization": name, "admin": admin, "password": password})
     if as_json:
-        write_json(created)
+        write_json(answer)
     else:
-        say(f"Created organization {created['organization']}. Its admin signs in as {created['admin']['name']}.")
+        say(f"Created organization {answer['organization']}. Its admin signs in as {answer['admin']['name']}.")

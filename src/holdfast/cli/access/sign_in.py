@@ -12,7 +12,7 @@ from typer import Argument, Option
 
 from holdfast.cli.access.context_commands import end_context
 from holdfast.cli.access.passwords import PasswordStdin, read_first_line, read_password
-from holdfast.cli.access.tokens import current_token, end_token, keep_as, make_token
+from holdfast.cli.access.tokens import end_token, find_current_token, keep_as, make_token
 from holdfast.cli.failures import CommandFailed, Misused, SignInRequired
 from holdfast.cli.requests.client import Client
 from holdfast.cli.requests.context_choice import context_choice
@@ -20,17 +20,17 @@ from holdfast.cli.requests.contexts import (
     Contexts,
     PublisherContext,
     check_context_name,
-    credentials_file,
     find_context,
     is_exposed,
     keep_context,
+    locate_credentials_file,
     name_from_url,
     read_contexts,
     write_contexts,
 )
-from holdfast.cli.requests.credentials import context_name, find
+from holdfast.cli.requests.credentials import find, find_context_name
 from holdfast.cli.requests.publisher import DEFAULT_URL, Credentials, Publisher, check_publisher
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, ask, format_date, say, tell, write_facts, write_json
 
 commands = typer.Typer()
@@ -43,7 +43,7 @@ InsecureHttp = Annotated[bool, Option("--insecure-http", help="Allow a plain HTT
 
 
 @commands.command(
-    epilog=ending(
+    epilog=write_ending(
         "holdfast login https://publisher.example",
         "holdfast login https://publisher.example --user anna --password-stdin < password",
         "holdfast login https://publisher.example --token-stdin < token",
@@ -73,9 +73,9 @@ def login(
     if token_stdin and (user or password_stdin):
         raise Misused("--token-stdin can't be combined with --user or --password-stdin.")
     contexts, unreadable = _read_contexts()
-    name, publisher = _place(contexts, url, ca_file, insecure_http=insecure_http)
-    before, exposed = contexts.by_name.get(name), is_exposed()
-    who = _read_token(publisher) if token_stdin else _new_token(publisher, user, password_stdin)
+    name, publisher = _choose_context(contexts, url, ca_file, insecure_http=insecure_http)
+    before, were_exposed = contexts.by_name.get(name), is_exposed()
+    who = _read_token(publisher) if token_stdin else _create_token(publisher, user, password_stdin)
     try:
         file = keep_context(name, PublisherContext(publisher, who))
     except CommandFailed:
@@ -83,16 +83,16 @@ def login(
         raise
     until = f"{who.expires_at:%Y-%m-%d}"
     say(f"Signed in to {publisher.url} as {who.user} until {until} (context {name}, stored in {file}).")
-    failed = unreadable
+    failure = unreadable
     try:
         if before and before.who.token != who.token:
             end_token(before.publisher, before.who)
     except CommandFailed as error:
-        failed = error
-    if failed:
-        tell(str(failed))
+        failure = error
+    if failure:
+        tell(str(failure))
     others = [other for other in contexts.by_name if other != name]
-    if exposed and others:
+    if were_exposed and others:
         tell(
             f"Other users could also read the tokens of {', '.join(others)}. Log in to each again to revoke its token."
         )
@@ -100,7 +100,7 @@ def login(
         tell("HOLDFAST_TOKEN or HOLDFAST_PASSWORD is set: commands use it instead.")
 
 
-@commands.command(epilog=ending("holdfast logout", "holdfast logout --context staging"))
+@commands.command(epilog=write_ending("holdfast logout", "holdfast logout --context staging"))
 def logout() -> None:
     """
     Sign out, and revoke the stored token if login created it.
@@ -113,9 +113,9 @@ def logout() -> None:
         write_contexts(Contexts())
         say("Signed out.")
         raise unreadable
-    name = context_name(contexts)
+    name = find_context_name(contexts)
     if not name:
-        has_password = not contexts.by_name and credentials_file().exists()
+        has_password = not contexts.by_name and locate_credentials_file().exists()
         if has_password:
             write_contexts(contexts)
         say("Signed out." if has_password else "You weren't signed in.")
@@ -126,17 +126,17 @@ def logout() -> None:
 
 
 @commands.command(
-    epilog=ending("holdfast whoami", "holdfast whoami --json"),
+    epilog=write_ending("holdfast whoami", "holdfast whoami --json"),
 )
 def whoami(as_json: AsJson = False) -> None:
     """Show the publisher, the signed-in user, and the token and its expiry."""
     publisher, who = find()
     with Client(publisher, who) as client:
         account = client.get("/account")
-        token = current_token(client) if who.token else None
-    file = credentials_file() if who.is_kept else None
+        token = find_current_token(client) if who.token else None
+    file = locate_credentials_file() if who.is_kept else None
     facts = {
-        "context": _context_of(publisher, who),
+        "context": _find_context_name(publisher, who),
         "url": publisher.url,
         "user": account["name"],
         "organization": account["organization"],
@@ -165,16 +165,16 @@ def whoami(as_json: AsJson = False) -> None:
     )
 
 
-def _context_of(publisher: Publisher, who: Credentials) -> str | None:
+def _find_context_name(publisher: Publisher, who: Credentials) -> str | None:
     if not who.is_kept:
         return None
-    every = read_contexts().by_name.items()
+    contexts = read_contexts().by_name.items()
     return next(
-        (name for name, context in every if context.publisher.url == publisher.url and context.who == who), None
+        (name for name, context in contexts if context.publisher.url == publisher.url and context.who == who), None
     )
 
 
-def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> Credentials:
+def _create_token(publisher: Publisher, user: str | None, password_stdin: bool) -> Credentials:
     user_name = user or os.environ.get("HOLDFAST_USER")
     if password_stdin and not user_name:
         raise Misused("--password-stdin needs --user NAME.")
@@ -188,7 +188,7 @@ def _new_token(publisher: Publisher, user: str | None, password_stdin: bool) -> 
 def _read_token(publisher: Publisher) -> Credentials:
     token = read_first_line("token")
     with Client(publisher, Credentials(token=token)) as client:
-        name, current = client.get("/account")["name"], current_token(client)
+        name, current = client.get("/account")["name"], find_current_token(client)
     if current is None:
         raise Misused("This is an application's short-lived token. Create a token on the Tokens page instead.")
     return keep_as(name, token, current, publisher, by_login=False)
@@ -204,26 +204,28 @@ def _read_contexts() -> tuple[Contexts, CommandFailed | None]:
         return Contexts(), CommandFailed(f"The stored token wasn't revoked: {error}")
 
 
-def _place(contexts: Contexts, url: str | None, ca_file: str | None, *, insecure_http: bool) -> tuple[str, Publisher]:
+def _choose_context(
+    contexts: Contexts, url: str | None, ca_file: str | None, *, insecure_http: bool
+) -> tuple[str, Publisher]:
     """Choose the context to sign in to, and its publisher."""
     environment = os.environ
     name = context_choice.get() or environment.get("HOLDFAST_CONTEXT", "")
     present = contexts.by_name.get(check_context_name(name)) if name else None
-    kept = present.publisher if present and not url else None
+    former = present.publisher if present and not url else None
     publisher = check_publisher(
-        url or (kept.url if kept else None) or environment.get("HOLDFAST_URL") or DEFAULT_URL,
-        ca_file or environment.get("HOLDFAST_CA_FILE") or (str(kept.ca_file) if kept and kept.ca_file else None),
+        url or (former.url if former else None) or environment.get("HOLDFAST_URL") or DEFAULT_URL,
+        ca_file or environment.get("HOLDFAST_CA_FILE") or (str(former.ca_file) if former and former.ca_file else None),
         insecure_http=insecure_http
         or environment.get("HOLDFAST_INSECURE_HTTP") == "1"
-        or (kept is not None and kept.insecure_http),
+        or (former is not None and former.insecure_http),
     )
     if present and present.publisher.url != publisher.url:
         where = present.publisher.url
         raise Misused(f"Context {name} is for {where}. Choose another name, or run `holdfast context delete {name}`.")
-    return name or contexts.named_for(publisher.url) or _free_name(contexts, publisher.url), publisher
+    return name or contexts.named_for(publisher.url) or _find_free_name(contexts, publisher.url), publisher
 
 
-def _free_name(contexts: Contexts, url: str) -> str:
+def _find_free_name(contexts: Contexts, url: str) -> str:
     name = name_from_url(url)
     return (
         name

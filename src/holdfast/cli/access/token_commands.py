@@ -14,10 +14,10 @@ from holdfast.cli.access.required_scopes import SCOPES
 from holdfast.cli.access.tokens import PATH
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.requests import credentials
-from holdfast.cli.requests.client import Client, segment
+from holdfast.cli.requests.client import Client, encode_segment
 from holdfast.cli.requests.publisher import Credentials
 from holdfast.cli.terminal.durations import parse_duration
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say, tell, write_json
 
@@ -30,7 +30,7 @@ User = Annotated[str | None, Option(metavar="USER", help="User name [default: th
 
 @commands.command(
     "create",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast token create ci --for apply",
         "holdfast token create dashboard --scope apim:api_view --expires 30d",
         "holdfast token create ci --for diff --for apply --user anna --password-stdin < password",
@@ -61,29 +61,31 @@ def create_token(
     Asks for your password, because a token can't create another token. Without --scope and --for, the token has all
     scopes that your roles allow.
     """
-    wanted = [*(scope or []), *_scopes_for(for_ or [])]
+    scopes = [*(scope or []), *_find_scopes(for_ or [])]
     with signed_in(user, password_stdin=password_stdin) as client:
-        granted = client.get(PATH)["scopes"]
+        own_scopes = client.get(PATH)["scopes"]
         usable = [
-            scope_name for scope_name in dict.fromkeys(wanted) if scope_name in granted or scope_name in (scope or ())
+            scope_name
+            for scope_name in dict.fromkeys(scopes)
+            if scope_name in own_scopes or scope_name in (scope or ())
         ]
-        if missing := [scope_name for scope_name in dict.fromkeys(wanted) if scope_name not in usable]:
+        if missing := [scope_name for scope_name in dict.fromkeys(scopes) if scope_name not in usable]:
             tell(f"Your roles don't allow {', '.join(missing)}, so the token can't do what needs them.")
         body = {
             "name": name,
-            "scopes": usable if wanted else granted,
+            "scopes": usable if scopes else own_scopes,
             "expiresTime": (datetime.now(UTC) + (expires or DEFAULT)).isoformat(),
         }
-        created = client.call("POST", PATH, json=body)
+        token = client.call("POST", PATH, json=body)
     if as_json:
-        write_json(created)
+        write_json(token)
         return
-    tell(f"Token {created['name']}, valid until {format_date(created['expiresTime'])} UTC, with these scopes:")
-    tell(f"  {' '.join(created['scopes'])}")
-    say(created["token"])
+    tell(f"Token {token['name']}, valid until {format_date(token['expiresTime'])} UTC, with these scopes:")
+    tell(f"  {' '.join(token['scopes'])}")
+    say(token["token"])
 
 
-@commands.command("list", epilog=ending("holdfast token list", "holdfast token list -o name --user anna"))
+@commands.command("list", epilog=write_ending("holdfast token list", "holdfast token list -o name --user anna"))
 def list_tokens(
     user: User = None, password_stdin: PasswordStdin = False, output: Output = None, as_json: AsJson = False
 ) -> None:
@@ -98,24 +100,24 @@ def list_tokens(
     write_listing(Listing(answer, columns, rows, names, "No tokens.", ["SCOPES"]), output, as_json)
 
 
-@commands.command("revoke", epilog=ending("holdfast token revoke ci", "holdfast token revoke ci --yes"))
+@commands.command("revoke", epilog=write_ending("holdfast token revoke ci", "holdfast token revoke ci --yes"))
 def revoke_token(
     name: Name, yes: Yes = False, user: User = None, password_stdin: PasswordStdin = False, as_json: AsJson = False
 ) -> None:
     """Revoke one of your tokens. Asks for your password."""
     with signed_in(user, password_stdin=password_stdin) as client:
-        token = next((listed for listed in client.get(PATH)["list"] if listed["name"] == name), None)
+        token = next((entry for entry in client.get(PATH)["list"] if entry["name"] == name), None)
         if token is None:
             raise CommandFailed(f"You have no token named {name}. Run `holdfast token list` to see all.")
         confirm(f"Revoke token {name}?", yes=yes)
-        client.call("DELETE", f"{PATH}/{segment(token['id'])}")
+        client.call("DELETE", f"{PATH}/{encode_segment(token['id'])}")
     if as_json:
         write_json(token)
     else:
         say(f"Revoked token {name}.")
 
 
-def _scopes_for(commands_: list[str]) -> list[str]:
+def _find_scopes(commands_: list[str]) -> list[str]:
     """Return the scopes that the commands need. Raises Misused."""
     scopes: list[str] = []
     for command in commands_:

@@ -23,12 +23,12 @@ CURRENT = f"{PATH}/current"
 def make_token(client: Client, now: datetime) -> dict[str, Any]:
     """Create a token with all scopes that the user of *client* can grant; its member `token` is the secret."""
     answer = client.get(PATH)
-    name = _name({token["name"] for token in answer["list"]}, now)
+    name = _choose_name({token["name"] for token in answer["list"]}, now)
     body = {"name": name, "scopes": answer["scopes"], "expiresTime": (now + LASTS).isoformat()}
     return client.call("POST", PATH, json=body)
 
 
-def current_token(client: Client) -> dict[str, Any] | None:
+def find_current_token(client: Client) -> dict[str, Any] | None:
     """Return the personal token that *client* uses; None if it uses another kind."""
     try:
         return client.get(CURRENT)
@@ -38,10 +38,10 @@ def current_token(client: Client) -> dict[str, Any] | None:
         raise
 
 
-def keep_as(user: str, secret: str, described: dict[str, Any], publisher: Publisher, *, by_login: bool) -> Credentials:
-    """Build the credentials to store: the token *secret* of *user*, as *described* by REST."""
+def keep_as(user: str, secret: str, members: dict[str, Any], publisher: Publisher, *, by_login: bool) -> Credentials:
+    """Build the credentials to store: the token *secret* of *user*, with *members* from REST."""
     try:
-        return Credentials(user, token=secret, expires_at=read_time(described["expiresTime"]), by_login=by_login)
+        return Credentials(user, token=secret, expires_at=read_time(members["expiresTime"]), by_login=by_login)
     except (TypeError, ValueError) as error:
         raise CannotConnect(f"{publisher.url} didn't say when the token expires. Check the URL.") from error
 
@@ -60,20 +60,22 @@ def end_token(publisher: Publisher, who: Credentials) -> bool:
     try:
         with Client(publisher, who, timeout=REVOCATION_TIMEOUT) as client:
             # Earlier versions didn't store who created it.
-            if who.by_login is None and not str((current_token(client) or {}).get("name", "")).startswith(NAME_PREFIX):
+            if who.by_login is None and not str((find_current_token(client) or {}).get("name", "")).startswith(
+                NAME_PREFIX
+            ):
                 return False
             client.call("DELETE", CURRENT)
     except SignInRequired:
         return False
     except CommandFailed as error:
         until = f"It stays valid until {who.expires_at:%Y-%m-%d %H:%M} UTC. Revoke it on the Tokens page."
-        failed = CommandFailed(f"The stored token wasn't revoked: {error}\n{until}")
-        failed.code = error.code
-        raise failed from error
+        failure = CommandFailed(f"The stored token wasn't revoked: {error}\n{until}")
+        failure.code = error.code
+        raise failure from error
     return True
 
 
-def _name(taken: set[str], now: datetime) -> str:
+def _choose_name(names: set[str], now: datetime) -> str:
     host = "".join(letter for letter in platform.node() if letter.isprintable())[:MAX_HOST].strip() or "unknown host"
     name = f"{NAME_PREFIX}{host}, {now.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return name if name not in taken else next(candidate for n in count(2) if (candidate := f"{name} {n}") not in taken)
+    return name if name not in names else next(candidate for n in count(2) if (candidate := f"{name} {n}") not in names)

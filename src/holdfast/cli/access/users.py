@@ -10,8 +10,8 @@ from typer import Argument, Option
 from holdfast.cli.access.passwords import PasswordStdin, read_password
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import connect, segment
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.requests.client import connect, encode_segment
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import (
     AsJson,
@@ -25,7 +25,7 @@ from holdfast.cli.terminal.output import (
 PATH = "/users"
 commands = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, Argument(metavar="NAME", help="User name for sign-in.", autocompletion=completion.users)]
+Name = Annotated[str, Argument(metavar="NAME", help="User name for sign-in.", autocompletion=completion.complete_users)]
 NewName = Annotated[str, Argument(metavar="NAME", help="User name.")]
 Roles = Annotated[
     list[str],
@@ -33,7 +33,7 @@ Roles = Annotated[
         "--role",
         metavar="ROLE",
         help="admin, creator, publisher or viewer. Repeatable.",
-        autocompletion=completion.roles,
+        autocompletion=completion.complete_roles,
     ),
 ]
 NewRoles = Annotated[
@@ -42,7 +42,7 @@ NewRoles = Annotated[
         "--role",
         metavar="ROLE",
         help="Replace the user's roles. Repeatable.",
-        autocompletion=completion.roles,
+        autocompletion=completion.complete_roles,
     ),
 ]
 Enabled = Annotated[
@@ -50,19 +50,19 @@ Enabled = Annotated[
 ]
 
 
-@commands.command("list", epilog=ending("holdfast user list", "holdfast user list --json"))
+@commands.command("list", epilog=write_ending("holdfast user list", "holdfast user list --json"))
 def list_users(output: Output = None, as_json: AsJson = False) -> None:
     """List users by name."""
     with connect() as client:
-        users = list(client.listed(PATH, "list"))
-    rows = [(user["name"], ", ".join(user["roles"]), _state(user)) for user in users]
+        users = list(client.list_entries(PATH, "list"))
+    rows = [(user["name"], ", ".join(user["roles"]), _describe_state(user)) for user in users]
     body, names = {"count": len(users), "list": users}, [user["name"] for user in users]
     write_listing(Listing(body, ["NAME", "ROLES", "STATE"], rows, names, "No users."), output, as_json)
 
 
 @commands.command(
     "create",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast user create anna --role creator --role publisher",
         "holdfast user create anna --role viewer --password-stdin < password",
     ),
@@ -73,24 +73,24 @@ def create_user(name: NewName, role: Roles, password_stdin: PasswordStdin = Fals
         raise Misused(f"The role {wrong} doesn't exist. Choose one or more of {', '.join(completion.ROLES)}.")
     password = read_password(f"Password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
-        created = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})
-    _print_user(created, f"Created user {created['name']} ({', '.join(created['roles'])}).", as_json)
+        user = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})
+    _print_user(user, f"Created user {user['name']} ({', '.join(user['roles'])}).", as_json)
 
 
-@commands.command("show", epilog=ending("holdfast user show anna"))
+@commands.command("show", epilog=write_ending("holdfast user show anna"))
 def show_user(name: Name, as_json: AsJson = False) -> None:
     """Show a user's roles and whether they can sign in."""
     with connect() as client:
-        user = client.get(_path(name))
+        user = client.get(_build_path(name))
     if as_json:
         write_json(user)
     else:
-        write_facts([("Name", user["name"]), ("Roles", ", ".join(user["roles"])), ("State", _state(user))])
+        write_facts([("Name", user["name"]), ("Roles", ", ".join(user["roles"])), ("State", _describe_state(user))])
 
 
 @commands.command(
     "change",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast user change anna --role viewer",
         "holdfast user change anna --disable",
     ),
@@ -102,38 +102,40 @@ def change_user(name: Name, role: NewRoles = None, enable: Enabled = None, as_js
     if not changes:
         raise Misused("Nothing to change. Add an option; --help lists them.")
     with connect() as client:
-        after = client.call("PUT", _path(name), json=changes)
-    _print_user(after, f"Changed user {after['name']} ({', '.join(after['roles'])}), {_state(after)}.", as_json)
+        after = client.call("PUT", _build_path(name), json=changes)
+    _print_user(
+        after, f"Changed user {after['name']} ({', '.join(after['roles'])}), {_describe_state(after)}.", as_json
+    )
 
 
 @commands.command(
     "password",
-    epilog=ending("holdfast user password anna", "holdfast user password anna --password-stdin < password"),
+    epilog=write_ending("holdfast user password anna", "holdfast user password anna --password-stdin < password"),
 )
 def set_password(name: Name, password_stdin: PasswordStdin = False) -> None:
     """Reset a user's password. Prompts for it, signs the user out and revokes their tokens."""
     password = read_password(f"New password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
-        client.call("PUT", f"{_path(name)}/password", json={"password": password})
+        client.call("PUT", f"{_build_path(name)}/password", json={"password": password})
     say(f"Reset the password of {name}. The user was signed out and their tokens were revoked.")
 
 
-@commands.command("delete", epilog=ending("holdfast user delete anna", "holdfast user delete anna --yes"))
+@commands.command("delete", epilog=write_ending("holdfast user delete anna", "holdfast user delete anna --yes"))
 def delete_user(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a user and their tokens. Their APIs and certificates stay."""
     with connect() as client:
-        user = client.get(_path(name))
+        user = client.get(_build_path(name))
         confirm(f"Delete user {user['name']} ({', '.join(user['roles'])})?", yes=yes)
-        client.call("DELETE", _path(name))
+        client.call("DELETE", _build_path(name))
     _print_user(user, f"Deleted user {user['name']}.", as_json)
 
 
-def _state(user: dict[str, Any]) -> str:
+def _describe_state(user: dict[str, Any]) -> str:
     return "disabled" if user["disabled"] else "enabled"
 
 
-def _path(name: str) -> str:
-    return f"{PATH}/{segment(name)}"
+def _build_path(name: str) -> str:
+    return f"{PATH}/{encode_segment(name)}"
 
 
 def _print_user(user: dict[str, Any], sentence: str, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from typer import Option
 
 from holdfast.cli.exit_codes import CLIENT, ExitCode
 from holdfast.cli.requests.client import Client, connect
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
 from holdfast.cli.terminal.output import AsJson, format_date
 
@@ -38,7 +38,7 @@ _COUNTED = {  # the urgencies of items that count for each choice
 
 @commands.command(
     "status",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast status",
         "holdfast status --watch",
         "holdfast status --fail-on now --json",
@@ -60,7 +60,7 @@ def show_status(
     """
     with connect() as client:
         listing = _read(client)
-        show_listing(_reader(client, listing), output, as_json, watch=watch)
+        show_listing(_make_reader(client, listing), output, as_json, watch=watch)
     if any(item["urgency"] in _COUNTED[fail_on] for item in listing.body["list"]):
         raise typer.Exit(int(ExitCode.ATTENTION))
 
@@ -68,7 +68,7 @@ def show_status(
 def _read(client: Client) -> Listing:
     answer = client.get(PATH)
     items = answer["list"]
-    rows = [(item["urgency"], item["message"], _example(item), item["kind"], item["page"]) for item in items]
+    rows = [(item["urgency"], item["message"], _show_example(item), item["kind"], item["page"]) for item in items]
     return Listing(
         answer,
         ["URGENCY", "WHAT", "MOST URGENT"],
@@ -79,12 +79,12 @@ def _read(client: Client) -> Listing:
     )
 
 
-def _reader(client: Client, first: Listing) -> Any:
+def _make_reader(client: Client, first: Listing) -> Any:
     """Return a function that returns *first*, and then what it reads each time."""
-    known = [first]
-    return lambda: known.pop() if known else _read(client)
+    listings = [first]
+    return lambda: listings.pop() if listings else _read(client)
 
 
-def _example(item: dict[str, Any]) -> str:
+def _show_example(item: dict[str, Any]) -> str:
     when = f", {item['event'] or 'since'} {format_date(item['time'])} UTC" if item["time"] else ""
     return f"{item['example']}{when}"

@@ -8,24 +8,24 @@ import typer
 from typer import Option
 
 from holdfast.cli.catalog.apis import (
+    ApiReference,
     Environments,
     OpenApi,
-    Wanted,
-    api_path,
+    build_api_path,
+    build_endpoint_config,
     change_lifecycle,
-    endpoint_config,
-    endpoint_url,
     find_api,
+    find_endpoint_url,
     read_definition,
-    title,
     write_api,
+    write_title,
 )
 from holdfast.cli.exit_codes import WAITING
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within, describe_enforcement, write_when_settled
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell
 
 ENFORCEMENT = "/gateways/enforcement"
@@ -33,14 +33,14 @@ commands = typer.Typer()
 
 Url = Annotated[
     str | None,
-    Option(metavar="URL", help="New backend URL, or none to remove it.", autocompletion=completion.endpoints),
+    Option(metavar="URL", help="New backend URL, or none to remove it.", autocompletion=completion.complete_endpoints),
 ]
 DeleteUnused = Annotated[bool, Option("--delete-unused-certificates", help="Also delete trust that no other API uses.")]
 
 
 @commands.command(
     "set",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast api set Pizza --production https://backend2.example:8443",
         'holdfast api set Pizza:1.0.0 --sandbox none --description "Pizzas to order"',
         "holdfast api set Pizza --environment Default --environment eu",
@@ -48,7 +48,7 @@ DeleteUnused = Annotated[bool, Option("--delete-unused-certificates", help="Also
     ),
 )
 def set_api(
-    wanted: Wanted,
+    reference: ApiReference,
     production: Url = None,
     sandbox: Url = None,
     description: Annotated[str | None, Option(metavar="TEXT", help="New description.")] = None,
@@ -76,85 +76,95 @@ def set_api(
     if not changes and not openapi and production is None and sandbox is None:
         raise Misused("Nothing to change. Add an option such as --description TEXT; see --help.")
     with connect() as client:
-        api, tag = client.read(api_path(find_api(client, wanted)))
+        api, tag = client.read(build_api_path(find_api(client, reference)))
         if production is not None or sandbox is not None:
-            kept = {
-                environment: endpoint_url(api, environment) if url is None else url for environment, url in urls.items()
+            urls_after = {
+                environment: find_endpoint_url(api, environment) if url is None else url
+                for environment, url in urls.items()
             }
-            backends = {environment: None if url == "none" else url for environment, url in kept.items()}
-            changes["endpointConfig"] = endpoint_config(api.get("endpointConfig") or {}, **backends)
+            backends = {environment: None if url == "none" else url for environment, url in urls_after.items()}
+            changes["endpointConfig"] = build_endpoint_config(api.get("endpointConfig") or {}, **backends)
         query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
-        after = client.call("PUT", api_path(api), json=changes, params=query, headers={"If-Match": tag})
+        after = client.call("PUT", build_api_path(api), json=changes, params=query, headers={"If-Match": tag})
         if definition is not None:
-            answer = client.call("PUT", f"{api_path(api)}/swagger", files={"file": ("definition", definition)})
-            for unused in answer.get("x-holdfast-unused", []):
-                tell(f"Not used: {unused['what']}. {unused['why']}")
-    write_api(after, f"Changed {title(after)}.", as_json)
+            answer = client.call("PUT", f"{build_api_path(api)}/swagger", files={"file": ("definition", definition)})
+            for part in answer.get("x-holdfast-unused", []):
+                tell(f"Not used: {part['what']}. {part['why']}")
+    write_api(after, f"Changed {write_title(after)}.", as_json)
     if not as_json:
         _say_left(after)
 
 
 @commands.command(
-    "publish", epilog=ending("holdfast api publish Pizza", "holdfast api publish Pizza --wait", codes=WAITING)
+    "publish", epilog=write_ending("holdfast api publish Pizza", "holdfast api publish Pizza --wait", codes=WAITING)
 )
-def publish_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+def publish_api(reference: ApiReference, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Publish an API."""
-    _move(wanted, "Publish", wait=wait, within=within, as_json=as_json)
+    _move(reference, "Publish", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
-    "prototype", epilog=ending("holdfast api prototype Pizza", "holdfast api prototype Pizza --wait", codes=WAITING)
+    "prototype",
+    epilog=write_ending("holdfast api prototype Pizza", "holdfast api prototype Pizza --wait", codes=WAITING),
 )
-def deploy_prototype(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+def deploy_prototype(
+    reference: ApiReference, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False
+) -> None:
     """Deploy an API as a prototype: gateways serve it, and it isn't published yet."""
-    _move(wanted, "Deploy as a Prototype", wait=wait, within=within, as_json=as_json)
+    _move(reference, "Deploy as a Prototype", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
     "deprecate",
-    epilog=ending("holdfast api deprecate Pizza:1.0.0", "holdfast api deprecate Pizza:1.0.0 --wait", codes=WAITING),
+    epilog=write_ending(
+        "holdfast api deprecate Pizza:1.0.0", "holdfast api deprecate Pizza:1.0.0 --wait", codes=WAITING
+    ),
 )
-def deprecate_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+def deprecate_api(reference: ApiReference, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Deprecate a published API. It stays live."""
-    _move(wanted, "Deprecate", wait=wait, within=within, as_json=as_json)
+    _move(reference, "Deprecate", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
-    "retire", epilog=ending("holdfast api retire Pizza:1.0.0", "holdfast api retire Pizza:1.0.0 --wait", codes=WAITING)
+    "retire",
+    epilog=write_ending("holdfast api retire Pizza:1.0.0", "holdfast api retire Pizza:1.0.0 --wait", codes=WAITING),
 )
-def retire_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+def retire_api(reference: ApiReference, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Retire a deprecated API. This is final: it can't be published again."""
-    _move(wanted, "Retire", wait=wait, within=within, as_json=as_json)
+    _move(reference, "Retire", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
-    "block", epilog=ending("holdfast api block Pizza:1.0.0", "holdfast api block Pizza:1.0.0 --wait", codes=WAITING)
+    "block",
+    epilog=write_ending("holdfast api block Pizza:1.0.0", "holdfast api block Pizza:1.0.0 --wait", codes=WAITING),
 )
-def block_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+def block_api(reference: ApiReference, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Block a published API: gateways answer 503 until it is re-published."""
-    _move(wanted, "Block", wait=wait, within=within, as_json=as_json)
+    _move(reference, "Block", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
     "republish",
-    epilog=ending("holdfast api republish Pizza:1.0.0", "holdfast api republish Pizza:1.0.0 --wait", codes=WAITING),
+    epilog=write_ending(
+        "holdfast api republish Pizza:1.0.0", "holdfast api republish Pizza:1.0.0 --wait", codes=WAITING
+    ),
 )
-def republish_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+def republish_api(reference: ApiReference, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Serve a blocked API again."""
-    _move(wanted, "Re-Publish", wait=wait, within=within, as_json=as_json)
+    _move(reference, "Re-Publish", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
-    "demote", epilog=ending("holdfast api demote Pizza", "holdfast api demote Pizza --wait", codes=WAITING)
+    "demote", epilog=write_ending("holdfast api demote Pizza", "holdfast api demote Pizza --wait", codes=WAITING)
 )
-def demote_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
+def demote_api(reference: ApiReference, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Take a published API offline. It can be published again."""
-    _move(wanted, "Demote to Created", wait=wait, within=within, as_json=as_json)
+    _move(reference, "Demote to Created", wait=wait, within=within, as_json=as_json)
 
 
 @commands.command(
     "delete",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast api delete Pizza:1.0.0",
         "holdfast api delete Pizza --delete-unused-certificates --yes",
         "holdfast api delete Pizza --yes --wait",
@@ -162,7 +172,7 @@ def demote_api(wanted: Wanted, wait: Wait = False, within: Within = 30.0, as_jso
     ),
 )
 def delete_api(
-    wanted: Wanted,
+    reference: ApiReference,
     delete_unused: DeleteUnused = False,
     yes: Yes = False,
     wait: Wait = False,
@@ -171,20 +181,20 @@ def delete_api(
 ) -> None:
     """Delete an API, and list the trust that no API uses anymore."""
     with connect() as client:
-        api = find_api(client, wanted)
+        api = find_api(client, reference)
         trust = ", and the trust that no other API uses" if delete_unused else ""
-        confirm(f"Delete API {title(api)}, state {api['lifeCycleStatus']}{trust}?", yes=yes)
+        confirm(f"Delete API {write_title(api)}, state {api['lifeCycleStatus']}{trust}?", yes=yes)
         query = {"deleteUnusedCertificates": "true"} if delete_unused else {}
-        left = client.call("DELETE", api_path(api), params=query)
-        _write_settled(client, api | left, f"Deleted API {title(api)}", wait=wait, within=within, as_json=as_json)
+        rest = client.call("DELETE", build_api_path(api), params=query)
+        _write_settled(client, api | rest, f"Deleted API {write_title(api)}", wait=wait, within=within, as_json=as_json)
 
 
-def _move(wanted: str, action: str, *, wait: bool, within: float, as_json: bool) -> None:
+def _move(reference: str, action: str, *, wait: bool, within: float, as_json: bool) -> None:
     with connect() as client:
-        api = find_api(client, wanted)
+        api = find_api(client, reference)
         change_lifecycle(client, api["id"], action)
-        after = client.get(api_path(api))
-        sentence = f"{title(after)} is {after['lifeCycleStatus']}"
+        after = client.get(build_api_path(api))
+        sentence = f"{write_title(after)} is {after['lifeCycleStatus']}"
         _write_settled(client, after, sentence, wait=wait, within=within, as_json=as_json)
 
 
@@ -198,8 +208,8 @@ def _write_settled(
 
     def write(answer: dict[str, Any]) -> None:
         state = f": {describe_enforcement(answer['enforcement'])}" if answer else ""
-        shown = {"enforcement": answer["enforcement"]} if answer else {}
-        write_api(api | shown, f"{sentence}{state}.", as_json)
+        progress = {"enforcement": answer["enforcement"]} if answer else {}
+        write_api(api | progress, f"{sentence}{state}.", as_json)
         if not as_json:
             _say_left(api)
 

@@ -16,9 +16,9 @@ from holdfast.apis.catalog.endpoint_group import GroupKind
 from holdfast.apis.catalog.group_members import get_first_endpoint, list_endpoints
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import Client, connect, segment
+from holdfast.cli.requests.client import Client, connect, encode_segment
 from holdfast.cli.terminal.files import read_file, read_input
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
 from holdfast.cli.terminal.output import AsJson, format_date, say, tell, write_facts, write_json
 from holdfast.cli.trust.trust_exceptions import describe_exception, list_exceptions
@@ -36,18 +36,20 @@ Environments = Annotated[
         "--environment",
         metavar="GROUP",
         help="Group of gateways that serves the API. Repeatable.",
-        autocompletion=completion.groups,
+        autocompletion=completion.complete_groups,
     ),
 ]
 OpenApi = Annotated[
     str | None, Option(metavar="FILE", help="OpenAPI or Swagger definition, in JSON or YAML; - for standard input.")
 ]
-Wanted = Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or ID.", autocompletion=completion.apis)]
+ApiReference = Annotated[
+    str, Argument(metavar="API", help="NAME, NAME:VERSION or ID.", autocompletion=completion.complete_apis)
+]
 
 
 @commands.command(
     "list",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast api list", "holdfast api list --query status:PUBLISHED", "holdfast api list -o wide --watch"
     ),
 )
@@ -63,7 +65,7 @@ def list_apis(
 
 
 def _read_apis(client: Client, query: str) -> Listing:
-    entries = list(client.listed("/apis", "list", query=query))
+    entries = list(client.list_entries("/apis", "list", query=query))
     rows = [
         (
             *(api[name] for name in ("name", "version", "context", "lifeCycleStatus", "id")),
@@ -83,7 +85,7 @@ def _read_apis(client: Client, query: str) -> Listing:
 
 @commands.command(
     "create",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast api create Pizza /pizza 1.0.0 --production https://backend.example:8443",
         "holdfast api create --openapi pizza.yaml",
         "holdfast api create Pizza /pizza 1.0.0 --openapi pizza.yaml",
@@ -109,41 +111,41 @@ def create_api(
         raise Misused("Name the API, its context and its version, or use --openapi FILE.")
     body: dict[str, Any] = {"name": name, "context": context, "version": version, "description": description}
     if production or sandbox or not openapi:
-        body["endpointConfig"] = endpoint_config({}, production, sandbox)
+        body["endpointConfig"] = build_endpoint_config({}, production, sandbox)
     if environments:
         body["gatewayEnvironments"] = environments
     with connect() as client:
         if openapi:
-            given = {member: value for member, value in body.items() if value}
-            created = client.call("POST", "/apis/import-openapi", files=_definition(openapi, given))
+            members = {member: value for member, value in body.items() if value}
+            api = client.call("POST", "/apis/import-openapi", files=_build_definition(openapi, members))
         else:
-            created = client.call("POST", "/apis", json=body)
-    for unused in created.get("unusedInDefinition", []):
-        tell(f"Not used: {unused['what']}. {unused['why']}")
+            api = client.call("POST", "/apis", json=body)
+    for part in api.get("unusedInDefinition", []):
+        tell(f"Not used: {part['what']}. {part['why']}")
     write_api(
-        created,
-        f"Created API {title(created)}. "
-        f"Run `holdfast api publish {created['name']}:{created['version']}` to make it live.",
+        api,
+        f"Created API {write_title(api)}. Run `holdfast api publish {api['name']}:{api['version']}` to make it live.",
         as_json,
     )
 
 
 @commands.command(
-    "definition", epilog=ending("holdfast api definition Pizza > pizza.json", "holdfast api definition Pizza:1.0.0")
+    "definition",
+    epilog=write_ending("holdfast api definition Pizza > pizza.json", "holdfast api definition Pizza:1.0.0"),
 )
-def print_definition(wanted: Wanted) -> None:
+def print_definition(reference: ApiReference) -> None:
     """Print the OpenAPI definition of an API as JSON. `api set --openapi` replaces it."""
     with connect() as client:
-        write_json(client.get(f"{api_path(find_api(client, wanted))}/swagger"))
+        write_json(client.get(f"{build_api_path(find_api(client, reference))}/swagger"))
 
 
-@commands.command("show", epilog=ending("holdfast api show Pizza", "holdfast api show Pizza:1.0.0 --json"))
-def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
+@commands.command("show", epilog=write_ending("holdfast api show Pizza", "holdfast api show Pizza:1.0.0 --json"))
+def show_api(reference: ApiReference, as_json: AsJson = False) -> None:
     """Show an API, its endpoints, and its latest failures."""
     with connect() as client:
-        api = find_api(client, wanted)
-        failures = client.get(f"/apis/{segment(api['id'])}/failures")["list"]
-        exceptions = list_exceptions(client, _origins(api))
+        api = find_api(client, reference)
+        failures = client.get(f"/apis/{encode_segment(api['id'])}/failures")["list"]
+        exceptions = list_exceptions(client, _find_origins(api))
         if as_json:
             write_json(api | {"failures": failures, "exceptions": exceptions})
             return
@@ -153,8 +155,8 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
             ("Context", api["context"]),
             ("State", api["lifeCycleStatus"]),
             ("Description", api["description"]),
-            ("Production", _backend(api, "production")),
-            ("Sandbox", _backend(api, "sandbox")),
+            ("Production", _describe_backend(api, "production")),
+            ("Sandbox", _describe_backend(api, "sandbox")),
             ("Environments", api["gatewayEnvironments"]),
             ("Provider", api["provider"]),
             ("Created", format_date(api["createdTime"])),
@@ -164,12 +166,14 @@ def show_api(wanted: Wanted, as_json: AsJson = False) -> None:
         ]
         for failure in failures:
             times = "once" if failure["times"] == 1 else f"{failure['times']} times"
-            failed = f"{failure['code']} ({times}, last {format_date(failure['last'])})"
-            facts.append((f"Failing in {failure['environment']}", [failed, failure["message"], failure["remedy"]]))
+            last_failure = f"{failure['code']} ({times}, last {format_date(failure['last'])})"
+            facts.append(
+                (f"Failing in {failure['environment']}", [last_failure, failure["message"], failure["remedy"]])
+            )
         write_facts(facts)
 
 
-def _definition(file: str, members: dict[str, Any]) -> dict[str, Any]:
+def _build_definition(file: str, members: dict[str, Any]) -> dict[str, Any]:
     """Return the parts of a form with the definition in *file* and *members* of the API."""
     return {
         "file": ("definition", read_definition(file)),
@@ -182,40 +186,40 @@ def read_definition(file: str) -> bytes:
     return read_input(MAX_DEFINITION) if file == "-" else read_file(Path(file), MAX_DEFINITION)
 
 
-def find_api(client: Client, wanted: str) -> dict[str, Any]:
+def find_api(client: Client, reference: str) -> dict[str, Any]:
     """Find an API by NAME, NAME:VERSION or ID. Raises CommandFailed if there is none, Misused if there are several."""
-    if _ID.fullmatch(wanted):
-        return client.get(f"/apis/{wanted}")
-    name, _, version = wanted.partition(":")
-    if not name or '"' in wanted:
-        raise Misused(f"{wanted!r} isn't NAME, NAME:VERSION or an ID.")
+    if _ID.fullmatch(reference):
+        return client.get(f"/apis/{reference}")
+    name, _, version = reference.partition(":")
+    if not name or '"' in reference:
+        raise Misused(f"{reference!r} isn't NAME, NAME:VERSION or an ID.")
     query = f'name:"{name}"' + (f' version:"{version}"' if version else "")
     matches = [
         api
-        for api in client.listed("/apis", "list", query=query)
+        for api in client.list_entries("/apis", "list", query=query)
         if api["name"].lower() == name.lower() and version in ("", api["version"])
     ]
     if not matches:
-        raise CommandFailed(f"API {wanted} not found. Run `holdfast api list` to see all APIs.")
+        raise CommandFailed(f"API {reference} not found. Run `holdfast api list` to see all APIs.")
     if len(matches) > 1:
         versions = ", ".join(f"{match['name']}:{match['version']}" for match in matches)
         raise Misused(f"Several APIs match: {versions}. Specify one of them.")
-    return client.get(api_path(matches[0]))
+    return client.get(build_api_path(matches[0]))
 
 
-def api_path(api: dict[str, Any]) -> str:
+def build_api_path(api: dict[str, Any]) -> str:
     """Return the REST path of an API."""
-    return f"/apis/{segment(api['id'])}"
+    return f"/apis/{encode_segment(api['id'])}"
 
 
-def endpoint_url(api: dict[str, Any], environment: str) -> str | None:
+def find_endpoint_url(api: dict[str, Any], environment: str) -> str | None:
     """Return the URL of an API's backend; None if there is none."""
     config = api.get("endpointConfig") or {}
     url = (get_first_endpoint(config, environment) or {}).get("url")
     return url if isinstance(url, str) else None
 
 
-def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str | None) -> dict[str, Any]:
+def build_endpoint_config(before: dict[str, Any], production: str | None, sandbox: str | None) -> dict[str, Any]:
     """Build the member endpointConfig with these backends; further backends and other values of *before* stay."""
     config = {"endpoint_type": "http"} | before
     for environment, url in (("production", production), ("sandbox", sandbox)):
@@ -227,7 +231,7 @@ def endpoint_config(before: dict[str, Any], production: str | None, sandbox: str
     return config
 
 
-def endpoint_connection(api: dict[str, Any], environment: str) -> dict[str, Any]:
+def find_connection_settings(api: dict[str, Any], environment: str) -> dict[str, Any]:
     """Return the connection settings of a backend that differ from the defaults, by their REST names."""
     config = (get_first_endpoint(api.get("endpointConfig") or {}, environment) or {}).get("config") or {}
     return {name: config[name] for name in REST_NAMES.values() if name in config}
@@ -238,10 +242,10 @@ def change_lifecycle(client: Client, api_id: str, action: str) -> None:
     client.call("POST", "/apis/change-lifecycle", params={"action": action, "apiId": api_id})
 
 
-def _backend(api: dict[str, Any], environment: str) -> list[str | None]:
-    lines = [endpoint_url(api, environment)]
+def _describe_backend(api: dict[str, Any], environment: str) -> list[str | None]:
+    lines = [find_endpoint_url(api, environment)]
     lines += _describe_group(api.get("endpointConfig") or {}, environment)
-    members = endpoint_connection(api, environment)
+    members = find_connection_settings(api, environment)
     for setting in SETTINGS.values():
         if setting.member in members:
             value = members[setting.member]
@@ -271,10 +275,10 @@ def _describe_share(endpoint: dict[str, Any]) -> str:
     return f"weight {endpoint.get('weight', 1)}, priority {endpoint.get('priority', 1)}"
 
 
-def _origins(api: dict[str, Any]) -> "set[Origin]":
-    from holdfast.cli.trust.origins import origins_of
+def _find_origins(api: dict[str, Any]) -> "set[Origin]":
+    from holdfast.cli.trust.origins import find_origins
 
-    return origins_of(endpoint_url(api, environment) for environment in ("production", "sandbox"))
+    return find_origins(find_endpoint_url(api, environment) for environment in ("production", "sandbox"))
 
 
 def write_api(api: dict[str, Any], sentence: str, as_json: bool) -> None:
@@ -285,6 +289,6 @@ def write_api(api: dict[str, Any], sentence: str, as_json: bool) -> None:
         say(sentence)
 
 
-def title(api: dict[str, Any]) -> str:
+def write_title(api: dict[str, Any]) -> str:
     """Return name, version and context of an API."""
     return f"{api['name']} {api['version']} ({api['context']})"

@@ -11,12 +11,12 @@ from holdfast.apis.catalog.connection_settings import REST_NAMES, SETTINGS, Prot
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.group_members import get_first_endpoint
 from holdfast.cli.access.passwords import PasswordStdin
-from holdfast.cli.catalog.apis import Wanted, api_path, find_api
+from holdfast.cli.catalog.apis import ApiReference, build_api_path, find_api
 from holdfast.cli.exit_codes import CLIENT, ExitCode
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, format_date, group_fingerprint, say, write_facts, write_json
 
 commands = typer.Typer(no_args_is_help=True)
@@ -24,7 +24,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 @commands.command(
     "test",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast endpoint test https://backend.example:8443",
         "holdfast endpoint test https://backend.example:8443 --certificate backend.pem",
         "holdfast endpoint test https://backend.example:8443 --certificate new.pem --replaces pizza --keep-previous",
@@ -35,7 +35,9 @@ commands = typer.Typer(no_args_is_help=True)
 def probe_endpoint(
     url: Annotated[
         str,
-        Argument(metavar="URL", help="Such as https://backend.example:8443.", autocompletion=completion.endpoints),
+        Argument(
+            metavar="URL", help="Such as https://backend.example:8443.", autocompletion=completion.complete_endpoints
+        ),
     ],
     certificate: Annotated[
         str | None, Option(metavar="FILE", help="Test as if these certificates were imported.")
@@ -45,7 +47,7 @@ def probe_endpoint(
         Option(
             metavar="ALIAS",
             help="Test as if they replaced the certificates of ALIAS.",
-            autocompletion=completion.aliases,
+            autocompletion=completion.complete_aliases,
         ),
     ] = "",
     keep_previous: Annotated[
@@ -72,9 +74,9 @@ def probe_endpoint(
     if replaces:
         parts |= {"alias": (None, replaces), "keepPrevious": (None, str(keep_previous).lower())}
     if certificate is not None:
-        from holdfast.cli.trust.certificate_files import as_part, open_upload  # cryptography loads slowly
+        from holdfast.cli.trust.certificate_files import build_part, open_upload  # cryptography loads slowly
 
-        parts["certificate"] = as_part(open_upload(certificate, password_stdin=password_stdin))
+        parts["certificate"] = build_part(open_upload(certificate, password_stdin=password_stdin))
     with connect() as client:
         probe = client.call("POST", "/endpoints/probe", files=parts)
     verdict = probe["verdict"]
@@ -86,7 +88,7 @@ def probe_endpoint(
         raise typer.Exit(int(ExitCode.REJECTED if verdict["code"] else ExitCode.FAILED))
 
 
-def _option(name: str) -> Any:
+def _make_option(name: str) -> Any:
     """Return the option for a setting; the publisher checks its value."""
     setting = SETTINGS[name]
     metavar = {SettingKind.NUMBER: "MS" if name.endswith("_ms") else "NUMBER", SettingKind.STATUSES: "STATUS"}
@@ -94,7 +96,7 @@ def _option(name: str) -> Any:
     return Option(help=setting.description + repeatable, metavar=metavar.get(setting.kind))
 
 
-def _member(name: str) -> str:
+def _find_member(name: str) -> str:
     """Return the REST member of the setting that configuration files call *name*. Raises Misused."""
     members = {setting.name: setting.member for setting in SETTINGS.values()}
     if name not in members:
@@ -104,34 +106,34 @@ def _member(name: str) -> str:
 
 @commands.command(
     "set",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast endpoint set Pizza --protocol http2",
         "holdfast endpoint set Pizza:1.0.0 --environment sandbox --connection-per-caller",
         "holdfast endpoint set Pizza --response-timeout-ms 5000 --retries 2 --retry-status-codes 503",
     ),
 )
 def set_connection(
-    wanted: Wanted,
+    reference: ApiReference,
     environment: Annotated[
         Environment, Option(help="Endpoint to change.", autocompletion=lambda: list(ENVIRONMENTS))
     ] = "production",
-    protocol: Annotated[Protocol | None, _option("protocol")] = None,
-    connection_per_caller: Annotated[bool | None, _option("connection_per_caller")] = None,
-    rewrite_responses: Annotated[bool | None, _option("rewrite_responses")] = None,
-    connect_timeout_ms: Annotated[int | None, _option("connect_timeout_ms")] = None,
-    idle_timeout_ms: Annotated[int | None, _option("idle_timeout_ms")] = None,
-    response_timeout_ms: Annotated[int | None, _option("response_timeout_ms")] = None,
-    retries: Annotated[int | None, _option("retries")] = None,
-    retry_status_codes: Annotated[list[int] | None, _option("retry_statuses")] = None,
-    try_timeout_ms: Annotated[int | None, _option("try_timeout_ms")] = None,
-    retry_all_methods: Annotated[bool | None, _option("retry_all_methods")] = None,
-    suspend_ms: Annotated[int | None, _option("suspend_ms")] = None,
-    suspend_max_ms: Annotated[int | None, _option("suspend_max_ms")] = None,
-    suspend_after: Annotated[int | None, _option("suspend_after")] = None,
-    suspend_status_codes: Annotated[list[int] | None, _option("suspend_statuses")] = None,
-    max_connections: Annotated[int | None, _option("max_connections")] = None,
-    max_pending_requests: Annotated[int | None, _option("max_pending_requests")] = None,
-    max_requests: Annotated[int | None, _option("max_requests")] = None,
+    protocol: Annotated[Protocol | None, _make_option("protocol")] = None,
+    connection_per_caller: Annotated[bool | None, _make_option("connection_per_caller")] = None,
+    rewrite_responses: Annotated[bool | None, _make_option("rewrite_responses")] = None,
+    connect_timeout_ms: Annotated[int | None, _make_option("connect_timeout_ms")] = None,
+    idle_timeout_ms: Annotated[int | None, _make_option("idle_timeout_ms")] = None,
+    response_timeout_ms: Annotated[int | None, _make_option("response_timeout_ms")] = None,
+    retries: Annotated[int | None, _make_option("retries")] = None,
+    retry_status_codes: Annotated[list[int] | None, _make_option("retry_statuses")] = None,
+    try_timeout_ms: Annotated[int | None, _make_option("try_timeout_ms")] = None,
+    retry_all_methods: Annotated[bool | None, _make_option("retry_all_methods")] = None,
+    suspend_ms: Annotated[int | None, _make_option("suspend_ms")] = None,
+    suspend_max_ms: Annotated[int | None, _make_option("suspend_max_ms")] = None,
+    suspend_after: Annotated[int | None, _make_option("suspend_after")] = None,
+    suspend_status_codes: Annotated[list[int] | None, _make_option("suspend_statuses")] = None,
+    max_connections: Annotated[int | None, _make_option("max_connections")] = None,
+    max_pending_requests: Annotated[int | None, _make_option("max_pending_requests")] = None,
+    max_requests: Annotated[int | None, _make_option("max_requests")] = None,
     default: Annotated[
         list[str] | None,
         Option(
@@ -143,7 +145,7 @@ def set_connection(
     as_json: AsJson = False,
 ) -> None:
     """Change how the gateway connects to an endpoint of an API. Settings without an option stay as they are."""
-    typed = {
+    values = {
         "protocol": protocol,
         "connection_per_caller": connection_per_caller,
         "rewrite_responses": rewrite_responses,
@@ -162,20 +164,20 @@ def set_connection(
         "max_pending_requests": max_pending_requests,
         "max_requests": max_requests,
     }
-    changes: dict[str, Any] = {REST_NAMES[name]: value for name, value in typed.items() if value is not None}
+    changes: dict[str, Any] = {REST_NAMES[name]: value for name, value in values.items() if value is not None}
     for name in default or ():
-        changes[_member(name)] = None
+        changes[_find_member(name)] = None
     if not changes:
         raise Misused("Nothing to change. Add an option such as --protocol http1; see --help.")
     with connect() as client:
-        api, tag = client.read(api_path(find_api(client, wanted)))
+        api, tag = client.read(build_api_path(find_api(client, reference)))
         config = api["endpointConfig"]
         endpoint = get_first_endpoint(config, environment)
         if endpoint is None:
             raise CommandFailed(f"{api['name']} {api['version']} has no {environment} endpoint.")
         endpoint["config"] = (endpoint.get("config") or {}) | changes
         body = {"endpointConfig": config}
-        after = client.call("PUT", api_path(api), json=body, headers={"If-Match": tag})
+        after = client.call("PUT", build_api_path(api), json=body, headers={"If-Match": tag})
     if as_json:
         write_json(after)
     else:
@@ -224,10 +226,10 @@ def _say_findings(probe: dict[str, Any], fingerprint: str) -> None:
 
 
 def _show_unreadable(probe: dict[str, Any]) -> None:
-    unreadable, sent = probe.get("unreadable") or [], probe.get("sent")
+    unreadable, count = probe.get("unreadable") or [], probe.get("sent")
     for certificate in unreadable:
         say("")
-        place = f"Certificate {certificate['position']} of {sent} can't be read: {certificate['reason']}."
+        place = f"Certificate {certificate['position']} of {count} can't be read: {certificate['reason']}."
         write_facts(
             [
                 ("Problem", place),
@@ -236,4 +238,4 @@ def _show_unreadable(probe: dict[str, Any]) -> None:
             ]
         )
     if beyond := probe.get("leftOut", 0) - len(unreadable):
-        say(f"The backend sends {sent} certificates; Holdfast reads the first {sent - beyond}.")
+        say(f"The backend sends {count} certificates; Holdfast reads the first {count - beyond}.")

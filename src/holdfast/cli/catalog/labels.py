@@ -11,7 +11,7 @@ from typer import Argument, Option
 from holdfast.cli.catalog.apis import find_api
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests.client import connect
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, say, write_json
 
@@ -27,7 +27,7 @@ class Kind(StrEnum):
     TRUST = "trust"
 
 
-@commands.command("list", epilog=ending("holdfast label list", "holdfast label list --label team-a --json"))
+@commands.command("list", epilog=write_ending("holdfast label list", "holdfast label list --label team-a --json"))
 def list_labels(
     label: Annotated[str, Option(metavar="LABEL", help="Only objects with this label.")] = "",
     output: Output = None,
@@ -35,16 +35,16 @@ def list_labels(
 ) -> None:
     """List objects that have labels: APIs by ID, certificates by alias, trust settings by origin."""
     with connect() as client:
-        labeled = list(client.listed(LABELS, "list", **({"label": label} if label else {})))
-    rows = [(entry["kind"], entry["object"], ", ".join(entry["labels"])) for entry in labeled]
-    names = [f"{entry['kind']} {entry['object']}" for entry in labeled]
-    body = {"count": len(labeled), "list": labeled}
+        objects = list(client.list_entries(LABELS, "list", **({"label": label} if label else {})))
+    rows = [(entry["kind"], entry["object"], ", ".join(entry["labels"])) for entry in objects]
+    names = [f"{entry['kind']} {entry['object']}" for entry in objects]
+    body = {"count": len(objects), "list": objects}
     write_listing(Listing(body, ["KIND", "OBJECT", "LABELS"], rows, names, "No labels."), output, as_json)
 
 
 @commands.command(
     "set",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast label set api Pizza:1.0.0 team-a",
         "holdfast label set certificate pizza team-a team-b",
         "holdfast label set trust https://backend.example:8443 none",
@@ -59,11 +59,11 @@ def set_labels(
     """Replace the labels of an API, an endpoint certificate or trust settings."""
     if "none" in labels and len(labels) > 1:
         raise Misused("Name either labels or none.")
-    wanted = [] if labels == ["none"] else labels
+    new_labels = [] if labels == ["none"] else labels
     with connect() as client:
         key = find_api(client, name)["id"] if kind is Kind.API else name
-        labeled = client.call("PUT", LABELS, params={"kind": kind.value, "object": key}, json={"labels": wanted})
+        answer = client.call("PUT", LABELS, params={"kind": kind.value, "object": key}, json={"labels": new_labels})
     if as_json:
-        write_json(labeled)
+        write_json(answer)
     else:
-        say(f"Labels of {name}: {', '.join(labeled['labels']) or 'none'}.")
+        say(f"Labels of {name}: {', '.join(answer['labels']) or 'none'}.")

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from holdfast.cli.catalog.apis import Wanted, api_path, find_api, title
+from holdfast.cli.catalog.apis import ApiReference, build_api_path, find_api, write_title
 from holdfast.cli.failures import Misused
-from holdfast.cli.requests.client import Client, connect, segment
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.requests.client import Client, connect, encode_segment
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say
 
@@ -23,11 +23,13 @@ Groups = Annotated[
 ]
 
 
-@commands.command("list", epilog=ending("holdfast revision list Pizza", "holdfast revision list Pizza:1.0.0 --json"))
-def list_revisions(wanted: Wanted, output: Output = None, as_json: AsJson = False) -> None:
+@commands.command(
+    "list", epilog=write_ending("holdfast revision list Pizza", "holdfast revision list Pizza:1.0.0 --json")
+)
+def list_revisions(reference: ApiReference, output: Output = None, as_json: AsJson = False) -> None:
     """List the revisions of an API, and where each is deployed."""
     with connect() as client:
-        every = client.get(f"{api_path(find_api(client, wanted))}/revisions")
+        answer = client.get(f"{build_api_path(find_api(client, reference))}/revisions")
     rows = [
         (
             revision["displayName"],
@@ -36,80 +38,82 @@ def list_revisions(wanted: Wanted, output: Output = None, as_json: AsJson = Fals
             revision["createdBy"],
             format_date(revision["createdTime"]),
         )
-        for revision in every["list"]
+        for revision in answer["list"]
     ]
     columns = ["REVISION", "DEPLOYED TO", "DESCRIPTION", "CREATED BY", "CREATED"]
-    names = [revision["displayName"].rpartition(" ")[2] for revision in every["list"]]
-    write_listing(Listing(every, columns, rows, names, "No revisions."), output, as_json)
+    names = [revision["displayName"].rpartition(" ")[2] for revision in answer["list"]]
+    write_listing(Listing(answer, columns, rows, names, "No revisions."), output, as_json)
 
 
-@commands.command("create", epilog=ending('holdfast revision create Pizza --description "new backend"'))
+@commands.command("create", epilog=write_ending('holdfast revision create Pizza --description "new backend"'))
 def create_revision(
-    wanted: Wanted, description: Annotated[str, Option(metavar="TEXT", help="What is new.")] = ""
+    reference: ApiReference, description: Annotated[str, Option(metavar="TEXT", help="What is new.")] = ""
 ) -> None:
     """Create a revision: a copy of the API as it is now."""
     with connect() as client:
-        api = find_api(client, wanted)
-        revision = client.call("POST", f"{api_path(api)}/revisions", json={"description": description})
-    say(f"Created {revision['displayName']} of {title(api)}.")
+        api = find_api(client, reference)
+        revision = client.call("POST", f"{build_api_path(api)}/revisions", json={"description": description})
+    say(f"Created {revision['displayName']} of {write_title(api)}.")
 
 
 @commands.command(
     "deploy",
-    epilog=ending("holdfast revision deploy Pizza 2", "holdfast revision deploy Pizza 2 --environment eu"),
+    epilog=write_ending("holdfast revision deploy Pizza 2", "holdfast revision deploy Pizza 2 --environment eu"),
 )
-def deploy_revision(wanted: Wanted, number: Number, environments: Groups = None) -> None:
+def deploy_revision(reference: ApiReference, number: Number, environments: Groups = None) -> None:
     """Let gateways serve a revision instead of what they served before."""
-    api, groups = _send(wanted, number, environments, "deploy-revision")
-    say(f"Deployed revision {number} of {title(api)} to {groups}.")
+    api, groups = _send(reference, number, environments, "deploy-revision")
+    say(f"Deployed revision {number} of {write_title(api)} to {groups}.")
 
 
 @commands.command(
     "undeploy",
-    epilog=ending("holdfast revision undeploy Pizza 2", "holdfast revision undeploy Pizza 2 --environment eu"),
+    epilog=write_ending("holdfast revision undeploy Pizza 2", "holdfast revision undeploy Pizza 2 --environment eu"),
 )
-def undeploy_revision(wanted: Wanted, number: Number, environments: Groups = None) -> None:
+def undeploy_revision(reference: ApiReference, number: Number, environments: Groups = None) -> None:
     """Stop serving a revision."""
-    api, groups = _send(wanted, number, environments, "undeploy-revision")
-    say(f"Undeployed revision {number} of {title(api)} from {groups}.")
+    api, groups = _send(reference, number, environments, "undeploy-revision")
+    say(f"Undeployed revision {number} of {write_title(api)} from {groups}.")
 
 
-@commands.command("restore", epilog=ending("holdfast revision restore Pizza 1 --yes"))
-def restore_revision(wanted: Wanted, number: Number, yes: Yes = False) -> None:
+@commands.command("restore", epilog=write_ending("holdfast revision restore Pizza 1 --yes"))
+def restore_revision(reference: ApiReference, number: Number, yes: Yes = False) -> None:
     """Replace the working copy of an API with a revision."""
     with connect() as client:
-        api = find_api(client, wanted)
+        api = find_api(client, reference)
         revision = _find(client, api, number)
-        confirm(f"Replace the working copy of {title(api)} with {revision['displayName']}?", yes=yes)
-        client.call("POST", f"{api_path(api)}/restore-revision", params={"revisionId": revision["id"]})
-    say(f"Restored revision {number} of {title(api)}.")
+        confirm(f"Replace the working copy of {write_title(api)} with {revision['displayName']}?", yes=yes)
+        client.call("POST", f"{build_api_path(api)}/restore-revision", params={"revisionId": revision["id"]})
+    say(f"Restored revision {number} of {write_title(api)}.")
 
 
-@commands.command("delete", epilog=ending("holdfast revision delete Pizza 1 --yes"))
-def delete_revision(wanted: Wanted, number: Number, yes: Yes = False) -> None:
+@commands.command("delete", epilog=write_ending("holdfast revision delete Pizza 1 --yes"))
+def delete_revision(reference: ApiReference, number: Number, yes: Yes = False) -> None:
     """Delete a revision that isn't deployed."""
     with connect() as client:
-        api = find_api(client, wanted)
+        api = find_api(client, reference)
         revision = _find(client, api, number)
-        confirm(f"Delete {revision['displayName']} of {title(api)}?", yes=yes)
-        client.call("DELETE", f"{api_path(api)}/revisions/{segment(revision['id'])}")
-    say(f"Deleted revision {number} of {title(api)}.")
+        confirm(f"Delete {revision['displayName']} of {write_title(api)}?", yes=yes)
+        client.call("DELETE", f"{build_api_path(api)}/revisions/{encode_segment(revision['id'])}")
+    say(f"Deleted revision {number} of {write_title(api)}.")
 
 
-def _send(wanted: str, number: int, environments: list[str] | None, operation: str) -> tuple[dict[str, Any], str]:
+def _send(reference: str, number: int, environments: list[str] | None, operation: str) -> tuple[dict[str, Any], str]:
     """Call an operation with a revision and gateway environments; return the API, and the environments as text."""
     groups = environments or ["Default"]
     with connect() as client:
-        api = find_api(client, wanted)
+        api = find_api(client, reference)
         params = {"revisionId": _find(client, api, number)["id"]}
-        client.answer("POST", f"{api_path(api)}/{operation}", params=params, json=[{"name": group} for group in groups])
+        client.answer(
+            "POST", f"{build_api_path(api)}/{operation}", params=params, json=[{"name": group} for group in groups]
+        )
     return api, ", ".join(groups)
 
 
 def _find(client: Client, api: dict[str, Any], number: int) -> dict[str, Any]:
     """Return the revision of an API with this number. Raises Misused if there is none."""
-    for candidate in client.get(f"{api_path(api)}/revisions")["list"]:
+    for candidate in client.get(f"{build_api_path(api)}/revisions")["list"]:
         if candidate["displayName"].rpartition(" ")[2] == str(number):
             revision: dict[str, Any] = candidate
             return revision
-    raise Misused(f"{title(api)} has no revision {number}. See holdfast revision list.")
+    raise Misused(f"{write_title(api)} has no revision {number}. See holdfast revision list.")

@@ -12,9 +12,9 @@ from typer import Argument, Option
 from holdfast.cli.catalog.apis import find_api
 from holdfast.cli.failures import CommandFailed
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import Client, connect, segment
+from holdfast.cli.requests.client import Client, connect, encode_segment
 from holdfast.cli.terminal.durations import parse_duration
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing, write_listing
 from holdfast.cli.terminal.output import AsJson, format_date, group_fingerprint
 
@@ -46,7 +46,7 @@ STATES = {
 
 @commands.command(
     "status",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast endpoint status",
         "holdfast endpoint status --only changed",
         "holdfast endpoint status --api Pizza --expires-within 30d --json",
@@ -55,7 +55,7 @@ STATES = {
 def show_status(
     only: Annotated[Status | None, Option(help="Show only endpoints with this status.")] = None,
     api: Annotated[
-        str, Option(metavar="API", help="Show only endpoints of this API.", autocompletion=completion.apis)
+        str, Option(metavar="API", help="Show only endpoints of this API.", autocompletion=completion.complete_apis)
     ] = "",
     expires_within: Annotated[
         str, Option(metavar="DURATION", help="Show only endpoints whose certificate expires within, such as 30d.")
@@ -75,11 +75,11 @@ def show_status(
 
 
 def _read_endpoints(client: Client, query: dict[str, str]) -> Listing:
-    endpoints = list(client.listed(PATH, "list", **query))
+    endpoints = list(client.list_entries(PATH, "list", **query))
     return Listing(
         {"count": len(endpoints), "list": endpoints},
         ["ENDPOINT", "STATUS", "PRESENTS", "EXPIRES", "TRUSTED UNTIL", "NOTES"],
-        [_row(endpoint) for endpoint in endpoints],
+        [_build_row(endpoint) for endpoint in endpoints],
         [endpoint["endpoint"] for endpoint in endpoints],
         "No endpoint matches." if query else NOT_WATCHED,
     )
@@ -87,7 +87,7 @@ def _read_endpoints(client: Client, query: dict[str, str]) -> Listing:
 
 @commands.command(
     "history",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast endpoint history https://backend.example:8443",
         "holdfast endpoint history https://backend.example:8443 --json",
     ),
@@ -95,15 +95,17 @@ def _read_endpoints(client: Client, query: dict[str, str]) -> Listing:
 def show_history(
     url: Annotated[
         str,
-        Argument(metavar="URL", help="Such as https://backend.example:8443.", autocompletion=completion.endpoints),
+        Argument(
+            metavar="URL", help="Such as https://backend.example:8443.", autocompletion=completion.complete_endpoints
+        ),
     ],
     output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Show which certificates a backend presented, the latest first."""
     with connect() as client:
-        path = f"{PATH}/{segment(_find(client, url)['id'])}/history"
-        chains = list(client.listed(path, "list"))
+        path = f"{PATH}/{encode_segment(_find(client, url)['id'])}/history"
+        chains = list(client.list_entries(path, "list"))
     rows = [_describe(chain) for chain in chains]
     listing = Listing(
         {"count": len(chains), "list": chains},
@@ -121,25 +123,25 @@ def _find(client: Client, url: str) -> dict[str, Any]:
     raise CommandFailed(f"{url} isn't watched. Run `holdfast endpoint status` to see all endpoints.")
 
 
-def _row(endpoint: dict[str, Any]) -> tuple[str, ...]:
-    presented = endpoint["presented"] or {"name": "", "expires": ""}
+def _build_row(endpoint: dict[str, Any]) -> tuple[str, ...]:
+    certificate = endpoint["presented"] or {"name": "", "expires": ""}
     return (
         endpoint["endpoint"],
         STATES.get(endpoint["status"], endpoint["status"]),
-        presented["name"],
-        format_date(presented["expires"]),
+        certificate["name"],
+        format_date(certificate["expires"]),
         format_date(endpoint["trustedUntil"] or ""),
-        "; ".join(_notes(endpoint)),
+        "; ".join(_list_notes(endpoint)),
     )
 
 
-def _notes(endpoint: dict[str, Any]) -> list[str]:
-    changed, silence = endpoint["changed"], endpoint["unreachable"]
+def _list_notes(endpoint: dict[str, Any]) -> list[str]:
+    change, silence = endpoint["changed"], endpoint["unreachable"]
     notes = [f"not reachable since {format_date(silence['since'])} ({silence['cause']})"] if silence else []
     if endpoint["cause"]:
         notes.append(f"rejected: {endpoint['cause']}")
     return notes + [
-        f"new {kind} since {format_date(changed[kind])}" for kind in ("key", "issuer", "names") if changed[kind]
+        f"new {kind} since {format_date(change[kind])}" for kind in ("key", "issuer", "names") if change[kind]
     ]
 
 

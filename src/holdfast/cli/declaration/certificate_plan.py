@@ -9,7 +9,7 @@ from datetime import datetime
 
 from holdfast.apis.label import LabeledKind
 from holdfast.certificates.validity import Status, get_status
-from holdfast.cli.declaration.certificate_summary import CertificateSummary, fingerprints, from_certificate
+from holdfast.cli.declaration.certificate_summary import CertificateSummary, list_fingerprints, summarize_certificate
 from holdfast.cli.declaration.current_state import CurrentState, ExistingCertificate
 from holdfast.cli.declaration.desired_state import DesiredState, WantedCertificate
 from holdfast.cli.declaration.fields import Problems
@@ -19,42 +19,44 @@ from holdfast.cli.declaration.steps import CertificateStep, ChangeKind, Detail
 
 
 def plan_certificates(
-    wanted: DesiredState, existing: CurrentState, problems: Problems, now: datetime
+    goal: DesiredState, existing: CurrentState, problems: Problems, now: datetime
 ) -> Iterator[CertificateStep]:
     """Yield the steps for aliases that differ from the desired state; report the impossible ones as problems."""
-    for alias, certificate in wanted.certificates.items():
+    for alias, certificate in goal.certificates.items():
         before = existing.certificates.get(alias)
         moves = before is not None and before.origin != certificate.origin
         rotation = plan_rotation(certificate, None if moves else before, existing.contents, now)
         if rotation is None:
             continue
-        if rotation.uploads and all(
-            get_status(uploaded, now) is Status.EXPIRED for uploaded in certificate.certificates
-        ):
+        if rotation.uploads and all(get_status(content, now) is Status.EXPIRED for content in certificate.certificates):
             text = "All of its certificates have expired. Use the replacement."
             problems.add(certificate.content_place, text)
-        yield _step(certificate, before, rotation, moves=moves)
+        yield _plan_step(certificate, before, rotation, moves=moves)
 
 
-def prune_certificates(wanted: DesiredState, existing: CurrentState) -> list[CertificateStep]:
+def prune_certificates(goal: DesiredState, existing: CurrentState) -> list[CertificateStep]:
     """Return steps that delete the aliases in no file; none if no file lists certificates."""
-    if not wanted.has_certificates:
+    if not goal.has_certificates:
         return []
     return [
         CertificateStep(
             ChangeKind.DELETE, None, entry, (Detail("endpoint", entry.endpoint, None),), loses=entry.trusted
         )
         for alias, entry in existing.certificates.items()
-        if alias not in wanted.certificates
-        and owns(wanted.label, existing.labels.get((LabeledKind.CERTIFICATE, alias), ()))
+        if alias not in goal.certificates
+        and owns(goal.label, existing.labels.get((LabeledKind.CERTIFICATE, alias), ()))
     ]
 
 
-def previous_notes(wanted: DesiredState, existing: CurrentState) -> Iterator[str]:
+def list_previous_notes(goal: DesiredState, existing: CurrentState) -> Iterator[str]:
     """Yield notes about previous certificates that stay trusted only because a file lists them."""
-    for alias, certificate in wanted.certificates.items():
+    for alias, certificate in goal.certificates.items():
         before = existing.certificates.get(alias)
-        if before and before.retire_proposed and fingerprints(before.previous) & fingerprints(certificate.previous):
+        if (
+            before
+            and before.retire_proposed
+            and list_fingerprints(before.previous) & list_fingerprints(certificate.previous)
+        ):
             yield (
                 f"The backend of {alias} no longer uses the previous certificates. They stay trusted while "
                 f"{certificate.place.file} lists them."
@@ -67,21 +69,21 @@ class Ends:
     def __init__(self, existing: CurrentState, steps: Iterable[CertificateStep]) -> None:
         self._steps = tuple(steps)
         self._trusted: dict[str, set[str]] = defaultdict(set)
-        changed = {step.name for step in self._steps}
+        names = {step.name for step in self._steps}
         for alias, entry in existing.certificates.items():
-            if alias not in changed:
-                self._trusted[entry.origin] |= fingerprints(entry.trusted) or {alias}  # not read, but not empty
+            if alias not in names:
+                self._trusted[entry.origin] |= list_fingerprints(entry.trusted) or {alias}  # not read, but not empty
         for step in self._steps:
-            if step.wanted:
-                self._trusted[step.wanted.origin] |= fingerprints(step.after)
+            if step.goal:
+                self._trusted[step.goal.origin] |= list_fingerprints(step.after)
 
     def narrow(self, step: CertificateStep) -> CertificateStep:
         """Remove certificates from `loses` of *step* that its origin still trusts."""
         if not step.existing:
             return step
-        trusted = self._trusted[step.existing.origin]
+        endings = self._trusted[step.existing.origin]
         return replace(
-            step, loses=tuple(certificate for certificate in step.loses if certificate.fingerprint not in trusted)
+            step, loses=tuple(certificate for certificate in step.loses if certificate.fingerprint not in endings)
         )
 
     def notes(self) -> Iterator[str]:
@@ -94,20 +96,22 @@ class Ends:
                 )
 
 
-def _step(
+def _plan_step(
     certificate: WantedCertificate, known_entry: ExistingCertificate | None, rotation: Rotation, *, moves: bool
 ) -> CertificateStep:
-    current, previous = (tuple(map(from_certificate, side)) for side in (certificate.certificates, rotation.previous))
+    current, previous = (
+        tuple(map(summarize_certificate, side)) for side in (certificate.certificates, rotation.previous)
+    )
     before = known_entry.trusted if known_entry else ()
-    known = fingerprints(() if moves else before)
-    after = fingerprints(() if moves else current + previous)
+    trusted_before = list_fingerprints(() if moves else before)
+    after = list_fingerprints(() if moves else current + previous)
     details = (
         [Detail("endpoint", known_entry.endpoint if known_entry else None, certificate.endpoint.url)]
         if moves or not known_entry
         else []
     )
-    details += _difference("certificates", known_entry.current if known_entry else None, current)
-    details += _difference("previous", known_entry.previous if known_entry else (), previous)
+    details += _compare("certificates", known_entry.current if known_entry else None, current)
+    details += _compare("previous", known_entry.previous if known_entry else (), previous)
     return CertificateStep(
         ChangeKind.CHANGE if known_entry else ChangeKind.CREATE,
         certificate,
@@ -117,15 +121,17 @@ def _step(
         rotation.uploads,
         rotation.retires,
         after=current + previous,
-        gains=tuple(gained for gained in current + previous if gained.fingerprint not in known),
-        keeps=tuple(kept for kept in previous if kept.fingerprint in known),
-        loses=tuple(lost for lost in before if lost.fingerprint not in after),
+        gains=tuple(summary for summary in current + previous if summary.fingerprint not in trusted_before),
+        keeps=tuple(summary for summary in previous if summary.fingerprint in trusted_before),
+        loses=tuple(summary for summary in before if summary.fingerprint not in after),
     )
 
 
-def _difference(
+def _compare(
     name: str, before: tuple[CertificateSummary, ...] | None, after: tuple[CertificateSummary, ...]
 ) -> list[Detail]:
-    if fingerprints(before or ()) == fingerprints(after):
+    if list_fingerprints(before or ()) == list_fingerprints(after):
         return []
-    return [Detail(name, None if before is None else sorted(fingerprints(before)), sorted(fingerprints(after)))]
+    return [
+        Detail(name, None if before is None else sorted(list_fingerprints(before)), sorted(list_fingerprints(after)))
+    ]

@@ -36,20 +36,20 @@ class CertificateSummary:
         }
 
 
-def from_certificate(certificate: Certificate) -> CertificateSummary:
+def summarize_certificate(certificate: Certificate) -> CertificateSummary:
     """Summarize a parsed certificate."""
     return CertificateSummary(certificate.subject, certificate.not_after, certificate.fingerprint)
 
 
-def from_answer(described: dict[str, Any]) -> CertificateSummary:
+def summarize_answer(members: dict[str, Any]) -> CertificateSummary:
     """Summarize a certificate from a REST response. Raises ValueError if the response is invalid."""
-    text = described["validity"]["to"]
+    text = members["validity"]["to"]
     not_after = datetime.fromisoformat(text) if isinstance(text, str) else None
     if not_after is None or not_after.tzinfo is None:
         raise ValueError(text)
-    return CertificateSummary(described["subject"], not_after, described["fingerprint"])
+    return CertificateSummary(members["subject"], not_after, members["fingerprint"])
 
 
-def fingerprints(certificates: Iterable[CertificateSummary | Certificate]) -> frozenset[str]:
+def list_fingerprints(certificates: Iterable[CertificateSummary | Certificate]) -> frozenset[str]:
     """Return the fingerprints, to compare sets of certificates."""
     return frozenset(certificate.fingerprint for certificate in certificates)

@@ -22,7 +22,7 @@ from holdfast.cli.declaration.refusals import refuse_indistinguishable, refuse_t
 from holdfast.cli.declaration.schema import describe_format
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.failures import WrongFile
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, say, tell, write_json
 
 commands = typer.Typer()
@@ -39,7 +39,7 @@ class PlacedFinding:
 
 @commands.command(
     "validate",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast validate holdfast/",
         "holdfast validate holdfast/ --overlay production.yaml --strict --json",
         codes=LOCAL,
@@ -60,79 +60,79 @@ def validate_files(
     """
     now = datetime.now(UTC)
     try:
-        wanted = Inputs(tuple(file), tuple(overlay or ()), label).read(var)
-        refuse_contradictions(wanted, now)
+        goal = Inputs(tuple(file), tuple(overlay or ()), label).read(var)
+        refuse_contradictions(goal, now)
     except InvalidFiles as error:
         if as_json:
             write_json({"valid": False, "errors": error.lines, "findings": [], "notes": []})
         raise WrongFile("The files are invalid.\n" + "\n".join(f"  {line}" for line in error.lines)) from error
-    findings, notes = list(_examine(wanted, now)), list(_notes(wanted))
+    findings, notes = list(_examine(goal, now)), list(_list_notes(goal))
     if as_json:
-        described = [_describe(placed) for placed in findings]
-        write_json({"valid": True, "errors": [], "findings": described, "notes": notes})
+        descriptions = [_describe(entry) for entry in findings]
+        write_json({"valid": True, "errors": [], "findings": descriptions, "notes": notes})
     else:
-        for placed in findings:
-            finding = placed.finding
-            say(f"{placed.place}: {finding.severity}: {placed.name}: {finding.message} {finding.remedy}".rstrip())
+        for entry in findings:
+            finding = entry.finding
+            say(f"{entry.place}: {finding.severity}: {entry.name}: {finding.message} {finding.remedy}".rstrip())
         for note in notes:
             tell(note)
-        say(f"The files are valid: {_count(wanted)}.")
-    if strict and any(placed.finding.severity is not Severity.INFO for placed in findings):
+        say(f"The files are valid: {_write_counts(goal)}.")
+    if strict and any(entry.finding.severity is not Severity.INFO for entry in findings):
         raise typer.Exit(int(ExitCode.FAILED))
 
 
-@commands.command("schema", epilog=ending("holdfast schema > holdfast.schema.json", codes=LOCAL))
+@commands.command("schema", epilog=write_ending("holdfast schema > holdfast.schema.json", codes=LOCAL))
 def print_schema() -> None:
     """Print the JSON schema of configuration files, for editors."""
     write_json(describe_format())
 
 
-def refuse_contradictions(wanted: DesiredState, now: datetime) -> None:
+def refuse_contradictions(goal: DesiredState, now: datetime) -> None:
     """Check what needs no publisher. Raises InvalidFiles."""
     nothing, problems = CurrentState(), Problems()
-    certificates = list(plan_certificates(wanted, nothing, problems, now))
-    refuse_taken(plan_created(wanted, nothing, Problems()), (), problems)
+    certificates = list(plan_certificates(goal, nothing, problems, now))
+    refuse_taken(plan_created(goal, nothing, Problems()), (), problems)
     refuse_indistinguishable(certificates, nothing, problems)
     problems.finish()
 
 
-def _examine(wanted: DesiredState, now: datetime) -> Iterator[PlacedFinding]:
-    for certificate in wanted.certificates.values():
-        for finding in examine_all(certificate.certificates, _references(wanted, certificate), now):
+def _examine(goal: DesiredState, now: datetime) -> Iterator[PlacedFinding]:
+    for certificate in goal.certificates.values():
+        for finding in examine_all(certificate.certificates, _find_references(goal, certificate), now):
             yield PlacedFinding(certificate.content_place, certificate.alias, finding)
-    for caller in (caller for api in wanted.apis.values() for caller in api.callers or ()):
+    for caller in (caller for api in goal.apis.values() for caller in api.callers or ()):
         for finding in examine_caller(caller.certificate, now):
             yield PlacedFinding(caller.place, caller.alias, finding)
 
 
-def _references(wanted: DesiredState, certificate: WantedCertificate) -> tuple[ReferenceIdentifier, ...]:
+def _find_references(goal: DesiredState, certificate: WantedCertificate) -> tuple[ReferenceIdentifier, ...]:
     """Return the names of which the backend must present one; empty if any name will do."""
-    trust = wanted.trust.get(certificate.origin)
+    trust = goal.trust.get(certificate.origin)
     if trust and trust.settings["anyName"]:
         return ()
     names = trust.settings["names"] if trust else ()
     return tuple(map(parse_reference, names)) or (certificate.endpoint.origin.reference,)
 
 
-def _notes(wanted: DesiredState) -> Iterator[str]:
+def _list_notes(goal: DesiredState) -> Iterator[str]:
     """Yield notes about origins of no API in the files; another file may have it, so this isn't an error."""
-    if not wanted.has_apis:
+    if not goal.has_apis:
         return
-    places = [(certificate.place, certificate.origin) for certificate in wanted.certificates.values()]
-    places += [(settings.place, settings.origin) for settings in wanted.trust.values()]
-    places += [(identity.place, identity.origin) for identity in wanted.identities.values()]
+    places = [(certificate.place, certificate.origin) for certificate in goal.certificates.values()]
+    places += [(settings.place, settings.origin) for settings in goal.trust.values()]
+    places += [(identity.place, identity.origin) for identity in goal.identities.values()]
     for place, origin in places:
-        if origin not in wanted.origins:
+        if origin not in goal.origins:
             yield f"{place}: No API in these files has an endpoint at {origin}."
 
 
-def _describe(placed: PlacedFinding) -> dict[str, Any]:
-    place, finding = placed.place, placed.finding
+def _describe(entry: PlacedFinding) -> dict[str, Any]:
+    place, finding = entry.place, entry.finding
     return {
         "file": place.file,
         "line": place.line,
         "field": place.field,
-        "certificate": placed.name,
+        "certificate": entry.name,
         "code": finding.code.value,
         "severity": finding.severity.value,
         "message": finding.message,
@@ -140,16 +140,16 @@ def _describe(placed: PlacedFinding) -> dict[str, Any]:
     }
 
 
-def _count(wanted: DesiredState) -> str:
+def _write_counts(goal: DesiredState) -> str:
     counts = [
-        (len(wanted.apis), "API"),
-        (len(wanted.certificates), "endpoint certificate"),
-        (len(wanted.trust), "trust setting"),
-        (len(wanted.identities), "gateway identity"),
+        (len(goal.apis), "API"),
+        (len(goal.certificates), "endpoint certificate"),
+        (len(goal.trust), "trust setting"),
+        (len(goal.identities), "gateway identity"),
     ]
-    words = [f"{number} {noun if number == 1 else _plural(noun)}" for number, noun in counts if number]
+    words = [f"{number} {noun if number == 1 else _write_count(noun)}" for number, noun in counts if number]
     return ", ".join(words) or "nothing is declared"
 
 
-def _plural(noun: str) -> str:
+def _write_count(noun: str) -> str:
     return f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"

@@ -30,7 +30,7 @@ from holdfast.cli.exit_codes import CLIENT, WAITING, ExitCode
 from holdfast.cli.failures import CommandFailed, Interrupted, Misused
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within, wait_until_enforced
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell, write_json
 from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
@@ -49,7 +49,7 @@ OptionalFiles = Annotated[
 
 @commands.command(
     "apply",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast apply -f holdfast/",
         "holdfast apply -f holdfast/ --overlay production.yaml --prune --yes --wait",
         "holdfast apply plan.json --wait",
@@ -80,31 +80,31 @@ def apply_files(
         raise Misused("The plan decides overlays, label and --prune. Leave these options out.")
     if "-" in (file or ()) and not yes:
         raise Misused("Standard input is the file, so it can't be used to confirm. Add --yes.")
-    saved = read_plan(plan) if plan is not None else None
-    inputs = saved.inputs if saved else Inputs(tuple(file or ()), tuple(overlay or ()), label)
-    wanted = inputs.read(var)
-    if saved:
-        refuse_changed_files(saved, wanted.files)
+    saved_plan = read_plan(plan) if plan is not None else None
+    inputs = saved_plan.inputs if saved_plan else Inputs(tuple(file or ()), tuple(overlay or ()), label)
+    goal = inputs.read(var)
+    if saved_plan:
+        refuse_changed_files(saved_plan, goal.files)
     with connect() as client:
-        if saved:
-            refuse_elsewhere(saved, client)
-        current = _compare(client, wanted, prune=saved.prune if saved else prune)
-        if saved:
-            refuse_stale(saved, current, wanted.files)
-        if not (as_json and (yes or saved)):
+        if saved_plan:
+            refuse_elsewhere(saved_plan, client)
+        current = _compare(client, goal, prune=saved_plan.prune if saved_plan else prune)
+        if saved_plan:
+            refuse_stale(saved_plan, current, goal.files)
+        if not (as_json and (yes or saved_plan)):
             say_plan(current, tell if as_json else say)
-        outcome = _apply(client, wanted, current, yes=yes or saved is not None, within=within if wait else None)
+        outcome = _apply(client, goal, current, yes=yes or saved_plan is not None, within=within if wait else None)
     if as_json:
         write_json(describe_plan(current, outcome))
     if outcome.failure:
-        raise _failure_of(outcome) from outcome.failure
+        raise _explain_failure(outcome) from outcome.failure
     if not as_json:
-        say(f"Applied {_count(current.steps)}." if current.steps else NOTHING)
+        say(f"Applied {_write_count(current.steps)}." if current.steps else NOTHING)
 
 
 @commands.command(
     "diff",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast diff -f holdfast/",
         "holdfast diff -f holdfast/ --prune --json",
         "holdfast diff -f holdfast/ --out plan.json",
@@ -122,12 +122,12 @@ def compare_files(
 ) -> None:
     """Show what apply would change."""
     inputs = Inputs(tuple(file), tuple(overlay or ()), label)
-    wanted = inputs.read(var)
+    goal = inputs.read(var)
     now = datetime.now(UTC)
     with connect() as client:
-        plan = _compare(client, wanted, prune=prune)
+        plan = _compare(client, goal, prune=prune)
         if out is not None:
-            save_plan(out, plan, client, inputs, wanted.files, prune=prune, created=now.isoformat())
+            save_plan(out, plan, client, inputs, goal.files, prune=prune, created=now.isoformat())
     if as_json:
         write_json(describe_plan(plan))
     else:
@@ -138,53 +138,53 @@ def compare_files(
         raise typer.Exit(int(ExitCode.DIFFERENT))
 
 
-def _apply(client: Client, wanted: DesiredState, plan: Plan, *, yes: bool, within: float | None) -> ApplyOutcome:
+def _apply(client: Client, goal: DesiredState, plan: Plan, *, yes: bool, within: float | None) -> ApplyOutcome:
     """Confirm and apply *plan*, then wait up to *within* seconds until it is enforced (None: don't wait)."""
     if plan.steps:
         try:
-            confirm(f"Apply {_count(plan.steps)}{_deletions(plan.steps)}?", yes=yes)
+            confirm(f"Apply {_write_count(plan.steps)}{_list_deletions(plan.steps)}?", yes=yes)
         except KeyboardInterrupt as error:
             raise Interrupted("Interrupted. Nothing was changed.") from error
     outcome = apply_plan(client, plan)
     try:
         if not outcome.failure:
-            _finish(client, wanted, plan.steps, within)
+            _finish(client, goal, plan.steps, within)
     except (CommandFailed, KeyboardInterrupt) as error:
         outcome.failure = error if isinstance(error, CommandFailed) else Interrupted("Interrupted.")
     return outcome
 
 
-def _compare(client: Client, wanted: DesiredState, *, prune: bool) -> Plan:
-    return plan(wanted, read_current_state(client, wanted, prune=prune), datetime.now(UTC), prune=prune)
+def _compare(client: Client, goal: DesiredState, *, prune: bool) -> Plan:
+    return plan(goal, read_current_state(client, goal, prune=prune), datetime.now(UTC), prune=prune)
 
 
-def _failure_of(outcome: ApplyOutcome) -> CommandFailed:
+def _explain_failure(outcome: ApplyOutcome) -> CommandFailed:
     """Return the failure, with the steps that were applied."""
     failure = CommandFailed(explain_outcome(outcome))
     failure.code = outcome.failure.code if outcome.failure else failure.code
     return failure
 
 
-def _finish(client: Client, wanted: DesiredState, steps: Sequence[Step], within: float | None) -> None:
+def _finish(client: Client, goal: DesiredState, steps: Sequence[Step], within: float | None) -> None:
     """Report unused trust; wait up to *within* seconds until everything is enforced (None: don't wait)."""
     _tell_unused(client, steps)
     if within is not None:
-        _wait(client, wanted, within)
+        _wait(client, goal, within)
 
 
-def _wait(client: Client, wanted: DesiredState, within: float) -> None:
+def _wait(client: Client, goal: DesiredState, within: float) -> None:
     end = time.monotonic() + within
-    origins = {certificate.origin for certificate in wanted.certificates.values()} | wanted.trust.keys()
-    origins |= {origin for api in wanted.apis.values() for origin in api.origins if origin.startswith("https:")}
+    origins = {certificate.origin for certificate in goal.certificates.values()} | goal.trust.keys()
+    origins |= {origin for api in goal.apis.values() for origin in api.origins if origin.startswith("https:")}
     for origin in show_progress(sorted(origins), "Waiting for gateways"):
-        left = max(end - time.monotonic(), 0.0)
-        wait_until_enforced(partial(client.get, SETTINGS, endpoint=origin), left, also_unserved=True)
+        seconds = max(end - time.monotonic(), 0.0)
+        wait_until_enforced(partial(client.get, SETTINGS, endpoint=origin), seconds, also_unserved=True)
 
 
 def _tell_unused(client: Client, steps: Sequence[Step]) -> None:
     if not any(step.kind == "api" and step.action in {ChangeKind.CHANGE, ChangeKind.DELETE} for step in steps):
         return
-    aliases = [entry["alias"] for entry in client.listed(CERTIFICATES, "certificates", unused="true")]
+    aliases = [entry["alias"] for entry in client.list_entries(CERTIFICATES, "certificates", unused="true")]
     if aliases:
         tell(
             f"No API uses these certificates, but they stay trusted: {', '.join(aliases)}. "
@@ -192,10 +192,10 @@ def _tell_unused(client: Client, steps: Sequence[Step]) -> None:
         )
 
 
-def _count(steps: Sequence[Step]) -> str:
+def _write_count(steps: Sequence[Step]) -> str:
     return f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
 
 
-def _deletions(steps: Sequence[Step]) -> str:
+def _list_deletions(steps: Sequence[Step]) -> str:
     count = sum(step.action is ChangeKind.DELETE for step in steps)
     return f", including {count} deletion{'' if count == 1 else 's'}" if count else ""

@@ -34,7 +34,7 @@ def explain_conflict(client: Client, step: Step, error: Refused) -> CommandFaile
     if step.existing is None or error.status not in CONFLICT_STATUSES:
         return error
     try:
-        changes = list(_changes(client, step))
+        changes = list(_list_changes(client, step))
     except CommandFailed as again:
         if not isinstance(again, Refused) or again.status not in CONFLICT_STATUSES:
             return error
@@ -43,7 +43,7 @@ def explain_conflict(client: Client, step: Step, error: Refused) -> CommandFaile
     return CommandFailed(f"Someone else changed it after the plan was made:{lines}\n{_REMEDY}")
 
 
-def _changes(client: Client, step: Step) -> Iterator[str]:
+def _list_changes(client: Client, step: Step) -> Iterator[str]:
     match step:
         case ApiStep(existing=before) if before:
             api = read_details(client, before.id)
@@ -58,8 +58,8 @@ def _changes(client: Client, step: Step) -> Iterator[str]:
             )
         case TrustStep(existing=trust) if trust:
             now = read_trust(client, step.name)
-            known, after = _words(trust.settings), _words(now.settings if now else {})
-            for name, value in known.items():
+            words, after = _describe_settings(trust.settings), _describe_settings(now.settings if now else {})
+            for name, value in words.items():
                 yield from _change(name, value, after[name])
 
 
@@ -68,7 +68,7 @@ def _change(name: str, before: Any, after: Any) -> Iterator[str]:
         yield f"{name}: {show_value(before)} -> {show_value(after)}"
 
 
-def _words(settings: dict[str, Any]) -> dict[str, Any]:
+def _describe_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Describe CRLs and exceptions of trust settings; other settings are plain values."""
     crls = [f"{show_text(crl['issuer'])}, SHA-256 {crl['fingerprint'][:SHORT]}..." for crl in settings.get("crls", [])]
     exception = settings.get("exception")

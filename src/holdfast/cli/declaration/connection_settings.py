@@ -23,7 +23,7 @@ def read_connection_settings(fields: Fields | None) -> ConnectionSettings | None
             case _:
                 values[name] = fields.text(setting.name)
     names = {setting.member: setting.name for setting in SETTINGS.values()}
-    connection = fields.checked("protocol", lambda: _read(values), names)
+    connection = fields.check("protocol", lambda: _read(values), names)
     fields.finish()
     return connection
 

@@ -49,7 +49,7 @@ class Conversion:
         context = fields.value("context", check_context)
         version = fields.value("version", check_version)
         description = fields.value("description", check_description, optional=True) or ""
-        state = fields.value("state", _state, optional=True)
+        state = fields.value("state", _read_state, optional=True)
         production = fields.value("production", lambda url: parse_endpoint(url, "production"), optional=True)
         sandbox = fields.value("sandbox", lambda url: parse_endpoint(url, "sandbox"), optional=True)
         connections = {
@@ -63,7 +63,7 @@ class Conversion:
         environments = tuple(sorted(set(fields.texts("environments"))))
         requires = fields.flag("requireCallerCertificate", otherwise=None)
         callers = fields.several("callerCertificates")
-        accepted = None if callers is None else self._callers(callers)
+        accepted_callers = None if callers is None else self._callers(callers)
         rules = read_rules(fields)
         fields.finish()
         if name is None or context is None or version is None:
@@ -83,7 +83,7 @@ class Conversion:
             sandbox_security=sandbox_security,
             requires_certificate=requires,
             environments=environments,
-            callers=accepted,
+            callers=accepted_callers,
             rules=rules,
             groups=groups,
         )
@@ -91,7 +91,7 @@ class Conversion:
     def certificate(self, fields: Fields) -> WantedCertificate | None:
         """Convert an endpoint certificate; None if it is invalid."""
         alias = fields.value("alias", check_alias)
-        endpoint = fields.value("endpoint", _secure_endpoint)
+        endpoint = fields.value("endpoint", _read_secure_endpoint)
         current = self._certificates(fields, "file", "pem")
         previous = self._certificates(fields, "previousFile", "previousPem")
         keep = fields.flag("keepPrevious", otherwise=True)
@@ -105,7 +105,7 @@ class Conversion:
 
     def trust(self, fields: Fields) -> WantedTrust | None:
         """Convert trust settings; None if they are invalid."""
-        endpoint = fields.value("endpoint", _secure_endpoint)
+        endpoint = fields.value("endpoint", _read_secure_endpoint)
         crls = self._content(fields, "crlFile", "crls") or _Content("crls", None)
         draft = TrustDraft(
             anchors=fields.text("anchors") or AnchorMode.IMPORTED.value,
@@ -119,17 +119,20 @@ class Conversion:
             tls_minimum=fields.text("tlsMinimum") or "1.2",
             tls_maximum=fields.text("tlsMaximum") or "1.3",
         )
-        settings = fields.checked("", lambda: check_draft(draft), {"crls": crls.field})
+        settings = fields.check("", lambda: check_draft(draft), {"crls": crls.field})
         fields.finish()
         if endpoint is None or settings is None:
             return None
         return WantedTrust(
-            fields.place, endpoint, _members(settings), None if draft.revocation is None else settings.revocation
+            fields.place,
+            endpoint,
+            _convert_settings(settings),
+            None if draft.revocation is None else settings.revocation,
         )
 
     def identity(self, fields: Fields) -> WantedIdentity | None:
         """Convert a gateway identity; None if it is invalid."""
-        endpoint = fields.value("endpoint", _secure_endpoint)
+        endpoint = fields.value("endpoint", _read_secure_endpoint)
         certificates = self._certificates(fields, "file", "pem")
         if certificates == ():
             fields.wrong("file", _MISSING)
@@ -161,7 +164,7 @@ class Conversion:
             "allowUnencrypted": fields.flag("allowUnencrypted", otherwise=False),
         }
         secret, password = (self._secret(fields, f"{name}File", f"{name}Variable") for name in ("secret", "password"))
-        draft = fields.checked("", lambda: _read_security(members, secret, password), _SECURITY_FIELDS)
+        draft = fields.check("", lambda: _read_security(members, secret, password), _SECURITY_FIELDS)
         if draft and password and not draft.security.has_password:
             name = next(name for name in ("passwordFile", "passwordVariable") if name in fields.parts)
             fields.wrong(name, "Use secretFile or secretVariable. This field is only for grantType: password.")
@@ -184,7 +187,7 @@ class Conversion:
         for fields in entries:
             alias = fields.value("alias", check_alias)
             tier = fields.value("tier", check_tier, optional=True)
-            environment = fields.value("environment", _caller_environment, optional=True)
+            environment = fields.value("environment", _check_caller_environment, optional=True)
             certificates = self._certificates(fields, "file", "pem")
             if certificates is not None and len(certificates) != 1:
                 fields.wrong(
@@ -205,7 +208,7 @@ class Conversion:
         data = content.data
         if data is None or (data == b"" and content.field == inline):
             return ()
-        upload = fields.checked(content.field, lambda: parse(data))
+        upload = fields.check(content.field, lambda: parse(data))
         return upload.certificates if upload else None
 
     def _content(self, fields: Fields, file: str, inline: str | None) -> "_Content | None":
@@ -223,7 +226,7 @@ class Conversion:
         if path is None:
             return _Content(inline or file, None if text is None else text.encode())
         place = fields.folder_of(file)
-        data = fields.checked(file, lambda: self._read(place / expand_home(path), is_secret=inline is None))
+        data = fields.check(file, lambda: self._read(place / expand_home(path), is_secret=inline is None))
         return None if data is None else _Content(file, data)
 
     def _read(self, path: Path, *, is_secret: bool) -> bytes:
@@ -247,9 +250,9 @@ _MISSING = "Set file to a certificate file, or pem to PEM text."
 
 def _read_security(members: dict[str, Any], secret: str | None, password: str | None) -> SecurityDraft | None:
     kind = read_kind(members["type"], "")
-    filled = {PASSWORD: password} | ({SECRETS[kind]: secret} if kind else {})
+    secrets = {PASSWORD: password} | ({SECRETS[kind]: secret} if kind else {})
     try:
-        return read_security(members | filled, "")
+        return read_security(members | secrets, "")
     except InvalidField as error:  # its field must not be lost
         names = {**_SECURITY_FIELDS, PASSWORD: "passwordVariable"}
         if kind:
@@ -257,7 +260,7 @@ def _read_security(members: dict[str, Any], secret: str | None, password: str | 
         raise InvalidFields([InvalidField(names.get(error.field, error.field), str(error))]) from error
 
 
-def _members(settings: TrustSettings) -> dict[str, Any]:
+def _convert_settings(settings: TrustSettings) -> dict[str, Any]:
     """Convert settings to REST's members."""
     return {
         "anchors": settings.anchors.value,
@@ -272,18 +275,18 @@ def _members(settings: TrustSettings) -> dict[str, Any]:
     }
 
 
-def _caller_environment(text: str) -> str:
+def _check_caller_environment(text: str) -> str:
     return check_environments(text) or BOTH
 
 
-def _state(text: str) -> State:
+def _read_state(text: str) -> State:
     try:
         return State(text.upper())
     except ValueError as error:
         raise InvalidField("state", f"Use one of {', '.join(State).lower()}.") from error
 
 
-def _secure_endpoint(url: str) -> Endpoint:
+def _read_secure_endpoint(url: str) -> Endpoint:
     endpoint = parse_endpoint(url)
     if not endpoint.origin.is_secure:
         raise InvalidField("endpoint", "An http backend doesn't present a certificate. Use an https endpoint.")

@@ -15,8 +15,8 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.formats.parsing import parse
 from holdfast.certificates.revocation import RevocationList, read_revocation_lists
-from holdfast.cli.catalog.apis import endpoint_connection, endpoint_url
-from holdfast.cli.declaration.certificate_summary import CertificateSummary, fingerprints, from_answer
+from holdfast.cli.catalog.apis import find_connection_settings, find_endpoint_url
+from holdfast.cli.declaration.certificate_summary import CertificateSummary, list_fingerprints, summarize_answer
 from holdfast.cli.declaration.desired_state import ApiKey, DesiredState
 from holdfast.cli.declaration.existing_identities import (
     ExistingCaller,
@@ -25,7 +25,7 @@ from holdfast.cli.declaration.existing_identities import (
     read_identities,
 )
 from holdfast.cli.failures import CannotConnect, CommandFailed, Refused
-from holdfast.cli.requests.client import Client, segment
+from holdfast.cli.requests.client import Client, encode_segment
 from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 from holdfast.cli.trust.trust_settings import SETTINGS
@@ -63,7 +63,7 @@ class ExistingApi:
     @property
     def origins(self) -> set[str]:
         """The origins of its backends."""
-        return {origin_of(url) for url in (self.production, self.sandbox, *self.further) if url}
+        return {find_origin(url) for url in (self.production, self.sandbox, *self.further) if url}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class ExistingCertificate:
     @property
     def origin(self) -> str:
         """The origin that it is trusted for."""
-        return origin_of(self.endpoint)
+        return find_origin(self.endpoint)
 
     @property
     def trusted(self) -> tuple[CertificateSummary, ...]:
@@ -117,46 +117,46 @@ class CurrentState:
     environments: list[str] = field(default_factory=list)
 
 
-def read_current_state(client: Client, wanted: DesiredState, *, prune: bool) -> CurrentState:
+def read_current_state(client: Client, goal: DesiredState, *, prune: bool) -> CurrentState:
     """Read the objects that are in a file or pruned, and the names of all others."""
     existing = CurrentState()
-    for api in client.listed("/apis", "list"):
+    for api in client.list_entries("/apis", "list"):
         existing.apis[api["name"].lower(), api["version"]] = read_summary(api)
-    keys = [key for key in existing.apis if key in wanted.apis or (prune and wanted.has_apis)]
+    keys = [key for key in existing.apis if key in goal.apis or (prune and goal.has_apis)]
     for key in show_progress(keys, "Reading APIs"):
         existing.apis[key] = read_details(client, existing.apis[key].id)
-    for key, wanted_api in wanted.apis.items():
+    for key, wanted_api in goal.apis.items():
         before = existing.apis.get(key)
         opens = before and before.requires_certificate and wanted_api.requires_certificate is False
         if before and (opens or wanted_api.callers is not None):
             existing.apis[key] = replace(before, callers=read_callers(client, before.id, wanted_api))
-    left = {origin for api in existing.apis.values() for origin in api.origins} - wanted.origins
-    if left & wanted.trust.keys():  # another API may keep an endpoint there
+    unlisted = {origin for api in existing.apis.values() for origin in api.origins} - goal.origins
+    if unlisted & goal.trust.keys():  # another API may keep an endpoint there
         for key in show_progress([key for key, api in existing.apis.items() if not api.body], "Reading APIs"):
             existing.apis[key] = read_details(client, existing.apis[key].id)
-    _read_certificates(client, wanted, existing, prune=prune and wanted.has_certificates)
-    origins = wanted.trust.keys() | {certificate.origin for certificate in wanted.certificates.values()}
+    _read_certificates(client, goal, existing, prune=prune and goal.has_certificates)
+    origins = goal.trust.keys() | {certificate.origin for certificate in goal.certificates.values()}
     for origin in show_progress(sorted(origins), "Reading trust settings"):
         existing.trust[origin] = read_trust(client, origin)
-    existing.identities = read_identities(client, wanted.identities)
+    existing.identities = read_identities(client, goal.identities)
     existing.labels = read_labels(client)
-    existing.exceptions = list(client.listed(EXCEPTIONS, "list"))
-    if any(api.environments for api in wanted.apis.values()):
+    existing.exceptions = list(client.list_entries(EXCEPTIONS, "list"))
+    if any(api.environments for api in goal.apis.values()):
         existing.environments = [environment["name"] for environment in client.get("/settings")["environment"]]
     return existing
 
 
-def _read_certificates(client: Client, wanted: DesiredState, existing: CurrentState, *, prune: bool) -> None:
-    for entry in client.listed(CERTIFICATES, "certificates"):
+def _read_certificates(client: Client, goal: DesiredState, existing: CurrentState, *, prune: bool) -> None:
+    for entry in client.list_entries(CERTIFICATES, "certificates"):
         existing.certificates[entry["alias"]] = ExistingCertificate(entry["alias"], entry["endpoint"])
-    aliases = [alias for alias in existing.certificates if prune or alias in wanted.certificates]
+    aliases = [alias for alias in existing.certificates if prune or alias in goal.certificates]
     for alias in show_progress(aliases, "Reading certificates"):
         existing.certificates[alias] = read_certificate(client, alias)
     changing = set()
-    for alias, certificate in wanted.certificates.items():
+    for alias, certificate in goal.certificates.items():
         before = existing.certificates.get(alias)
         stays = before is not None and before.origin == certificate.origin and not before.previous
-        if not (before and stays and fingerprints(before.current) == fingerprints(certificate.certificates)):
+        if not (before and stays and list_fingerprints(before.current) == list_fingerprints(certificate.certificates)):
             changing.add(certificate.origin)
     _read_contents(client, existing, changing)
 
@@ -173,7 +173,7 @@ def _read_contents(client: Client, existing: CurrentState, origins: Collection[s
             *(read_content(client, alias, previous=True) if entry.previous else ()),
         ]
         existing.contents |= {certificate.fingerprint: certificate for certificate in contents}
-        if not fingerprints(entry.trusted) <= existing.contents.keys():
+        if not list_fingerprints(entry.trusted) <= existing.contents.keys():
             raise CommandFailed(f"Someone else changed the certificates of {alias} at the same time. Try again.")
 
 
@@ -184,7 +184,7 @@ def read_summary(api: dict[str, Any]) -> ExistingApi:
 
 def read_details(client: Client, api_id: str) -> ExistingApi:
     """Read an API with its endpoints."""
-    api, tag = client.tagged("GET", f"/apis/{segment(api_id)}")
+    api, tag = client.call_with_tag("GET", f"/apis/{encode_segment(api_id)}")
     config = api.get("endpointConfig") or {}
     return ExistingApi(
         id=api["id"],
@@ -193,12 +193,12 @@ def read_details(client: Client, api_id: str) -> ExistingApi:
         version=api["version"],
         state=api["lifeCycleStatus"],
         description=api["description"] or "",
-        production=endpoint_url(api, "production"),
-        sandbox=endpoint_url(api, "sandbox"),
+        production=find_endpoint_url(api, "production"),
+        sandbox=find_endpoint_url(api, "sandbox"),
         requires_certificate=requires_certificate(api),
         environments=tuple(sorted(api["gatewayEnvironments"])),
-        production_connection=endpoint_connection(api, "production"),
-        sandbox_connection=endpoint_connection(api, "sandbox"),
+        production_connection=find_connection_settings(api, "production"),
+        sandbox_connection=find_connection_settings(api, "sandbox"),
         further=tuple(endpoint["url"] for name in ENVIRONMENTS for endpoint in list_endpoints(config, name)[1:]),
         body=api,
         tag=tag,
@@ -207,9 +207,9 @@ def read_details(client: Client, api_id: str) -> ExistingApi:
 
 def read_certificate(client: Client, alias: str) -> ExistingCertificate:
     """Read the certificates of an alias."""
-    entry, tag = client.tagged("GET", f"{CERTIFICATES}/{segment(alias)}")
+    entry, tag = client.call_with_tag("GET", f"{CERTIFICATES}/{encode_segment(alias)}")
     try:
-        current, previous = (tuple(map(from_answer, entry[name])) for name in ("certificates", "previous"))
+        current, previous = (tuple(map(summarize_answer, entry[name])) for name in ("certificates", "previous"))
     except ValueError as error:
         raise CannotConnect(
             f"{client.url} sent an invalid description of certificate {alias}. Check its URL and version."
@@ -219,7 +219,7 @@ def read_certificate(client: Client, alias: str) -> ExistingCertificate:
 
 def read_content(client: Client, alias: str, *, previous: bool = False) -> tuple[Certificate, ...]:
     """Download the certificates of an alias, the current or the *previous* ones."""
-    path, query = f"{CERTIFICATES}/{segment(alias)}/content", {"previous": "true"} if previous else {}
+    path, query = f"{CERTIFICATES}/{encode_segment(alias)}/content", {"previous": "true"} if previous else {}
     answer = client.answer("GET", path, params=query, headers={"Accept": "application/x-pem-file"})
     try:
         return parse(answer.content).certificates
@@ -230,7 +230,7 @@ def read_content(client: Client, alias: str, *, previous: bool = False) -> tuple
 def read_labels(client: Client) -> dict[tuple[LabeledKind, str], tuple[str, ...]]:
     """Read the labels of all objects, by kind and object."""
     try:
-        labeled = list(client.listed(LABELS, "list"))
+        objects = list(client.list_entries(LABELS, "list"))
     except Refused as error:
         if error.status == 404:  # an earlier version
             return {}
@@ -238,7 +238,7 @@ def read_labels(client: Client) -> dict[tuple[LabeledKind, str], tuple[str, ...]
     kinds = set(LabeledKind)
     return {
         (LabeledKind(entry["kind"]), entry["object"]): tuple(entry["labels"])
-        for entry in labeled
+        for entry in objects
         if entry["kind"] in kinds
     }
 
@@ -248,7 +248,7 @@ def read_trust(client: Client, origin: str) -> ExistingTrust | None:
     for is_unused in (False, True):
         query = {"endpoint": origin} | ({"unused": "true"} if is_unused else {})
         try:
-            settings, tag = client.tagged("GET", SETTINGS, params=query)
+            settings, tag = client.call_with_tag("GET", SETTINGS, params=query)
         except Refused as error:
             if error.status != 400:
                 raise
@@ -266,7 +266,7 @@ def read_crls(client: Client, origin: str) -> tuple[RevocationList, ...]:
         raise CannotConnect(f"{client.url} sent invalid CRLs for {origin}: {error}") from error
 
 
-def origin_of(url: str) -> str:
+def find_origin(url: str) -> str:
     """Return the origin of an endpoint's URL; an invalid URL is returned unchanged."""
     try:
         return str(parse_endpoint(url).origin)

@@ -44,12 +44,12 @@ def read_documents(
     An entry of an overlay replaces the fields of the entry with the same key; a null field is removed, and an entry
     with a new key is added.
     """
-    documents, left = Documents(), MAX_FILE
+    documents, remaining = Documents(), MAX_FILE
     for is_overlay, group in ((False, names), (True, overlays)):
-        for name in _files(group):
+        for name in _list_files(group):
             data = read_input(MAX_FILE) if name == INPUT else read_file(Path(name), MAX_FILE)
-            left -= len(data)
-            if left < 0:
+            remaining -= len(data)
+            if remaining < 0:
                 raise WrongFile(
                     f"The files are larger than {MAX_FILE // 1024 // 1024} MiB in total. Apply them one by one."
                 )
@@ -64,7 +64,7 @@ def read_documents(
     return documents
 
 
-def _files(names: Iterable[str]) -> list[str]:
+def _list_files(names: Iterable[str]) -> list[str]:
     files: list[str] = []
     for name in names:
         if name != INPUT and Path(name).is_dir():

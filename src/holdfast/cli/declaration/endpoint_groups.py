@@ -39,12 +39,15 @@ def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, E
         "kind": fields.text("kind"),
         "algorithm": fields.text("algorithm"),
         "session": fields.value("session", _read_session, optional=True),
-        "session_timeout": _number(fields.text("sessionTimeout")),
+        "session_timeout": _read_number(fields.text("sessionTimeout")),
         "session_header": fields.text("sessionHeader"),
         "health_check": _read_checks(checks) if checks else None,
     }
     own = {
-        name: {"weight": _number(fields.text(f"{name}Weight")), "priority": _number(fields.text(f"{name}Priority"))}
+        name: {
+            "weight": _read_number(fields.text(f"{name}Weight")),
+            "priority": _read_number(fields.text(f"{name}Priority")),
+        }
         for name in ENVIRONMENTS
     }
     members = {name: [_read_member(member) for member in fields.several(name) or []] for name in ENVIRONMENTS}
@@ -58,39 +61,39 @@ def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, E
                 fields.wrong(name, f"Set {name} of the API, the first endpoint of this group.")
             continue
         values = common | own[name] | {"members": members[name]}
-        checked = fields.checked(name, partial(_check, first, values), _FIELDS)
-        if checked:
-            groups[name] = checked
+        group = fields.check(name, partial(_check, first, values), _FIELDS)
+        if group:
+            groups[name] = group
     return WantedGroups(groups)
 
 
-def compare_groups(wanted: WantedGroups, before: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the groups of an API, whose `endpointConfig` is *before*, and the *wanted* ones as texts."""
-    return _show(read_groups(before)), _show(wanted.groups)
+def compare_groups(goal: WantedGroups, before: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the groups of an API, whose `endpointConfig` is *before*, and those of *goal* as texts."""
+    return _show(read_groups(before)), _show(goal.groups)
 
 
-def apply_groups(config: dict[str, Any], wanted: WantedGroups) -> dict[str, Any]:
-    """Return *config*, an `endpointConfig`, with the *wanted* groups; first endpoints keep their other members."""
+def apply_groups(config: dict[str, Any], goal: WantedGroups) -> dict[str, Any]:
+    """Return *config*, an `endpointConfig`, with the groups of *goal*; first endpoints keep their other members."""
     failovers = [f"{name}_failovers" for name in ENVIRONMENTS]
-    kept = {name: value for name, value in config.items() if name not in {*GROUP_SETTINGS, *failovers}}
-    kept["endpoint_type"] = "http"
-    for wanted_group in wanted.groups.values():
-        kept |= write_group(wanted_group)
+    members = {name: value for name, value in config.items() if name not in {*GROUP_SETTINGS, *failovers}}
+    members["endpoint_type"] = "http"
+    for wanted_group in goal.groups.values():
+        members |= write_group(wanted_group)
     for name in ENVIRONMENTS:
         first = next(iter(list_endpoints(config, name)), None)
         if first is None:
             continue
-        group = wanted.groups.get(name)
+        group = goal.groups.get(name)
         if group is None:
-            kept[f"{name}_endpoints"] = first
+            members[f"{name}_endpoints"] = first
             continue
         further = _write_members(group)
         own = first | {"weight": group.weight, "priority": group.priority}
         if group.kind is GroupKind.FAILOVER:
-            kept |= {f"{name}_endpoints": own, f"{name}_failovers": further}
+            members |= {f"{name}_endpoints": own, f"{name}_failovers": further}
         else:
-            kept[f"{name}_endpoints"] = [own, *further]
-    return kept
+            members[f"{name}_endpoints"] = [own, *further]
+    return members
 
 
 def export_groups(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,17 +103,17 @@ def export_groups(config: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     group = next(iter(groups.values()))
     session = next(name for name, kind in _SESSIONS.items() if kind is group.session)
-    exported: dict[str, Any] = {"kind": group.kind.value, "algorithm": group.algorithm.value, "session": session}
-    exported |= {"sessionTimeout": group.session_timeout, "sessionHeader": group.session_header}
+    members: dict[str, Any] = {"kind": group.kind.value, "algorithm": group.algorithm.value, "session": session}
+    members |= {"sessionTimeout": group.session_timeout, "sessionHeader": group.session_header}
     if group.health_check:
-        exported["healthCheck"] = group.health_check.values
+        members["healthCheck"] = group.health_check.values
     for name, own in groups.items():
-        exported[f"{name}Weight"] = own.weight
+        members[f"{name}Weight"] = own.weight
         if own.kind is GroupKind.LOAD_BALANCE:
-            exported[f"{name}Priority"] = own.priority
+            members[f"{name}Priority"] = own.priority
         if own.members:
-            exported[name] = _write_members(own)
-    return exported
+            members[name] = _write_members(own)
+    return members
 
 
 def _write_members(group: EndpointGroup) -> list[dict[str, Any]]:
@@ -133,8 +136,8 @@ def _show(groups: Mapping[Environment, EndpointGroup]) -> str:
         ]
         checks = values.pop("health_check")
         settings = ", ".join(f"{key}: {value or _NONE}" for key, value in values.items())
-        checked = f", health check: {' '.join(str(value) for value in checks.values())}" if checks else ""
-        parts.append(f"{name}: {', '.join(members) or 'no further endpoints'}; {settings}{checked}")
+        health_check = f", health check: {' '.join(str(value) for value in checks.values())}" if checks else ""
+        parts.append(f"{name}: {', '.join(members) or 'no further endpoints'}; {settings}{health_check}")
     return ". ".join(parts)
 
 
@@ -149,14 +152,14 @@ def _check(first: Endpoint, values: Mapping[str, Any]) -> EndpointGroup:
 
 def _read_member(fields: Fields) -> dict[str, Any]:
     member: dict[str, Any] = {"url": fields.text("url")}
-    member |= {name: _number(fields.text(name)) for name in ("weight", "priority")}
+    member |= {name: _read_number(fields.text(name)) for name in ("weight", "priority")}
     fields.finish()
     return member
 
 
 def _read_checks(fields: Fields) -> dict[str, Any]:
     values: dict[str, Any] = {name: fields.text(name) for name in ("path", "statuses")}
-    values |= {name: _number(fields.text(name)) for name in ("interval", "timeout")}
+    values |= {name: _read_number(fields.text(name)) for name in ("interval", "timeout")}
     fields.finish()
     return values
 
@@ -167,6 +170,6 @@ def _read_session(text: str) -> str:
     return _SESSIONS[text].value
 
 
-def _number(text: str | None) -> int | str | None:
+def _read_number(text: str | None) -> int | str | None:
     """Return a whole number, or the text for the message that refuses it."""
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else text

@@ -30,52 +30,52 @@ def compare_securities(
     api: WantedApi, before: ExistingApi | None, problems: Problems
 ) -> Iterator[tuple[str, str | None, str]]:
     """Yield the fields of endpoint security with the texts before and after; a missing secret is a problem."""
-    for environment, wanted in list_securities(api):
-        present = _members_of(before, environment)
-        old, new = _show(present), _show(_describe(wanted.security))
+    for environment, goal in list_securities(api):
+        present = _find_members(before, environment)
+        old, new = _show(present), _show(_describe(goal.security))
         yield f"{environment}Security", old if before else None, new
-        if wanted.security is None:
+        if goal.security is None:
             continue
-        after = _describe(wanted.security)
+        after = _describe(goal.security)
         needs_secret = _needs_secret(present, after)
-        needs_password = wanted.security.has_password and (needs_secret or PASSWORD not in present)
-        if needs_secret and wanted.secret is None:
-            problems.add(wanted.place, "Set secretFile or secretVariable: the secret must be sent, and it isn't known.")
-        if needs_password and wanted.password is None:
+        needs_password = goal.security.has_password and (needs_secret or PASSWORD not in present)
+        if needs_secret and goal.secret is None:
+            problems.add(goal.place, "Set secretFile or secretVariable: the secret must be sent, and it isn't known.")
+        if needs_password and goal.password is None:
             text = "Set passwordFile or passwordVariable: the password must be sent, and it isn't known."
-            problems.add(wanted.place, text)
+            problems.add(goal.place, text)
 
 
 def write_securities(api: WantedApi, present: Mapping[str, Any]) -> dict[str, Any]:
     """Return `endpoint_security` of a request, with secrets; environments that no file decides on stay."""
     members = {environment: dict(values) for environment, values in present.items()}
-    for environment, wanted in list_securities(api):
-        members[environment] = _describe(wanted.security)
-        if wanted.security and wanted.secret is not None:
-            members[environment][SECRETS[wanted.security.kind]] = wanted.secret
-        if wanted.security and wanted.password is not None:
-            members[environment][PASSWORD] = wanted.password
+    for environment, goal in list_securities(api):
+        members[environment] = _describe(goal.security)
+        if goal.security and goal.secret is not None:
+            members[environment][SECRETS[goal.security.kind]] = goal.secret
+        if goal.security and goal.password is not None:
+            members[environment][PASSWORD] = goal.password
     return members
 
 
 def export_security(api: ExistingApi, environment: str) -> dict[str, Any]:
     """Return endpoint security as files have it, without the secret; empty: none."""
-    members = _members_of(api, environment)
+    members = _find_members(api, environment)
     names = {"type": "type", "username": "username", "apiKeyIdentifier": "header", "secretVersion": "secretVersion"}
     names |= {"tokenUrl": "tokenUrl", "clientId": "clientId", "allowUnencrypted": "allowUnencrypted"}
-    exported = {name: members[member] for member, name in names.items() if member in members}
+    values = {name: members[member] for member, name in names.items() if member in members}
     if parameters := members.get("customParameters"):
-        exported["parameters"] = urlencode(parameters)
+        values["parameters"] = urlencode(parameters)
     if members.get("grantType") == Grant.PASSWORD:
-        exported["grantType"] = Grant.PASSWORD.lower()
-    return exported | {"type": exported["type"].lower()} if exported else {}
+        values["grantType"] = Grant.PASSWORD.lower()
+    return values | {"type": values["type"].lower()} if values else {}
 
 
 def _describe(security: EndpointSecurity | None) -> dict[str, Any]:
     return write_security(security) if security else {"type": _NONE.upper()}
 
 
-def _members_of(api: ExistingApi | None, environment: str) -> dict[str, Any]:
+def _find_members(api: ExistingApi | None, environment: str) -> dict[str, Any]:
     config = (api.body.get("endpointConfig") or {}) if api else {}
     members: dict[str, Any] = (config.get("endpoint_security") or {}).get(environment) or {}
     return members
@@ -88,10 +88,10 @@ def _needs_secret(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     header = "apiKeyIdentifier"
     if str(before.get(header, "")).lower() != str(after.get(header, "")).lower():
         return True
-    return (before.get("type"), _version(before)) != (after.get("type"), _version(after))
+    return (before.get("type"), _write_version(before)) != (after.get("type"), _write_version(after))
 
 
-def _version(members: Mapping[str, Any]) -> str:
+def _write_version(members: Mapping[str, Any]) -> str:
     return str(members.get("secretVersion", ""))
 
 
@@ -105,6 +105,6 @@ def _show(members: Mapping[str, Any]) -> str:
         user = f" for {members['username']}" if members.get("username") else ""
         name = f"{members.get('clientId')} at {members.get('tokenUrl')}{user}"
         name += f" ({parameters})" if parameters else ""
-    version = f", secretVersion: {_version(members)}" if _version(members) else ""
-    allowed = ", allowUnencrypted: true" if members.get("allowUnencrypted") else ""
-    return f"{kind.lower()}: {name}{version}{allowed}"
+    version = f", secretVersion: {_write_version(members)}" if _write_version(members) else ""
+    suffix = ", allowUnencrypted: true" if members.get("allowUnencrypted") else ""
+    return f"{kind.lower()}: {name}{version}{suffix}"

@@ -12,14 +12,14 @@ from holdfast.apis.catalog.group_members import get_first_endpoint
 from holdfast.apis.catalog.security_members import SECURITY
 from holdfast.apis.identities.caller_certificate import BOTH, require_certificate, requires_certificate
 from holdfast.apis.label import LabeledKind
-from holdfast.cli.catalog.apis import endpoint_config
-from holdfast.cli.declaration.certificate_summary import fingerprints
+from holdfast.cli.catalog.apis import build_endpoint_config
+from holdfast.cli.declaration.certificate_summary import list_fingerprints
 from holdfast.cli.declaration.conflict import explain_conflict
 from holdfast.cli.declaration.current_state import LABELS, read_certificate, read_trust
 from holdfast.cli.declaration.desired_state import DEFAULT_TIER, ApiKey, WantedApi, WantedCertificate
 from holdfast.cli.declaration.endpoint_groups import apply_groups
 from holdfast.cli.declaration.endpoint_security import write_securities
-from holdfast.cli.declaration.existing_identities import IDENTITY, callers_path, environment_path
+from holdfast.cli.declaration.existing_identities import IDENTITY, build_callers_path, build_environment_path
 from holdfast.cli.declaration.interruption import defer_interrupt
 from holdfast.cli.declaration.plan import DEFAULTS
 from holdfast.cli.declaration.request_rules import DEFAULT, write_rules
@@ -35,7 +35,7 @@ from holdfast.cli.declaration.steps import (
     TrustStep,
 )
 from holdfast.cli.failures import CannotConnect, CommandFailed, Interrupted, Refused
-from holdfast.cli.requests.client import Client, segment
+from holdfast.cli.requests.client import Client, encode_segment
 from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 from holdfast.cli.trust.trust_settings import SETTINGS
@@ -65,14 +65,16 @@ class ApplyOutcome:
     @property
     def results(self) -> list[StepResult]:
         """The result of each step."""
-        left = len(self.steps) - self.done
-        return [StepResult.APPLIED] * self.done + ([self.last] + [StepResult.NOT_TRIED] * (left - 1) if left else [])
+        remaining = len(self.steps) - self.done
+        return [StepResult.APPLIED] * self.done + (
+            [self.last] + [StepResult.NOT_TRIED] * (remaining - 1) if remaining else []
+        )
 
 
 def apply_plan(client: Client, plan: Plan) -> ApplyOutcome:
     """Execute the steps of *plan* in order until one fails or the user presses Ctrl-C."""
     steps = plan.steps
-    outcome, publisher = ApplyOutcome(steps), _Publisher(client, plan.label, _versions(steps))
+    outcome, publisher = ApplyOutcome(steps), _Publisher(client, plan.label, _find_versions(steps))
     with defer_interrupt() as is_interrupted:
         for step in show_progress(steps, "Applying"):
             publisher.written = 0
@@ -109,7 +111,7 @@ class _Publisher:
     def write(self, method: str, path: str, tag: str = "", **more: Any) -> tuple[dict[str, Any], str]:
         """Send a request, conditional on *tag* if there is one; return the response and its tag."""
         headers = {"If-Match": tag} if tag else {}
-        answer = self.client.tagged(method, path, headers=headers, **more)
+        answer = self.client.call_with_tag(method, path, headers=headers, **more)
         self.written += 1
         return answer
 
@@ -124,10 +126,10 @@ class _Publisher:
         if api.rules.is_default:
             for other in self.versions.get(api.context, ()):
                 if other != api_id:
-                    self.tags[other] = self.client.read(f"/apis/{segment(other)}")[1]
+                    self.tags[other] = self.client.read(f"/apis/{encode_segment(other)}")[1]
 
 
-def _versions(steps: Sequence[Step]) -> dict[str, list[str]]:
+def _find_versions(steps: Sequence[Step]) -> dict[str, list[str]]:
     versions: dict[str, list[str]] = {}
     for step in steps:
         if isinstance(step, ApiStep) and step.existing and step.action is not ChangeKind.DELETE:
@@ -137,44 +139,44 @@ def _versions(steps: Sequence[Step]) -> dict[str, list[str]]:
 
 def _carry_out(publisher: _Publisher, step: Step) -> None:
     match step:
-        case ApiStep(action=ChangeKind.CREATE, wanted=WantedApi() as api):
-            body, tag = publisher.write("POST", "/apis", json=_new_api(api))
+        case ApiStep(action=ChangeKind.CREATE, goal=WantedApi() as api):
+            body, tag = publisher.write("POST", "/apis", json=_build_api(api))
             publisher.ids[api.key] = body["id"]
             publisher.tags[body["id"]] = tag
             publisher.set_label(LabeledKind.API, body["id"])
             publisher.follow_default(api, body["id"])
-        case ApiStep(action=ChangeKind.CHANGE, wanted=WantedApi() as api, existing=existing) if existing:
-            config = _config(api, existing.body.get("endpointConfig") or {})
-            changed = existing.body | {"description": api.description, "endpointConfig": config}
-            changed.pop(DEFAULT, None)  # another version may be the default since
-            changed |= write_rules(api, existing.body)
+        case ApiStep(action=ChangeKind.CHANGE, goal=WantedApi() as api, existing=existing) if existing:
+            config = _build_config(api, existing.body.get("endpointConfig") or {})
+            members = existing.body | {"description": api.description, "endpointConfig": config}
+            members.pop(DEFAULT, None)  # another version may be the default since
+            members |= write_rules(api, existing.body)
             if api.environments:
-                changed["gatewayEnvironments"] = list(api.environments)
+                members["gatewayEnvironments"] = list(api.environments)
             if api.requires_certificate is not None:
-                changed = _require_certificate(changed, required=api.requires_certificate)
-            path = f"/apis/{segment(existing.id)}"
+                members = _require_certificate(members, required=api.requires_certificate)
+            path = f"/apis/{encode_segment(existing.id)}"
             tag = publisher.tags.get(existing.id, existing.tag)
-            publisher.tags[existing.id] = publisher.write("PUT", path, tag, json=changed)[1]
+            publisher.tags[existing.id] = publisher.write("PUT", path, tag, json=members)[1]
             publisher.follow_default(api, existing.id)
-        case ApiStep(action=ChangeKind.MOVE, wanted=WantedApi() as api, existing=existing, actions=actions):
+        case ApiStep(action=ChangeKind.MOVE, goal=WantedApi() as api, existing=existing, actions=actions):
             api_id = existing.id if existing else publisher.ids[api.key]
             for action in actions:
                 tag = publisher.tags.get(api_id) or (existing.tag if existing else "")
                 query = {"action": action, "apiId": api_id}
                 publisher.tags[api_id] = publisher.write("POST", "/apis/change-lifecycle", tag, params=query)[1]
         case ApiStep(existing=existing) if existing:
-            publisher.write("DELETE", f"/apis/{segment(existing.id)}", existing.tag)
-        case CertificateStep(wanted=WantedCertificate() as certificate):
+            publisher.write("DELETE", f"/apis/{encode_segment(existing.id)}", existing.tag)
+        case CertificateStep(goal=WantedCertificate() as certificate):
             _change_certificate(publisher, step, certificate)
         case CertificateStep(existing=entry) if entry:
-            publisher.write("DELETE", f"{CERTIFICATES}/{segment(entry.alias)}", entry.tag)
+            publisher.write("DELETE", f"{CERTIFICATES}/{encode_segment(entry.alias)}", entry.tag)
         case CallerStep():
             _change_caller(publisher, step)
-        case IdentityStep(wanted=identity):
+        case IdentityStep(goal=identity):
             pem = "".join(certificate.pem for certificate in identity.certificates).encode()
             files = {"certificate": ("certificate.pem", pem), "key": ("key.pem", identity.key or b"")}
             publisher.write("PUT", IDENTITY, params={"endpoint": identity.endpoint.url}, files=files)
-        case TrustStep(wanted=trust, existing=before):
+        case TrustStep(goal=trust, existing=before):
             crls = None if trust.crls is None else "".join(crl.pem for crl in trust.crls)
             query, settings = {"endpoint": trust.endpoint.url}, trust.settings | {"crls": crls}
             tag = before.tag if before else _tag_of_defaults(publisher.client, step)
@@ -185,12 +187,12 @@ def _carry_out(publisher: _Publisher, step: Step) -> None:
             publisher.set_label(kind, key)
 
 
-def _change_certificate(publisher: _Publisher, step: CertificateStep, wanted: WantedCertificate) -> None:
-    path, before = f"{CERTIFICATES}/{segment(wanted.alias)}", step.existing
+def _change_certificate(publisher: _Publisher, step: CertificateStep, goal: WantedCertificate) -> None:
+    path, before = f"{CERTIFICATES}/{encode_segment(goal.alias)}", step.existing
     tag = before.tag if before else ""
-    relies_on_disuse = before is not None and before.retire_proposed and wanted.keep_previous and not step.moves
-    if before and relies_on_disuse and fingerprints(step.loses) & fingerprints(before.previous):
-        _check_unused(publisher.client, wanted.alias)
+    relies_on_disuse = before is not None and before.retire_proposed and goal.keep_previous and not step.moves
+    if before and relies_on_disuse and list_fingerprints(step.loses) & list_fingerprints(before.previous):
+        _check_unused(publisher.client, goal.alias)
     if step.retires:
         publisher.write("POST", f"{path}/retire", tag)
         return
@@ -204,45 +206,45 @@ def _change_certificate(publisher: _Publisher, step: CertificateStep, wanted: Wa
             query = {"keepPrevious": "true"} if upload.keep else {}
             _, tag = publisher.write("PUT", path, tag, params=query, files=files)
         else:
-            form = {"alias": wanted.alias, "endpoint": wanted.endpoint.url}
+            form = {"alias": goal.alias, "endpoint": goal.endpoint.url}
             _, tag = publisher.write("POST", CERTIFICATES, data=form, files=files)
-            publisher.set_label(LabeledKind.CERTIFICATE, wanted.alias)
+            publisher.set_label(LabeledKind.CERTIFICATE, goal.alias)
             exists = True
 
 
 def _change_caller(publisher: _Publisher, step: CallerStep) -> None:
     api_id = step.existing_api.id if step.existing_api else publisher.ids[step.api.key]
-    path, tag = callers_path(api_id), step.existing.tag if step.existing else ""
-    if step.wanted is None:
+    path, tag = build_callers_path(api_id), step.existing.tag if step.existing else ""
+    if step.goal is None:
         alias = step.existing.alias if step.existing else ""
-        publisher.write("DELETE", f"{path}/{segment(alias)}", tag)
+        publisher.write("DELETE", f"{path}/{encode_segment(alias)}", tag)
         return
-    caller = step.wanted
+    caller = step.goal
     files = {"certificate": ("certificate.pem", caller.certificate.pem.encode())}
     if step.existing:
         form = {} if caller.tier is None else {"tier": caller.tier}
         form |= {} if caller.environment is None else {"environment": caller.environment}
-        publisher.write("PUT", f"{path}/{segment(caller.alias)}", tag, data=form, files=files)
+        publisher.write("PUT", f"{path}/{encode_segment(caller.alias)}", tag, data=form, files=files)
     else:
         form = {"alias": caller.alias, "tier": DEFAULT_TIER if caller.tier is None else caller.tier}
         if caller.environment not in {None, BOTH}:
-            path = environment_path(api_id, str(caller.environment))
+            path = build_environment_path(api_id, str(caller.environment))
         publisher.write("POST", path, data=form, files=files)
     # The first upload changes the API, too: it then requires a certificate.
-    publisher.tags[api_id] = publisher.client.read(f"/apis/{segment(api_id)}")[1]
+    publisher.tags[api_id] = publisher.client.read(f"/apis/{encode_segment(api_id)}")[1]
 
 
 def _tag_of_defaults(client: Client, step: TrustStep) -> str:
     """Return the tag of trust settings that nobody has set. Raises CommandFailed if someone has, since the plan."""
-    read = read_trust(client, step.name)
-    if read is None:
+    trust = read_trust(client, step.name)
+    if trust is None:
         return ""
-    if any(read.settings[name] != value for name, value in DEFAULTS.items() if name in read.settings):
+    if any(trust.settings[name] != value for name, value in DEFAULTS.items() if name in trust.settings):
         raise CommandFailed(
             f"Someone else set the trust settings of {step.name} after the plan was made. They were not overwritten. "
             "Run `holdfast diff` again."
         )
-    return read.tag
+    return trust.tag
 
 
 def _check_unused(client: Client, alias: str) -> None:
@@ -254,13 +256,13 @@ def _check_unused(client: Client, alias: str) -> None:
         )
 
 
-def _new_api(api: WantedApi) -> dict[str, Any]:
+def _build_api(api: WantedApi) -> dict[str, Any]:
     body: dict[str, Any] = {
         "name": api.name,
         "context": api.context,
         "version": api.version,
         "description": api.description,
-        "endpointConfig": _config(api, {}),
+        "endpointConfig": _build_config(api, {}),
     }
     body |= write_rules(api, {})
     if api.environments:
@@ -275,11 +277,11 @@ def _require_certificate(body: dict[str, Any], *, required: bool) -> dict[str, A
     return body | {"securityScheme": others}
 
 
-def _config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
+def _build_config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
     production, sandbox = (endpoint.url if endpoint else None for endpoint in (api.production, api.sandbox))
-    config = endpoint_config(before, production, sandbox)
-    wanted = {"production": api.production_connection, "sandbox": api.sandbox_connection}
-    for environment, connection in wanted.items():
+    config = build_endpoint_config(before, production, sandbox)
+    connections = {"production": api.production_connection, "sandbox": api.sandbox_connection}
+    for environment, connection in connections.items():
         if connection and (endpoint := get_first_endpoint(config, environment)):
             others = {name: value for name, value in (endpoint.get("config") or {}).items() if name not in OURS}
             endpoint["config"] = others | connection.members

@@ -9,10 +9,10 @@ from holdfast.apis.identities.caller_certificate import BOTH
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.formats.parsing import parse
-from holdfast.cli.declaration.certificate_summary import CertificateSummary, from_answer
+from holdfast.cli.declaration.certificate_summary import CertificateSummary, summarize_answer
 from holdfast.cli.declaration.desired_state import WantedApi
 from holdfast.cli.failures import CannotConnect, Refused
-from holdfast.cli.requests.client import Client, segment
+from holdfast.cli.requests.client import Client, encode_segment
 
 IDENTITY = "/endpoints/client-certificate"
 
@@ -35,37 +35,37 @@ class ExistingIdentity:
     chain: tuple[CertificateSummary, ...] = ()
 
 
-def callers_path(api_id: str) -> str:
+def build_callers_path(api_id: str) -> str:
     """Return the REST path of the caller certificates of an API."""
-    return f"/apis/{segment(api_id)}/client-certificates"
+    return f"/apis/{encode_segment(api_id)}/client-certificates"
 
 
-def environment_path(api_id: str, environment: str) -> str:
+def build_environment_path(api_id: str, environment: str) -> str:
     """Return the REST path of the caller certificates that only *environment* accepts."""
-    return f"/apis/{segment(api_id)}/client-certs/{environment.upper()}"
+    return f"/apis/{encode_segment(api_id)}/client-certs/{environment.upper()}"
 
 
-def read_callers(client: Client, api_id: str, wanted: WantedApi | None) -> dict[str, ExistingCaller]:
-    """Read the caller certificates of an API by alias, with the entity tags of those that differ from *wanted*."""
-    callers, declared = {}, {caller.alias: caller for caller in (wanted.callers if wanted else None) or ()}
-    for entry in client.listed(callers_path(api_id), "certificates"):
+def read_callers(client: Client, api_id: str, goal: WantedApi | None) -> dict[str, ExistingCaller]:
+    """Read the caller certificates of an API by alias, with the entity tags of those that differ from *goal*."""
+    callers, declarations = {}, {caller.alias: caller for caller in (goal.callers if goal else None) or ()}
+    for entry in client.list_entries(build_callers_path(api_id), "certificates"):
         alias, fingerprint, tier = entry["alias"], entry["fingerprint"], entry["tier"]
-        known = declared.get(alias)
+        declaration = declarations.get(alias)
         environment = (entry.get("keyType") or BOTH).lower()
         stays = (
-            known is not None
-            and known.certificate.fingerprint == fingerprint
-            and known.tier in {None, tier}
-            and known.environment in {None, environment}
+            declaration is not None
+            and declaration.certificate.fingerprint == fingerprint
+            and declaration.tier in {None, tier}
+            and declaration.environment in {None, environment}
         )
-        tag = "" if stays else client.read(f"{callers_path(api_id)}/{segment(alias)}")[1]
+        tag = "" if stays else client.read(f"{build_callers_path(api_id)}/{encode_segment(alias)}")[1]
         callers[alias] = ExistingCaller(alias, fingerprint, tier, tag, environment)
     return callers
 
 
 def read_caller_content(client: Client, api_id: str, alias: str) -> Certificate:
     """Download a caller certificate."""
-    path = f"{callers_path(api_id)}/{segment(alias)}/content"
+    path = f"{build_callers_path(api_id)}/{encode_segment(alias)}/content"
     content = client.answer("GET", path, headers={"Accept": "application/x-pem-file"}).content
     try:
         return parse(content).certificates[0]
@@ -82,7 +82,7 @@ def read_identity(client: Client, origin: str) -> ExistingIdentity:
             return ExistingIdentity()
         raise
     try:
-        return ExistingIdentity(tuple(map(from_answer, chain)))
+        return ExistingIdentity(tuple(map(summarize_answer, chain)))
     except ValueError as error:
         raise CannotConnect(f"{client.url} sent an invalid certificate for {origin}. Check its URL.") from error
 

@@ -13,7 +13,7 @@ from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.apis.identities.caller_certificate import BOTH
 from holdfast.cli.declaration.current_state import (
     ExistingApi,
-    origin_of,
+    find_origin,
     read_certificate,
     read_content,
     read_crls,
@@ -63,21 +63,23 @@ def export(client: Client, folder: Path | None) -> str:
 
     With *folder*, certificates and CRLs are written to files in it; otherwise they are part of the YAML.
     """
-    ids = [api["id"] for api in client.listed("/apis", "list")]
+    ids = [api["id"] for api in client.list_entries("/apis", "list")]
     apis = [read_details(client, api_id) for api_id in show_progress(ids, "Reading APIs")]
-    used = {origin for api in apis for origin in api.origins}
+    own_origins = {origin for api in apis for origin in api.origins}
     aliases = []
-    for entry in client.listed(CERTIFICATES, "certificates"):
-        if origin_of(entry["endpoint"]) in used:
+    for entry in client.list_entries(CERTIFICATES, "certificates"):
+        if find_origin(entry["endpoint"]) in own_origins:
             aliases.append(entry["alias"])
         else:
             tell(
-                f"Skipped certificate {entry['alias']}: no API has an endpoint at {origin_of(entry['endpoint'])}, so "
+                f"Skipped certificate {entry['alias']}: no API has an endpoint at {find_origin(entry['endpoint'])}, so "
                 "apply would reject it."
             )
-    certificates = [_certificate(client, alias, folder) for alias in show_progress(aliases, "Reading certificates")]
-    origins = sorted(origin for origin in used if origin.startswith("https:"))
-    trust = [_trust(client, origin, folder) for origin in show_progress(origins, "Reading trust settings")]
+    certificates = [
+        _export_certificate(client, alias, folder) for alias in show_progress(aliases, "Reading certificates")
+    ]
+    origins = sorted(origin for origin in own_origins if origin.startswith("https:"))
+    trust = [_export_trust(client, origin, folder) for origin in show_progress(origins, "Reading trust settings")]
     for origin in show_progress(origins, "Reading gateway identities"):
         if read_identity(client, origin).chain:
             tell(
@@ -87,7 +89,7 @@ def export(client: Client, folder: Path | None) -> str:
     document = {
         "holdfast": int(FORMAT),
         "apis": [
-            _without_nothing(
+            _remove_nothing(
                 name=api.name,
                 context=api.context,
                 version=api.version,
@@ -103,7 +105,7 @@ def export(client: Client, folder: Path | None) -> str:
                 endpointGroup=export_groups(api.body.get("endpointConfig") or {}),
                 environments=[] if api.environments == (DEFAULT_GROUP,) else list(api.environments),
                 requireCallerCertificate=api.requires_certificate,
-                callerCertificates=_callers(client, api, folder),
+                callerCertificates=_export_callers(client, api, folder),
             )
             for api in apis
         ],
@@ -122,7 +124,7 @@ def _escape(value: Any) -> Any:
     return escape(value) if isinstance(value, str) and not isinstance(value, _Block) else value
 
 
-def _callers(client: Client, api: ExistingApi, folder: Path | None) -> list[dict[str, str]]:
+def _export_callers(client: Client, api: ExistingApi, folder: Path | None) -> list[dict[str, str]]:
     if not api.requires_certificate:
         return []
     entries = []
@@ -130,7 +132,7 @@ def _callers(client: Client, api: ExistingApi, folder: Path | None) -> list[dict
         pem, name = read_caller_content(client, api.id, alias).pem, f"{api.name} {api.version} {alias}"
         tier = {"tier": caller.tier} if caller.tier else {}
         tier |= {"environment": caller.environment} if caller.environment != BOTH else {}
-        entries.append({"alias": alias} | tier | _content(pem, "pem", "file", folder, CALLER_FOLDER, name))
+        entries.append({"alias": alias} | tier | _export_content(pem, "pem", "file", folder, CALLER_FOLDER, name))
     return entries
 
 
@@ -150,37 +152,39 @@ def write_export(client: Client, output: Path) -> Path:
     return output / FILE
 
 
-def _certificate(client: Client, alias: str, folder: Path | None) -> dict[str, Any]:
+def _export_certificate(client: Client, alias: str, folder: Path | None) -> dict[str, Any]:
     entry = read_certificate(client, alias)
-    current = _content(_pem(client, alias), "pem", "file", folder, CERTIFICATE_FOLDER, alias)
+    current = _export_content(_read_pem(client, alias), "pem", "file", folder, CERTIFICATE_FOLDER, alias)
     previous = {}
     if entry.previous:
-        pem = _pem(client, alias, previous=True)
-        previous = _content(pem, "previousPem", "previousFile", folder, PREVIOUS_FOLDER, alias)
+        pem = _read_pem(client, alias, previous=True)
+        previous = _export_content(pem, "previousPem", "previousFile", folder, PREVIOUS_FOLDER, alias)
     return {"alias": alias, "endpoint": entry.endpoint} | current | previous
 
 
-def _pem(client: Client, alias: str, *, previous: bool = False) -> str:
+def _read_pem(client: Client, alias: str, *, previous: bool = False) -> str:
     # Written from parsed certificates, so that nothing else gets into the file.
     return "".join(certificate.pem for certificate in read_content(client, alias, previous=previous))
 
 
-def _trust(client: Client, origin: str, folder: Path | None) -> dict[str, Any]:
+def _export_trust(client: Client, origin: str, folder: Path | None) -> dict[str, Any]:
     trust = read_trust(client, origin)
     settings = trust.settings if trust else {}
     if settings.get("exception"):
         tell(f"Verification is temporarily off for {origin}. Exceptions aren't exported.")
-    decided = {name: settings[name] for name in DEFAULTS if name in settings and settings[name] != DEFAULTS[name]}
-    if not decided:
+    own_settings = {name: settings[name] for name in DEFAULTS if name in settings and settings[name] != DEFAULTS[name]}
+    if not own_settings:
         return {"endpoint": origin}
-    has_crls = bool(decided.pop("crls", None))
+    has_crls = bool(own_settings.pop("crls", None))
     pem = "".join(crl.pem for crl in read_crls(client, origin)) if has_crls else ""
     # Without this field, apply keeps existing CRLs, so write it even if there are none.
-    crls = _content(pem, "crls", "crlFile", folder if has_crls else None, CRL_FOLDER, origin.removeprefix("https://"))
-    return {"endpoint": origin} | decided | crls
+    crls = _export_content(
+        pem, "crls", "crlFile", folder if has_crls else None, CRL_FOLDER, origin.removeprefix("https://")
+    )
+    return {"endpoint": origin} | own_settings | crls
 
 
-def _content(pem: str, inline: str, file: str, folder: Path | None, below: str, name: str) -> dict[str, str]:
+def _export_content(pem: str, inline: str, file: str, folder: Path | None, below: str, name: str) -> dict[str, str]:
     """Return the YAML field with *pem*, or with the path of the file *name* that it is written to."""
     if folder is None:
         return {inline: _Block(pem)}
@@ -196,5 +200,5 @@ def _list_values(connection: dict[str, Any]) -> dict[str, Any]:
     return {setting.name: connection[setting.member] for setting in SETTINGS.values() if setting.member in connection}
 
 
-def _without_nothing(**values: Any) -> dict[str, Any]:
+def _remove_nothing(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}

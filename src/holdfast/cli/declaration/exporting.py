@@ -10,7 +10,7 @@ from typer import Option
 
 from holdfast.cli.declaration.export import export, write_export
 from holdfast.cli.requests.client import connect
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import tell
 
 commands = typer.Typer()
@@ -18,7 +18,7 @@ commands = typer.Typer()
 
 @commands.command(
     "export",
-    epilog=ending("holdfast export -o holdfast/", "holdfast export > holdfast.yaml"),
+    epilog=write_ending("holdfast export -o holdfast/", "holdfast export > holdfast.yaml"),
 )
 def export_files(
     output: Annotated[

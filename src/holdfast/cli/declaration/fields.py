@@ -103,11 +103,11 @@ class Fields:
 
     def value(self, name: str, check: Callable[[str], T], *, optional: bool = False) -> T | None:
         """Read a text and return the result of *check*; None if it is missing or invalid."""
-        known = len(self._problems.lines)
+        count = len(self._problems.lines)
         text = self.text(name)
         if text is not None:
-            return self.checked(name, lambda: check(text))
-        if not optional and self._is_mapping and known == len(self._problems.lines):
+            return self.check(name, lambda: check(text))
+        if not optional and self._is_mapping and count == len(self._problems.lines):
             self.wrong(name, "This field is required.")
         return None
 
@@ -130,7 +130,7 @@ class Fields:
         items = part.node.items if isinstance(part.node, Sequence) else [part.node]
         if not isinstance(part.node, Sequence) or not all(isinstance(item, Scalar) for item in items):
             self.wrong(name, "Expected a list of texts.")
-        scalars = [self._expanded(name, item, part.source) for item in items if isinstance(item, Scalar)]
+        scalars = [self._expand(name, item, part.source) for item in items if isinstance(item, Scalar)]
         return [scalar.text for scalar in scalars if scalar]
 
     def mapping(self, name: str) -> "Fields | None":
@@ -172,17 +172,17 @@ class Fields:
         """Return the folder that a path in the field *name* is relative to."""
         return self.parts[name].source.folder
 
-    def checked(self, name: str, check: Callable[[], T], renamed: Map[str, str] = NOTHING) -> T | None:
+    def check(self, name: str, check: Callable[[], T], names: Map[str, str] = NOTHING) -> T | None:
         """
         Return the result of *check*; add its errors as problems of the field *name*.
 
-        Errors that name a field become problems of that field, or of the field that *renamed* maps it to.
+        Errors that name a field become problems of that field, or of the field that *names* maps it to.
         """
         try:
             return check()
         except InvalidFields as error:
             for problem in error.errors:
-                self.wrong(renamed.get(problem.field, problem.field), str(problem))
+                self.wrong(names.get(problem.field, problem.field), str(problem))
         except (Refusal, WrongFile) as error:
             self.wrong(name, str(error))
         return None
@@ -217,14 +217,14 @@ class Fields:
         if not isinstance(part.node, Scalar):
             self.wrong(name, "Expected text.")
             return None
-        scalar = self._expanded(name, part.node, part.source)
+        scalar = self._expand(name, part.node, part.source)
         return None if scalar is None or is_null(scalar) else scalar
 
-    def _expanded(self, name: str, scalar: Scalar, source: Source) -> Scalar | None:
+    def _expand(self, name: str, scalar: Scalar, source: Source) -> Scalar | None:
         """Expand the variables in a value, except in content such as PEM; None if that is impossible."""
         if self._section.field(name).kind is FieldKind.CONTENT:
             return scalar
-        text = self.checked(name, lambda: expand(scalar.text, source.variables))
+        text = self.check(name, lambda: expand(scalar.text, source.variables))
         if text is None:
             return None
         # In `{a: "${A}"}`, YAML needs the quotes: they don't say that the value is text.

@@ -74,13 +74,13 @@ class Field:
     section: Section | None = field(default=None, repr=False)
 
 
-def _connection_field(setting: Setting) -> Field:
+def _build_connection_field(setting: Setting) -> Field:
     kinds = {SettingKind.FLAG: FieldKind.FLAG, SettingKind.STATUSES: FieldKind.TEXTS}
     choices = tuple(protocol.value for protocol in Protocol) if setting.kind is SettingKind.PROTOCOL else ()
     return Field(setting.name, setting.description, kinds.get(setting.kind, FieldKind.TEXT), choices=choices)
 
 
-_CONNECTION = Section(tuple(_connection_field(setting) for setting in SETTINGS.values()))
+_CONNECTION = Section(tuple(_build_connection_field(setting) for setting in SETTINGS.values()))
 _SECURITY = Section(
     (
         Field("type", "How gateways sign in.", is_required=True, choices=("basic", "apikey", "oauth", "none")),

@@ -21,15 +21,15 @@ def defer_interrupt() -> Iterator[Callable[[], bool]]:
     Has no effect outside the main thread, which handles signals, or if SIGINT is ignored, as shells do for background
     jobs.
     """
-    pressed = threading.Event()
+    interrupt = threading.Event()
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
-        yield pressed.is_set
+        yield interrupt.is_set
         return
 
     def note(number: int, frame: FrameType | None) -> None:
         del number, frame
-        pressed.set()
+        interrupt.set()
         signal.signal(signal.SIGINT, before)
         os.write(
             sys.__stderr__.fileno() if sys.__stderr__ else 2, _STOPPING
@@ -37,6 +37,6 @@ def defer_interrupt() -> Iterator[Callable[[], bool]]:
 
     signal.signal(signal.SIGINT, note)
     try:
-        yield pressed.is_set
+        yield interrupt.is_set
     finally:
         signal.signal(signal.SIGINT, before)

@@ -38,37 +38,37 @@ def owns(label: str, labels: Iterable[str]) -> bool:
 
 
 def plan_labels(
-    wanted: DesiredState, existing: CurrentState, steps: Iterable[Step], problems: Problems
+    goal: DesiredState, existing: CurrentState, steps: Iterable[Step], problems: Problems
 ) -> Iterator[LabelStep]:
     """Yield steps that label objects without labels; report objects that belong to other files as problems."""
-    changed = {subject for step in steps if (subject := _subject(step))}
-    for owned in _list_owned(wanted, existing):
-        if wanted.label in owned.labels or (not wanted.label and not owned.labels):
+    subjects = {subject for step in steps if (subject := _find_subject(step))}
+    for entry in _list_owned(goal, existing):
+        if goal.label in entry.labels or (not goal.label and not entry.labels):
             continue
-        if not owned.labels:
-            after = [wanted.label]
-            yield LabelStep(owned.kind, owned.object, owned.name, (Detail("labels", [], after),))
-        elif wanted.label or (owned.kind, owned.object) in changed:
-            text = f"{owned.name} has the label {', '.join(owned.labels)}, so it belongs to other files. "
-            problems.add(owned.place, f"{text}Remove it here, or run `holdfast label set`.")
+        if not entry.labels:
+            after = [goal.label]
+            yield LabelStep(entry.kind, entry.object, entry.name, (Detail("labels", [], after),))
+        elif goal.label or (entry.kind, entry.object) in subjects:
+            text = f"{entry.name} has the label {', '.join(entry.labels)}, so it belongs to other files. "
+            problems.add(entry.place, f"{text}Remove it here, or run `holdfast label set`.")
 
 
-def _list_owned(wanted: DesiredState, existing: CurrentState) -> Iterator[Owned]:
-    def owned(kind: LabeledKind, key: str, name: str, place: Place) -> Owned:
+def _list_owned(goal: DesiredState, existing: CurrentState) -> Iterator[Owned]:
+    def describe(kind: LabeledKind, key: str, name: str, place: Place) -> Owned:
         return Owned(kind, key, name, place, existing.labels.get((kind, key), ()))
 
-    for key, api in wanted.apis.items():
+    for key, api in goal.apis.items():
         if before := existing.apis.get(key):
-            yield owned(LabeledKind.API, before.id, f"{api.name}:{api.version}", api.place)
-    for alias, certificate in wanted.certificates.items():
+            yield describe(LabeledKind.API, before.id, f"{api.name}:{api.version}", api.place)
+    for alias, certificate in goal.certificates.items():
         if alias in existing.certificates:
-            yield owned(LabeledKind.CERTIFICATE, alias, alias, certificate.place)
-    for origin, trust in wanted.trust.items():
+            yield describe(LabeledKind.CERTIFICATE, alias, alias, certificate.place)
+    for origin, trust in goal.trust.items():
         if existing.trust.get(origin):
-            yield owned(LabeledKind.TRUST, origin, origin, trust.place)
+            yield describe(LabeledKind.TRUST, origin, origin, trust.place)
 
 
-def _subject(step: Step) -> tuple[LabeledKind, str] | None:
+def _find_subject(step: Step) -> tuple[LabeledKind, str] | None:
     match step:
         case ApiStep(existing=api) if api:
             return LabeledKind.API, api.id

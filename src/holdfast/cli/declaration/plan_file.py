@@ -13,7 +13,7 @@ from typing import Any
 
 from holdfast.cli.declaration.documents import INPUT, MAX_FILE
 from holdfast.cli.declaration.inputs import Inputs
-from holdfast.cli.declaration.report import describe_plan, title_of
+from holdfast.cli.declaration.report import describe_plan, write_title
 from holdfast.cli.declaration.steps import Plan, Step, TrustStep
 from holdfast.cli.declaration.wording import show_value
 from holdfast.cli.exit_codes import ExitCode
@@ -33,8 +33,8 @@ class StalePlan(CommandFailed):
     def __init__(self, differences: list[str]) -> None:
         more = len(differences) - MAX_SHOWN
         lines = [*differences[:MAX_SHOWN], *([f"and {more} more"] if more > 0 else [])]
-        listed = "\n".join(f"  {line}" for line in lines)
-        super().__init__(f"The plan is stale. Nothing was changed.\n{listed}\nRun `holdfast diff --out PLAN` again.")
+        text = "\n".join(f"  {line}" for line in lines)
+        super().__init__(f"The plan is stale. Nothing was changed.\n{text}\nRun `holdfast diff --out PLAN` again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ def save_plan(path: Path, plan: Plan, client: Client, inputs: Inputs, digests: M
     body = {
         "holdfastPlan": VERSION,
         "publisher": client.url,
-        "organization": organization_of(client),
+        "organization": find_organization(client),
         "files": list(inputs.files),
         "overlays": list(inputs.overlays),
         "label": inputs.label,
         "digests": dict(digests),
-        "versions": _versions(plan),
+        "versions": _find_versions(plan),
         **more,
         **describe_plan(plan),
     }
@@ -80,7 +80,7 @@ def read_plan(path: str) -> SavedPlan:
         body = json.loads(read_file(Path(path), MAX_FILE))
         if body["holdfastPlan"] != VERSION:
             raise WrongFile(f"{path} is a plan of another version of Holdfast. Run `holdfast diff --out PLAN` again.")
-        inputs = Inputs(_texts(body["files"]), _texts(body["overlays"]), str(body["label"]))
+        inputs = Inputs(_read_texts(body["files"]), _read_texts(body["overlays"]), str(body["label"]))
         changes = [dict(change) for change in body["changes"]]
         if not all(isinstance(change.get(name), str) for change in changes for name in ("action", "kind", "name")):
             raise TypeError
@@ -99,29 +99,29 @@ def read_plan(path: str) -> SavedPlan:
         ) from error
 
 
-def refuse_elsewhere(saved: SavedPlan, client: Client) -> None:
+def refuse_elsewhere(saved_plan: SavedPlan, client: Client) -> None:
     """Refuse a plan for another publisher or organization. Raises CommandFailed."""
-    organization = organization_of(client)
-    if (saved.publisher, saved.organization) != (client.url, organization):
+    organization = find_organization(client)
+    if (saved_plan.publisher, saved_plan.organization) != (client.url, organization):
         raise CommandFailed(
-            f"The plan is for organization {saved.organization} at {saved.publisher}, but you are signed in to "
-            f"{organization} at {client.url}. Nothing was changed."
+            f"The plan is for organization {saved_plan.organization} at {saved_plan.publisher}, but you are signed in "
+            f"to {organization} at {client.url}. Nothing was changed."
         )
 
 
-def refuse_stale(saved: SavedPlan, plan: Plan, digests: Mapping[str, str]) -> None:
-    """Refuse *saved* if *plan*, which follows from the files and the publisher now, is another. Raises StalePlan."""
-    if differences := [*_compare_files(saved.digests, digests), *_compare_steps(saved, plan)]:
+def refuse_stale(saved_plan: SavedPlan, plan: Plan, digests: Mapping[str, str]) -> None:
+    """Refuse *saved_plan* if *plan*, which follows from the files and the publisher now, differs. Raises StalePlan."""
+    if differences := [*_compare_files(saved_plan.digests, digests), *_compare_steps(saved_plan, plan)]:
         raise StalePlan(differences)
 
 
-def refuse_changed_files(saved: SavedPlan, digests: Mapping[str, str]) -> None:
-    """Refuse *saved* if files have changed, before anything is read from the publisher. Raises StalePlan."""
-    if differences := list(_compare_files(saved.digests, digests)):
+def refuse_changed_files(saved_plan: SavedPlan, digests: Mapping[str, str]) -> None:
+    """Refuse *saved_plan* if files have changed, before anything is read from the publisher. Raises StalePlan."""
+    if differences := list(_compare_files(saved_plan.digests, digests)):
         raise StalePlan(differences)
 
 
-def organization_of(client: Client) -> str:
+def find_organization(client: Client) -> str:
     """Return the organization of the signed-in user."""
     return str(client.get("/account")["organization"])
 
@@ -136,24 +136,26 @@ def _compare_files(before: Mapping[str, str], after: Mapping[str, str]) -> Itera
             yield f"{name}: this file has changed"
 
 
-def _compare_steps(saved: SavedPlan, plan: Plan) -> Iterator[str]:
-    described = describe_plan(plan)["changes"]
-    before, after = ({_name(change): change for change in changes} for changes in (saved.changes, described))
+def _compare_steps(saved_plan: SavedPlan, plan: Plan) -> Iterator[str]:
+    descriptions = describe_plan(plan)["changes"]
+    before, after = (
+        {_write_name(change): change for change in changes} for changes in (saved_plan.changes, descriptions)
+    )
     for name in before.keys() - after.keys():
         yield f"{name}: no longer needed, because it was already changed"
     for name in after.keys() - before.keys():
         yield f"{name}: not in the plan"
-    versions = _versions(plan)
+    versions = _find_versions(plan)
     for name in before.keys() & after.keys():
-        if differences := list(_differences(before[name], after[name])):
+        if differences := list(_list_differences(before[name], after[name])):
             yield f"{name}: {'; '.join(differences)}"
-        elif saved.versions.get(name) != versions.get(name):
+        elif saved_plan.versions.get(name) != versions.get(name):
             yield f"{name}: someone else has changed it"
     if list(before) != list(after) and before.keys() == after.keys():
         yield "the order of the changes is different"
 
 
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+def _list_differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     details_before, details_after = (
         {detail["field"]: detail for detail in change.get("details", ())} for change in (before, after)
     )
@@ -170,19 +172,19 @@ def _change(detail: dict[str, Any] | None) -> str:
     return f"{show_value(detail['before'])} -> {show_value(detail['after'])}" if detail else "unchanged"
 
 
-def _versions(plan: Plan) -> dict[str, str]:
-    return {title_of(step): tag for step in plan.steps if (tag := _tag(step))}
+def _find_versions(plan: Plan) -> dict[str, str]:
+    return {write_title(step): tag for step in plan.steps if (tag := _find_tag(step))}
 
 
-def _tag(step: Step) -> str:
+def _find_tag(step: Step) -> str:
     existing = step.existing
     # The settings of an origin include its exception, which expires without a change by the user.
     return existing.tag if existing and not isinstance(step, TrustStep) else ""
 
 
-def _name(change: dict[str, Any]) -> str:
+def _write_name(change: dict[str, Any]) -> str:
     return f"{change['action']} {change['kind']} {change['name']}"
 
 
-def _texts(values: Any) -> tuple[str, ...]:
+def _read_texts(values: Any) -> tuple[str, ...]:
     return tuple(str(value) for value in values)

@@ -35,27 +35,27 @@ def read_desired_state(
     """
     problems = Problems()
     documents = read_documents(names, overlays, variables, problems)
-    wanted = DesiredState(label=_label(documents, label, problems), files=documents.files)
+    goal = DesiredState(label=_choose_label(documents, label, problems), files=documents.files)
     conversion, lists = Conversion(documents.files, variables), documents.lists
-    wanted.has_apis, wanted.has_certificates = "apis" in lists, "certificates" in lists
+    goal.has_apis, goal.has_certificates = "apis" in lists, "certificates" in lists
 
     _collect(
-        lists.get("apis"), conversion.api, wanted.apis, lambda api: (api.key, f"API {api.name} {api.version}"), problems
+        lists.get("apis"), conversion.api, goal.apis, lambda api: (api.key, f"API {api.name} {api.version}"), problems
     )
     _collect(
         lists.get("certificates"),
         conversion.certificate,
-        wanted.certificates,
+        goal.certificates,
         lambda entry: (entry.alias, f"alias {entry.alias}"),
         problems,
     )
-    _collect(lists.get("trust"), conversion.trust, wanted.trust, _by_origin, problems)
-    _collect(lists.get("gatewayIdentities"), conversion.identity, wanted.identities, _by_origin, problems)
+    _collect(lists.get("trust"), conversion.trust, goal.trust, _name_origin, problems)
+    _collect(lists.get("gatewayIdentities"), conversion.identity, goal.identities, _name_origin, problems)
     problems.finish()
-    return wanted
+    return goal
 
 
-def _label(documents: Documents, label: str, problems: Problems) -> str:
+def _choose_label(documents: Documents, label: str, problems: Problems) -> str:
     first = next(iter(documents.labels), "")
     for other, place in documents.labels.items():
         if other != first:
@@ -69,7 +69,7 @@ def _label(documents: Documents, label: str, problems: Problems) -> str:
 def _collect(
     entries: Iterable[Fields] | None,
     convert: Callable[[Fields], Entry | None],
-    converted: MutableMapping[Key, Entry],
+    output: MutableMapping[Key, Entry],
     name: Callable[[Entry], tuple[Key, str]],
     problems: Problems,
 ) -> None:
@@ -77,11 +77,11 @@ def _collect(
     for fields in entries or ():
         if entry := convert(fields):
             key, words = name(entry)
-            first = converted.setdefault(key, entry)
+            first = output.setdefault(key, entry)
             if first is not entry:
                 text = f"Duplicate {words}, first at {first.place.file}:{first.place.line}."
                 problems.add(entry.place, text)
 
 
-def _by_origin(entry: WantedTrust | WantedIdentity) -> tuple[str, str]:
+def _name_origin(entry: WantedTrust | WantedIdentity) -> tuple[str, str]:
     return entry.origin, f"origin {entry.origin}"

@@ -22,12 +22,12 @@ _CHANGED = "~"
 
 def say_plan(plan: Plan, say: Callable[[str], None]) -> None:
     """Print the changes, the certificates that become trusted or untrusted, and notes."""
-    width = _width()
+    width = _find_width()
     for step in plan.steps:
         say(_wrap(f"{_MARKS.get(step.action, _CHANGED)} {step.action} {step.kind} {step.name}", "  ", width))
-        for line in _lines(step):
+        for line in _write_lines(step):
             say(_wrap(f"    {line}", "      ", width))
-    for note in (*map(_exception, plan.exceptions), *plan.notes):
+    for note in (*map(_write_exception, plan.exceptions), *plan.notes):
         say(_wrap(f"! {note}", "  ", width))
 
 
@@ -49,17 +49,21 @@ def explain_outcome(outcome: ApplyOutcome) -> str:
     """Describe why it stopped, which steps were applied, and which were not."""
     failure, number = str(outcome.failure), outcome.done
     if outcome.last is not StepResult.NOT_TRIED and number < len(outcome.steps):
-        failure = f"{title_of(outcome.steps[number])}: {failure}"
-    done, left = outcome.steps[:number], outcome.steps[number:]
-    if not left:
-        return f"{failure}\nAll of {_count(number)} applied." if done else failure
-    lines = [failure, f"{number} of {_count(len(outcome.steps))} applied{':' if done else '.'}", *_list_steps(done)]
-    lines += ["Not applied:", *_list_steps(left, outcome.results[number:])]
+        failure = f"{write_title(outcome.steps[number])}: {failure}"
+    done, rest = outcome.steps[:number], outcome.steps[number:]
+    if not rest:
+        return f"{failure}\nAll of {_write_count(number)} applied." if done else failure
+    lines = [
+        failure,
+        f"{number} of {_write_count(len(outcome.steps))} applied{':' if done else '.'}",
+        *_list_steps(done),
+    ]
+    lines += ["Not applied:", *_list_steps(rest, outcome.results[number:])]
     return "\n".join([*lines, "Applied changes stay. To continue, apply again."])
 
 
 def _describe_step(step: Step, result: StepResult | None) -> dict[str, Any]:
-    described: dict[str, Any] = {
+    description: dict[str, Any] = {
         "action": step.action.value,
         "kind": step.kind,
         "name": step.name,
@@ -67,11 +71,11 @@ def _describe_step(step: Step, result: StepResult | None) -> dict[str, Any]:
     }
     if isinstance(step, CertificateStep):
         for name, certificates in (("trusts", step.gains), ("keeps", step.keeps), ("loses", step.loses)):
-            described[name] = [certificate.members for certificate in certificates]
-    return described | ({"result": result.value} if result else {})
+            description[name] = [certificate.members for certificate in certificates]
+    return description | ({"result": result.value} if result else {})
 
 
-def _lines(step: Step) -> Iterator[str]:
+def _write_lines(step: Step) -> Iterator[str]:
     for detail in step.details:
         if isinstance(step, CertificateStep) and detail.field != "endpoint":
             continue  # described below
@@ -90,7 +94,7 @@ def _change(step: Step, detail: Detail) -> str:
     return f"{show_value(detail.before)} -> {show_value(detail.after)}"
 
 
-def _exception(exception: dict[str, Any]) -> str:
+def _write_exception(exception: dict[str, Any]) -> str:
     until = format_date(exception["until"])
     return (
         f"Verification is off for {exception['origin']} until {until} UTC. Reason ({exception['owner']}): "
@@ -99,21 +103,23 @@ def _exception(exception: dict[str, Any]) -> str:
 
 
 def _list_steps(steps: Sequence[Step], results: Iterable[StepResult] = ()) -> list[str]:
-    known = list(results)
-    named = [f"  {title_of(step)}{f' ({known[n]})' if known else ''}" for n, step in enumerate(steps[:MAX_NAMED])]
-    return [*named, *([f"  and {len(steps) - MAX_NAMED} more"] if len(steps) > MAX_NAMED else [])]
+    outcomes = list(results)
+    lines = [
+        f"  {write_title(step)}{f' ({outcomes[n]})' if outcomes else ''}" for n, step in enumerate(steps[:MAX_NAMED])
+    ]
+    return [*lines, *([f"  and {len(steps) - MAX_NAMED} more"] if len(steps) > MAX_NAMED else [])]
 
 
-def title_of(step: Step) -> str:
+def write_title(step: Step) -> str:
     """Return what a step does to what."""
     return f"{step.action} {step.kind} {step.name}"
 
 
-def _count(number: int) -> str:
+def _write_count(number: int) -> str:
     return f"{number} change{'' if number == 1 else 's'}"
 
 
-def _width() -> int:
+def _find_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
 
 

@@ -30,11 +30,11 @@ _CORS = {
 
 def read_rules(fields: Fields) -> WantedRules:
     """Read the rules of an API's entry."""
-    operations = [_operation(text) for text in fields.texts("operations")]
+    operations = [_read_operation(text) for text in fields.texts("operations")]
     if not all(operation["target"] for operation in operations):
         fields.wrong("operations", "Write method and path, such as GET /pets/{id}.")
     elif operations:
-        fields.checked("operations", lambda: read_request_rules({SWITCH: True, "operations": operations}))
+        fields.check("operations", lambda: read_request_rules({SWITCH: True, "operations": operations}))
     limits = {
         environment: _read_limit(fields.mapping(f"{environment}Limit"), environment) for environment in ENVIRONMENTS
     }
@@ -54,52 +54,52 @@ def compare_rules(
 ) -> Iterator[tuple[str, str | None, str]]:
     """Yield the fields that a file decides on, with the texts before and after."""
     body = before.body if before else {}
-    wanted, old = api.rules, read_stored_rules(body)
+    goal, old = api.rules, read_stored_rules(body)
     new = read_stored_rules(write_rules(api, body))
-    if wanted.only_listed and not (wanted.operations or body.get("operations")):
+    if goal.only_listed and not (goal.operations or body.get("operations")):
         problems.add(api.place, f"{api.name} {api.version} lists no operations. Add some, or remove {SWITCH}.")
     rows: dict[str, tuple[object, object, object]] = {
-        "type": (wanted.type, _type_of(body), wanted.type and wanted.type.lower()),
-        "prototype": (wanted.is_prototype, is_mocked(body), wanted.is_prototype),
-        "defaultVersion": (wanted.is_default, bool(body.get(DEFAULT)), wanted.is_default),
-        SWITCH: (wanted.only_listed, bool(body.get(SWITCH)), wanted.only_listed),
-        "operations": (wanted.operations or None, _show_operations(body), _show_operations(write_rules(api, body))),
-        "cors": (wanted.cors, _show_cors(old), _show_cors(new)),
+        "type": (goal.type, _type_of(body), goal.type and goal.type.lower()),
+        "prototype": (goal.is_prototype, is_mocked(body), goal.is_prototype),
+        "defaultVersion": (goal.is_default, bool(body.get(DEFAULT)), goal.is_default),
+        SWITCH: (goal.only_listed, bool(body.get(SWITCH)), goal.only_listed),
+        "operations": (goal.operations or None, _show_operations(body), _show_operations(write_rules(api, body))),
+        "cors": (goal.cors, _show_cors(old), _show_cors(new)),
         **{
             f"{environment}Limit": (
-                wanted.limits.get(environment),
+                goal.limits.get(environment),
                 _show_limit(old, environment),
                 _show_limit(new, environment),
             )
             for environment in ENVIRONMENTS
         },
     }
-    for name, (decided, first, second) in rows.items():
-        if decided is not None:
-            yield name, _text(first) if before else None, _text(second)
+    for name, (decision, first, second) in rows.items():
+        if decision is not None:
+            yield name, _write_text(first) if before else None, _write_text(second)
 
 
 def write_rules(api: WantedApi, before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of a request, from those *before*; what the file doesn't decide stays."""
-    wanted = api.rules
+    goal = api.rules
     members = {name: before[name] for name in (SWITCH, "operations", cors_policy.MEMBER, LIMITS) if name in before}
-    if wanted.type:
-        members["type"] = wanted.type
-    if wanted.is_prototype is not None:
-        members[IMPLEMENTATION] = MOCKED if wanted.is_prototype else FORWARDED
+    if goal.type:
+        members["type"] = goal.type
+    if goal.is_prototype is not None:
+        members[IMPLEMENTATION] = MOCKED if goal.is_prototype else FORWARDED
     # Another version may have become the default since.
-    if wanted.is_default is not None:
-        members[DEFAULT] = wanted.is_default
-    if wanted.only_listed is not None:
-        members[SWITCH] = wanted.only_listed
-    if wanted.operations:
-        known = {_key(operation): operation for operation in before.get("operations") or []}
-        members["operations"] = [known.get(_key(operation), operation) for operation in wanted.operations]
-    if wanted.cors is not None:
-        members[cors_policy.MEMBER] = (before.get(cors_policy.MEMBER) or {}) | wanted.cors
-    if wanted.limits:
+    if goal.is_default is not None:
+        members[DEFAULT] = goal.is_default
+    if goal.only_listed is not None:
+        members[SWITCH] = goal.only_listed
+    if goal.operations:
+        operations = {_find_key(operation): operation for operation in before.get("operations") or []}
+        members["operations"] = [operations.get(_find_key(operation), operation) for operation in goal.operations]
+    if goal.cors is not None:
+        members[cors_policy.MEMBER] = (before.get(cors_policy.MEMBER) or {}) | goal.cors
+    if goal.limits:
         limits = dict(before.get(LIMITS) or {})
-        for environment, limit in wanted.limits.items():
+        for environment, limit in goal.limits.items():
             limits.pop(environment, None)
             limits.pop(f"{environment}TimeUnit", None)
             limits |= limit
@@ -110,17 +110,17 @@ def write_rules(api: WantedApi, before: Mapping[str, Any]) -> dict[str, Any]:
 def export_rules(api: ExistingApi) -> dict[str, Any]:
     """Return the rules as files have them; those that are off are left out."""
     rules, only = read_stored_rules(api.body), api.body.get(SWITCH) is True
-    exported: dict[str, Any] = {} if _type_of(api.body) == DEFAULT_TYPE.lower() else {"type": _type_of(api.body)}
-    exported |= {"prototype": is_mocked(api.body), "defaultVersion": bool(api.body.get(DEFAULT)), SWITCH: only}
+    values: dict[str, Any] = {} if _type_of(api.body) == DEFAULT_TYPE.lower() else {"type": _type_of(api.body)}
+    values |= {"prototype": is_mocked(api.body), "defaultVersion": bool(api.body.get(DEFAULT)), SWITCH: only}
     if only:
-        exported["operations"] = [f"{verb} {target}" for verb, target in map(_key, api.body.get("operations") or [])]
+        values["operations"] = [f"{verb} {target}" for verb, target in map(_find_key, api.body.get("operations") or [])]
     if rules.cors:
         member = rules.cors.member
-        exported["cors"] = {name: member[rest] for rest, name in _CORS.items() if member[rest]}
+        values["cors"] = {name: member[rest] for rest, name in _CORS.items() if member[rest]}
     for environment in ENVIRONMENTS:
         if limit := rules.limit(environment):
-            exported[f"{environment}Limit"] = {"requests": limit.requests, "per": limit.unit.lower()}
-    return {name: value for name, value in exported.items() if value}
+            values[f"{environment}Limit"] = {"requests": limit.requests, "per": limit.unit.lower()}
+    return {name: value for name, value in values.items() if value}
 
 
 def _read_type(text: str) -> str:
@@ -133,12 +133,12 @@ def _type_of(body: Mapping[str, Any]) -> str:
     return str(body.get("type") or DEFAULT_TYPE).lower()
 
 
-def _operation(text: str) -> dict[str, str]:
+def _read_operation(text: str) -> dict[str, str]:
     verb, _, target = text.strip().partition(" ")
     return {"verb": verb.upper(), "target": target.strip()}
 
 
-def _key(operation: Mapping[str, Any]) -> tuple[str, str]:
+def _find_key(operation: Mapping[str, Any]) -> tuple[str, str]:
     return str(operation.get("verb")).upper(), str(operation.get("target"))
 
 
@@ -153,36 +153,36 @@ def _read_limit(fields: Fields | None, environment: Environment) -> dict[str, An
     requests = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text
     limit = {environment: requests, f"{environment}TimeUnit": unit}
     names = {f"{LIMITS}.{environment}": "requests", f"{LIMITS}.{environment}TimeUnit": "per"}
-    return limit if fields.checked("requests", lambda: read_request_rules({LIMITS: limit}), names) else None
+    return limit if fields.check("requests", lambda: read_request_rules({LIMITS: limit}), names) else None
 
 
 def _read_cors(fields: Fields | None) -> dict[str, Any] | None:
     if fields is None:
         return None
-    enabled = fields.flag("enabled", otherwise=True)
+    is_enabled = fields.flag("enabled", otherwise=True)
     values = {
         rest: fields.flag(name, otherwise=False) if name == "credentials" else fields.texts(name) or None
         for rest, name in _CORS.items()
     }
     fields.finish()
-    if not enabled:
+    if not is_enabled:
         return _OFF
     member = {"corsConfigurationEnabled": True} | {name: value for name, value in values.items() if value is not None}
     names = {f"{cors_policy.MEMBER}.{rest}": name for rest, name in _CORS.items()}
-    rules = fields.checked("origins", lambda: read_request_rules({cors_policy.MEMBER: member}), names)
+    rules = fields.check("origins", lambda: read_request_rules({cors_policy.MEMBER: member}), names)
     return rules.cors.member if rules and rules.cors else None
 
 
 def _show_operations(members: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(" ".join(_key(operation)) for operation in members.get("operations") or []))
+    return ", ".join(sorted(" ".join(_find_key(operation)) for operation in members.get("operations") or []))
 
 
 def _show_cors(rules: RequestRules) -> str:
     if rules.cors is None:
         return "off"
-    shown = {name: rules.cors.member[rest] for rest, name in _CORS.items()}
+    values = {name: rules.cors.member[rest] for rest, name in _CORS.items()}
     return ", ".join(
-        f"{name}: {' '.join(value) if isinstance(value, list) else value}" for name, value in shown.items()
+        f"{name}: {' '.join(value) if isinstance(value, list) else value}" for name, value in values.items()
     )
 
 
@@ -191,5 +191,5 @@ def _show_limit(rules: RequestRules, environment: Environment) -> str:
     return f"{limit.requests:,} per {limit.unit.lower()}" if limit else UNLIMITED
 
 
-def _text(value: object) -> str:
+def _write_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

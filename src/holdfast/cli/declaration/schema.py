@@ -14,34 +14,34 @@ _VARIABLE = {"type": "string", "pattern": r"\$\{"}
 
 def describe_format() -> dict[str, Any]:
     """Return the JSON schema of a file, draft 7."""
-    return {"$schema": DIALECT, "title": "Holdfast configuration", **_section(DOCUMENT)}
+    return {"$schema": DIALECT, "title": "Holdfast configuration", **_describe_section(DOCUMENT)}
 
 
-def _section(section: Section) -> dict[str, Any]:
+def _describe_section(section: Section) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {field.name: {"description": field.about} | _value(field) for field in section.fields},
+        "properties": {field.name: {"description": field.about} | _describe_value(field) for field in section.fields},
     }
-    if required := [field.name for field in section.fields if field.is_required]:
-        schema["required"] = required
-    rules: list[dict[str, Any]] = [{"not": _with(*pair)} for pair in section.either]
-    rules += [{"anyOf": [_with(name) for name in pair]} for pair in section.needed]
+    if names := [field.name for field in section.fields if field.is_required]:
+        schema["required"] = names
+    rules: list[dict[str, Any]] = [{"not": _require_fields(*pair)} for pair in section.either]
+    rules += [{"anyOf": [_require_fields(name) for name in pair]} for pair in section.needed]
     return schema | ({"allOf": rules} if rules else {})
 
 
-def _with(*names: str) -> dict[str, Any]:
+def _require_fields(*names: str) -> dict[str, Any]:
     """Return the schema of mappings in which these fields aren't null."""
     return {"properties": {name: {"not": {"type": "null"}} for name in names}, "required": list(names)}
 
 
-def _value(field: Field) -> dict[str, Any]:
+def _describe_value(field: Field) -> dict[str, Any]:
     nothing = [] if field.is_required else ["null"]
     match field.kind:
         case FieldKind.MAPPING if field.section:
-            return {"anyOf": [_section(field.section), {"type": "null"}]}
+            return {"anyOf": [_describe_section(field.section), {"type": "null"}]}
         case FieldKind.MAPPINGS if field.section:
-            return {"anyOf": [{"type": "array", "items": _section(field.section)}, {"type": "null"}]}
+            return {"anyOf": [{"type": "array", "items": _describe_section(field.section)}, {"type": "null"}]}
         case FieldKind.TEXTS:
             return {"type": ["array", "null"], "items": {"type": [*_SCALAR, "null"]}}
         case FieldKind.FLAG:

@@ -41,10 +41,10 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class ApiStep:
-    """A step for an API. *wanted* is None if it is deleted, *existing* if it is created; *actions* change its state."""
+    """A step for an API. *goal* is None if it is deleted, *existing* if it is created; *actions* change its state."""
 
     action: ChangeKind
-    wanted: WantedApi | None
+    goal: WantedApi | None
     existing: ExistingApi | None
     details: tuple[Detail, ...] = ()
     actions: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class ApiStep:
     @property
     def name(self) -> str:
         """Its name and version."""
-        api = self.wanted or self.existing
+        api = self.goal or self.existing
         assert api  # noqa: S101 - one of the two is set
         return f"{api.name}:{api.version}"
 
@@ -78,7 +78,7 @@ class CertificateStep:
     """
 
     action: ChangeKind
-    wanted: WantedCertificate | None
+    goal: WantedCertificate | None
     existing: ExistingCertificate | None
     details: tuple[Detail, ...] = ()
     moves: bool = False
@@ -94,7 +94,7 @@ class CertificateStep:
     @property
     def name(self) -> str:
         """The alias."""
-        certificate = self.wanted or self.existing
+        certificate = self.goal or self.existing
         assert certificate  # noqa: S101 - one of the two is set
         return certificate.alias
 
@@ -104,7 +104,7 @@ class TrustStep:
     """A change of an origin's trust settings; *existing* is None if no API has an endpoint there yet."""
 
     action: ChangeKind
-    wanted: WantedTrust
+    goal: WantedTrust
     existing: ExistingTrust | None
     details: tuple[Detail, ...] = ()
 
@@ -113,7 +113,7 @@ class TrustStep:
     @property
     def name(self) -> str:
         """The origin."""
-        return self.wanted.origin
+        return self.goal.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class CallerStep:
     action: ChangeKind
     api: WantedApi
     existing_api: ExistingApi | None
-    wanted: WantedCaller | None
+    goal: WantedCaller | None
     existing: ExistingCaller | None
     details: tuple[Detail, ...] = ()
 
@@ -132,7 +132,7 @@ class CallerStep:
     @property
     def name(self) -> str:
         """The API and the alias."""
-        caller = self.wanted or self.existing
+        caller = self.goal or self.existing
         assert caller  # noqa: S101 - one of the two is set
         return f"{self.api.name}:{self.api.version}/{caller.alias}"
 
@@ -142,7 +142,7 @@ class IdentityStep:
     """A change of what gateways present to an origin; the key is never shown."""
 
     action: ChangeKind
-    wanted: WantedIdentity
+    goal: WantedIdentity
     details: tuple[Detail, ...] = ()
 
     kind = "gateway identity"
@@ -151,7 +151,7 @@ class IdentityStep:
     @property
     def name(self) -> str:
         """The origin."""
-        return self.wanted.origin
+        return self.goal.origin
 
 
 @dataclass(frozen=True, slots=True)

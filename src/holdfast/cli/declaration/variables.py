@@ -41,10 +41,10 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     """
     if "${" not in text:
         return text
-    expanded = _REFERENCE.sub(lambda reference: _value(reference, variables), text)
-    if len(expanded) > MAX_EXPANDED:
+    content = _REFERENCE.sub(lambda reference: _find_value(reference, variables), text)
+    if len(content) > MAX_EXPANDED:
         raise InvalidField("", f"With its variables, the value is longer than {MAX_EXPANDED} characters.")
-    return expanded
+    return content
 
 
 def escape(text: str) -> str:
@@ -52,7 +52,7 @@ def escape(text: str) -> str:
     return text.replace("${", "$${")
 
 
-def _value(reference: re.Match[str], variables: Mapping[str, str]) -> str:
+def _find_value(reference: re.Match[str], variables: Mapping[str, str]) -> str:
     if reference[0] == "$${":
         return "${"
     name, default = reference["name"], reference["default"]

@@ -9,8 +9,8 @@ from typer import Argument, Option
 
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import Client, connect, segment
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.requests.client import Client, connect, encode_segment
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
 from holdfast.cli.terminal.output import (
     AsJson,
@@ -34,15 +34,17 @@ STATES = {  # of gateways that aren't connected
     "EXPIRED": "certificate expired",
 }
 
-Name = Annotated[str, Argument(metavar="NAME", help="Name of the gateway.", autocompletion=completion.gateways)]
+Name = Annotated[
+    str, Argument(metavar="NAME", help="Name of the gateway.", autocompletion=completion.complete_gateways)
+]
 NewName = Annotated[str, Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")]
 Group = Annotated[
-    str, Option(metavar="GROUP", help="Group whose APIs the gateway serves.", autocompletion=completion.groups)
+    str, Option(metavar="GROUP", help="Group whose APIs the gateway serves.", autocompletion=completion.complete_groups)
 ]
 Labels = Annotated[list[str] | None, Option("--label", metavar="KEY=VALUE", help="Label. Repeatable.")]
 
 
-@commands.command("list", epilog=ending("holdfast gateway list", "holdfast gateway list --json"))
+@commands.command("list", epilog=write_ending("holdfast gateway list", "holdfast gateway list --json"))
 def list_gateways(output: Output = None, watch: Watch = False, as_json: AsJson = False) -> None:
     """List gateways by name, the one next to the publisher first."""
     with connect() as client:
@@ -50,10 +52,16 @@ def list_gateways(output: Output = None, watch: Watch = False, as_json: AsJson =
 
 
 def _read_gateways(client: Client) -> Listing:
-    gateways = list(client.listed(PATH, "list"))
+    gateways = list(client.list_entries(PATH, "list"))
     rows = [
         (
-            *(gateway["name"], gateway["group"], _state(gateway), _revision(gateway), _expiry(gateway)),
+            *(
+                gateway["name"],
+                gateway["group"],
+                _describe_state(gateway),
+                _describe_revision(gateway),
+                _describe_expiry(gateway),
+            ),
             gateway["connection"]["address"],
             ", ".join(f"{key}={value}" for key, value in gateway["labels"].items()),
         )
@@ -69,11 +77,11 @@ def _read_gateways(client: Client) -> Listing:
     )
 
 
-@commands.command("show", epilog=ending("holdfast gateway show eu-1", "holdfast gateway show eu-1 --json"))
+@commands.command("show", epilog=write_ending("holdfast gateway show eu-1", "holdfast gateway show eu-1 --json"))
 def show_gateway(name: Name, as_json: AsJson = False) -> None:
     """Show a gateway: its certificate, what it has in force, and what it reports."""
     with connect() as client:
-        gateway = client.get(_path(name))
+        gateway = client.get(_build_path(name))
     if as_json:
         write_json(gateway)
         return
@@ -83,15 +91,15 @@ def show_gateway(name: Name, as_json: AsJson = False) -> None:
             ("Name", gateway["name"]),
             ("Group", gateway["group"]),
             ("Labels", [f"{key}={value}" for key, value in gateway["labels"].items()]),
-            ("State", _state(gateway)),
+            ("State", _describe_state(gateway)),
             ("Address", connection["address"]),
             ("Control plane", connection.get("controlPlane")),  # earlier versions have only one
             ("Last seen", "" if connection["connectedSince"] else format_date(connection["lastSeen"] or "")),
-            ("Revision", _revision(gateway)),
-            *_report(connection),
+            ("Revision", _describe_revision(gateway)),
+            *_describe_report(connection),
             ("Joined", format_date(gateway["enrolledTime"] or "")),
             ("Join before", format_date(gateway["joinBefore"] or "")),
-            ("Certificate expires", _expiry(gateway)),
+            ("Certificate expires", _describe_expiry(gateway)),
             ("SHA-256", group_fingerprint(certificate["fingerprint"]) if certificate else ""),
         ]
     )
@@ -99,7 +107,7 @@ def show_gateway(name: Name, as_json: AsJson = False) -> None:
 
 @commands.command(
     "enroll",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast gateway enroll eu-1",
         "holdfast gateway enroll eu-1 --group Production --label region=eu",
         "holdfast gateway enroll eu-1 --json",
@@ -109,26 +117,26 @@ def enroll_gateway(name: NewName, group: Group = "Default", label: Labels = None
     """Create a token with which one machine can join as a gateway, once, within an hour."""
     with connect() as client:
         body = {"name": name, "group": group, "labels": _read_labels(label or [])}
-        enrolled = client.call("POST", PATH, json=body)
+        answer = client.call("POST", PATH, json=body)
         url = client.url
     if as_json:
-        write_json(enrolled)
+        write_json(answer)
         return
-    if enrolled["discovery"] is None:
+    if answer["discovery"] is None:
         tell("This publisher doesn't accept gateways from other machines yet. Start it with --discovery HOST:PORT.")
-    if enrolled["certificate"]:
+    if answer["certificate"]:
         tell(f"{name} has joined before. Its certificate stays valid until another machine joins with this token.")
-    tell(f"On the other machine, run this before {format_date(enrolled['joinBefore'])} UTC:")
-    say(f"holdfast gateway join {url} {enrolled['token']}")
+    tell(f"On the other machine, run this before {format_date(answer['joinBefore'])} UTC:")
+    say(f"holdfast gateway join {url} {answer['token']}")
 
 
-@commands.command("revoke", epilog=ending("holdfast gateway revoke eu-1", "holdfast gateway revoke eu-1 --yes"))
+@commands.command("revoke", epilog=write_ending("holdfast gateway revoke eu-1", "holdfast gateway revoke eu-1 --yes"))
 def revoke_gateway(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Reject a gateway's certificate and join token, and end its connection."""
     with connect() as client:
-        gateway = client.get(_path(name))
-        confirm(f"Revoke gateway {gateway['name']} ({_state(gateway)})?", yes=yes)
-        client.call("DELETE", _path(name))
+        gateway = client.get(_build_path(name))
+        confirm(f"Revoke gateway {gateway['name']} ({_describe_state(gateway)})?", yes=yes)
+        client.call("DELETE", _build_path(name))
     if as_json:
         write_json(gateway)
         return
@@ -145,7 +153,7 @@ def _read_labels(labels: list[str]) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def _revision(gateway: dict[str, Any]) -> str:
+def _describe_revision(gateway: dict[str, Any]) -> str:
     """Describe the newest revision that a gateway has completely in force, if it isn't the newest of all."""
     connection = gateway["connection"]
     if not connection["connectedSince"]:
@@ -156,7 +164,7 @@ def _revision(gateway: dict[str, Any]) -> str:
     return str(newest) if applied["revision"] == newest else f"{applied['revision']} of {newest}"
 
 
-def _report(connection: dict[str, Any]) -> list[tuple[str, object]]:
+def _describe_report(connection: dict[str, Any]) -> list[tuple[str, object]]:
     report = connection["report"] or {"version": "", "envoyVersion": "", "problems": [], "traffic": []}
     return [
         ("Behind", f"{connection['behind']} resources" if connection["behind"] else ""),
@@ -180,15 +188,15 @@ def _report(connection: dict[str, Any]) -> list[tuple[str, object]]:
     ]
 
 
-def _state(gateway: dict[str, Any]) -> str:
+def _describe_state(gateway: dict[str, Any]) -> str:
     if gateway["connection"]["connectedSince"]:
         return "connected"
     return STATES.get(gateway["state"], str(gateway["state"]))
 
 
-def _expiry(gateway: dict[str, Any]) -> str:
+def _describe_expiry(gateway: dict[str, Any]) -> str:
     return format_date(gateway["certificate"]["notAfter"]) if gateway["certificate"] else ""
 
 
-def _path(name: str) -> str:
-    return f"{PATH}/{segment(name)}"
+def _build_path(name: str) -> str:
+    return f"{PATH}/{encode_segment(name)}"

@@ -9,8 +9,8 @@ from typer import Argument, Option
 
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import connect, segment
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.requests.client import connect, encode_segment
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say, write_facts, write_json
 
@@ -23,7 +23,7 @@ LISTENERS = {
 }
 commands = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, Argument(metavar="NAME", help="Name of the group.", autocompletion=completion.groups)]
+Name = Annotated[str, Argument(metavar="NAME", help="Name of the group.", autocompletion=completion.complete_groups)]
 NewName = Annotated[str, Argument(metavar="NAME", help="Letters, digits, spaces, dots, hyphens and underscores.")]
 DisplayName = Annotated[str | None, Option(metavar="TEXT", help="Name for people.")]
 Description = Annotated[str | None, Option(metavar="TEXT")]
@@ -41,7 +41,7 @@ Listen = Annotated[
 ]
 
 
-@commands.command("list", epilog=ending("holdfast gateway-group list", "holdfast gateway-group list --json"))
+@commands.command("list", epilog=write_ending("holdfast gateway-group list", "holdfast gateway-group list --json"))
 def list_groups(output: Output = None, as_json: AsJson = False) -> None:
     """List groups by name."""
     with connect() as client:
@@ -54,11 +54,13 @@ def list_groups(output: Output = None, as_json: AsJson = False) -> None:
     write_listing(Listing(groups, columns, rows, names, "No groups."), output, as_json)
 
 
-@commands.command("show", epilog=ending("holdfast gateway-group show eu", "holdfast gateway-group show eu --json"))
+@commands.command(
+    "show", epilog=write_ending("holdfast gateway-group show eu", "holdfast gateway-group show eu --json")
+)
 def show_group(name: Name, as_json: AsJson = False) -> None:
     """Show a group's addresses."""
     with connect() as client:
-        group = client.get(_path(name))
+        group = client.get(_build_path(name))
     if as_json:
         write_json(group)
         return
@@ -77,7 +79,7 @@ def show_group(name: Name, as_json: AsJson = False) -> None:
 
 @commands.command(
     "create",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast gateway-group create eu --url production=http://eu.example --url productionTls=https://eu.example",
         "holdfast gateway-group create eu --listen production=0.0.0.0:8280",
     ),
@@ -99,7 +101,7 @@ def create_group(
 
 @commands.command(
     "set",
-    epilog=ending(
+    epilog=write_ending(
         'holdfast gateway-group set eu --display-name "Europe"',
         "holdfast gateway-group set eu --url production=http://eu.example --url sandbox=none",
     ),
@@ -117,21 +119,23 @@ def set_group(
     if not changes:
         raise Misused("Nothing to change. Add an option such as --display-name TEXT; see --help.")
     with connect() as client:
-        before = client.get(_path(name))
+        before = client.get(_build_path(name))
         for member in ("urls", "listen"):
             if member in changes:
                 changes[member] = before[member] | changes[member]
-        group = client.call("PUT", _path(name), json=changes)
+        group = client.call("PUT", _build_path(name), json=changes)
     _write(group, f"Changed group {group['name']}.", as_json)
 
 
-@commands.command("delete", epilog=ending("holdfast gateway-group delete eu", "holdfast gateway-group delete eu --yes"))
+@commands.command(
+    "delete", epilog=write_ending("holdfast gateway-group delete eu", "holdfast gateway-group delete eu --yes")
+)
 def delete_group(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a group without APIs and gateways."""
     with connect() as client:
-        group = client.get(_path(name))
+        group = client.get(_build_path(name))
         confirm(f"Delete group {group['name']}?", yes=yes)
-        client.call("DELETE", _path(name))
+        client.call("DELETE", _build_path(name))
     _write(group, f"Deleted group {group['name']}.", as_json)
 
 
@@ -144,13 +148,15 @@ def _read_changes(
     if description is not None:
         changes["description"] = description
     if urls:
-        changes["urls"] = {listener: values[-1] if values else "" for listener, values in _by_listener(urls).items()}
+        changes["urls"] = {
+            listener: values[-1] if values else "" for listener, values in _read_by_listener(urls).items()
+        }
     if listen:
-        changes["listen"] = _by_listener(listen)
+        changes["listen"] = _read_by_listener(listen)
     return changes
 
 
-def _by_listener(options: list[str]) -> dict[str, list[str]]:
+def _read_by_listener(options: list[str]) -> dict[str, list[str]]:
     """Read LISTENER=VALUE; the value `none` is left out."""
     values: dict[str, list[str]] = {}
     for option in options:
@@ -170,5 +176,5 @@ def _write(group: dict[str, Any], sentence: str, as_json: bool) -> None:
         say(sentence)
 
 
-def _path(name: str) -> str:
-    return f"{PATH}/{segment(name)}"
+def _build_path(name: str) -> str:
+    return f"{PATH}/{encode_segment(name)}"

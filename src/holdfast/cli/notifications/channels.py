@@ -10,9 +10,9 @@ from typer import Argument, Option
 
 from holdfast.cli.failures import CommandFailed, Misused
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import connect, segment
+from holdfast.cli.requests.client import connect, encode_segment
 from holdfast.cli.terminal.files import read_file
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say, write_facts, write_json
 
@@ -20,7 +20,9 @@ PATH = "/notification-channels"
 MAX_SECRET = 4096  # bytes
 commands = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, Argument(metavar="NAME", help="Name of the channel.", autocompletion=completion.channels)]
+Name = Annotated[
+    str, Argument(metavar="NAME", help="Name of the channel.", autocompletion=completion.complete_channels)
+]
 NewName = Annotated[str, Argument(metavar="NAME", help="Letters, digits, dots, hyphens and underscores.")]
 Kind = Annotated[str, Option(metavar="KIND", help="email, webhook, slack or pagerduty.")]
 Url = Annotated[str | None, Option(metavar="URL", help="URL of a webhook; for PagerDuty, if it isn't in the US.")]
@@ -40,7 +42,7 @@ Audience = Annotated[
 ]
 
 
-@commands.command("list", epilog=ending("holdfast notification list", "holdfast notification list --json"))
+@commands.command("list", epilog=write_ending("holdfast notification list", "holdfast notification list --json"))
 def list_channels(output: Output = None, as_json: AsJson = False) -> None:
     """List channels, and whether messages arrive."""
     with connect() as client:
@@ -64,7 +66,7 @@ def list_channels(output: Output = None, as_json: AsJson = False) -> None:
 
 @commands.command(
     "create",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast notification create ops --kind slack --url https://hooks.slack.com/services/...",
         "holdfast notification create team --kind email --recipient team@example.com",
         "holdfast notification create pager --kind pagerduty --secret-file integration-key",
@@ -88,7 +90,9 @@ def create_channel(
     _write(channel, f"Created channel {channel['name']}. Run `holdfast notification test {channel['name']}`.", as_json)
 
 
-@commands.command("set", epilog=ending("holdfast notification set ops --event backend_failure --event trust_exception"))
+@commands.command(
+    "set", epilog=write_ending("holdfast notification set ops --event backend_failure --event trust_exception")
+)
 def set_channel(
     name: Name,
     url: Url = None,
@@ -103,15 +107,17 @@ def set_channel(
     if not changes:
         raise Misused("Nothing to change. Add an option such as --event KIND; see --help.")
     with connect() as client:
-        channel = client.call("PUT", f"{PATH}/{segment(name)}", json=changes)
+        channel = client.call("PUT", f"{PATH}/{encode_segment(name)}", json=changes)
     _write(channel, f"Changed channel {channel['name']}.", as_json)
 
 
-@commands.command("show", epilog=ending("holdfast notification show ops", "holdfast notification show ops --json"))
+@commands.command(
+    "show", epilog=write_ending("holdfast notification show ops", "holdfast notification show ops --json")
+)
 def show_channel(name: Name, as_json: AsJson = False) -> None:
     """Show a channel, and whether messages arrive."""
     with connect() as client:
-        channel = client.get(f"{PATH}/{segment(name)}")
+        channel = client.get(f"{PATH}/{encode_segment(name)}")
     if as_json:
         write_json(channel)
         return
@@ -131,11 +137,11 @@ def show_channel(name: Name, as_json: AsJson = False) -> None:
     )
 
 
-@commands.command("test", epilog=ending("holdfast notification test ops"))
+@commands.command("test", epilog=write_ending("holdfast notification test ops"))
 def send_test(name: Name, as_json: AsJson = False) -> None:
     """Send a test message now. Fails if the receiver doesn't take it."""
     with connect() as client:
-        outcome = client.call("POST", f"{PATH}/{segment(name)}/test")
+        outcome = client.call("POST", f"{PATH}/{encode_segment(name)}/test")
     if as_json:
         write_json(outcome)
     elif outcome["delivered"]:
@@ -144,17 +150,19 @@ def send_test(name: Name, as_json: AsJson = False) -> None:
         raise CommandFailed(f"Not delivered: {outcome['error']}")
 
 
-@commands.command("delete", epilog=ending("holdfast notification delete ops", "holdfast notification delete ops --yes"))
+@commands.command(
+    "delete", epilog=write_ending("holdfast notification delete ops", "holdfast notification delete ops --yes")
+)
 def delete_channel(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a channel, and what waits for it."""
     with connect() as client:
-        channel = client.get(f"{PATH}/{segment(name)}")
+        channel = client.get(f"{PATH}/{encode_segment(name)}")
         confirm(f"Delete channel {channel['name']}?", yes=yes)
-        client.call("DELETE", f"{PATH}/{segment(name)}")
+        client.call("DELETE", f"{PATH}/{encode_segment(name)}")
     _write(channel, f"Deleted channel {channel['name']}.", as_json)
 
 
-@commands.command("sent", epilog=ending("holdfast notification sent", "holdfast notification sent --json"))
+@commands.command("sent", epilog=write_ending("holdfast notification sent", "holdfast notification sent --json"))
 def list_sent(
     limit: Annotated[int, Option(min=1, max=500, metavar="NUMBER", help="How many to list.")] = 20,
     output: Output = None,
@@ -192,14 +200,14 @@ def _read_changes(
     audience: str | None,
 ) -> dict[str, Any]:
     secret = None if secret_file is None else read_file(secret_file, MAX_SECRET).decode("utf-8", "replace").strip()
-    every = {
+    members = {
         "url": url,
         "secret": secret,
         "recipients": recipients or None,
         "events": [] if events == ["all"] else events or None,
         "audience": audience,
     }
-    return {name: value for name, value in every.items() if value is not None}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _write(channel: dict[str, Any], sentence: str, as_json: bool) -> None:

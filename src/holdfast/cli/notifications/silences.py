@@ -11,9 +11,9 @@ from typer import Argument, Option
 from holdfast.cli.catalog.apis import find_api
 from holdfast.cli.failures import Misused
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import connect, segment
+from holdfast.cli.requests.client import connect, encode_segment
 from holdfast.cli.terminal.durations import parse_duration
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, format_date, say, write_json
 
@@ -21,7 +21,9 @@ SILENCES = "/silences"
 commands = typer.Typer()
 
 
-@commands.command("silences", epilog=ending("holdfast notification silences", "holdfast notification silences --json"))
+@commands.command(
+    "silences", epilog=write_ending("holdfast notification silences", "holdfast notification silences --json")
+)
 def list_silences(output: Output = None, as_json: AsJson = False) -> None:
     """List what nobody is notified of for a while."""
     with connect() as client:
@@ -46,7 +48,7 @@ def list_silences(output: Output = None, as_json: AsJson = False) -> None:
 
 @commands.command(
     "silence",
-    epilog=ending('holdfast notification silence --about gateway:eu-1 --for 4h --reason "The machine is moved"'),
+    epilog=write_ending('holdfast notification silence --about gateway:eu-1 --for 4h --reason "The machine is moved"'),
 )
 def create_silence(
     reason: Annotated[str, Option(metavar="TEXT", help="Why nobody should be notified.")],
@@ -70,26 +72,31 @@ def create_silence(
         )
 
 
-@commands.command("unsilence", epilog=ending("holdfast notification unsilence 5b0c2d0e-7d3c-4b4a-9d52-2a53a2b8a0d5"))
+@commands.command(
+    "unsilence", epilog=write_ending("holdfast notification unsilence 5b0c2d0e-7d3c-4b4a-9d52-2a53a2b8a0d5")
+)
 def end_silence(silence_id: Annotated[str, Argument(metavar="ID", help="ID of the silence.")]) -> None:
     """End a silence."""
     with connect() as client:
-        client.call("DELETE", f"{SILENCES}/{segment(silence_id)}")
+        client.call("DELETE", f"{SILENCES}/{encode_segment(silence_id)}")
     say("The silence has ended.")
 
 
 @commands.command(
     "owners",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast notification owners Pizza:1.0.0",
         "holdfast notification owners Pizza:1.0.0 --set team@example.com --set channel:team",
         "holdfast notification owners --certificate pizza-backend --set none",
     ),
 )
 def change_owners(
-    api: Annotated[str, Argument(metavar="API", help="NAME, NAME:VERSION or ID.", autocompletion=completion.apis)] = "",
+    api: Annotated[
+        str, Argument(metavar="API", help="NAME, NAME:VERSION or ID.", autocompletion=completion.complete_apis)
+    ] = "",
     certificate: Annotated[
-        str, Option(metavar="ALIAS", help="An endpoint certificate instead.", autocompletion=completion.aliases)
+        str,
+        Option(metavar="ALIAS", help="An endpoint certificate instead.", autocompletion=completion.complete_aliases),
     ] = "",
     owners: Annotated[
         list[str] | None,
@@ -101,8 +108,8 @@ def change_owners(
     if bool(api) == bool(certificate):
         raise Misused("Name an API, or a certificate with --certificate.")
     with connect() as client:
-        path = f"/endpoint-certificates/{segment(certificate)}" if certificate else ""
-        path = path or f"/apis/{segment(find_api(client, api)['id'])}"
+        path = f"/endpoint-certificates/{encode_segment(certificate)}" if certificate else ""
+        path = path or f"/apis/{encode_segment(find_api(client, api)['id'])}"
         path = f"{path}/owners"
         if owners:
             answer = client.call("PUT", path, json={"owners": [] if owners == ["none"] else owners})

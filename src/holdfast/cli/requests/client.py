@@ -43,31 +43,31 @@ class Client:
     def read(self, path: str, **query: Any) -> tuple[dict[str, Any], str]:
         """Read *path*; return the body and its entity tag for If-Match, empty if there is none."""
         answer = self.answer("GET", path, params=query)
-        return _json(answer, self.url), answer.headers.get("ETag", "")
+        return _read_json(answer, self.url), answer.headers.get("ETag", "")
 
     def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         """Send a request and return the JSON object of the response, empty if there is no body."""
         answer = self.answer(method, path, **more)
-        return _json(answer, self.url) if answer.content else {}
+        return _read_json(answer, self.url) if answer.content else {}
 
-    def tagged(self, method: str, path: str, **more: Any) -> tuple[dict[str, Any], str]:
+    def call_with_tag(self, method: str, path: str, **more: Any) -> tuple[dict[str, Any], str]:
         """Send a request like `call`; also return the entity tag (RFC 9110, section 8.8.3), empty if there is none."""
         answer = self.answer(method, path, **more)
-        return _json(answer, self.url) if answer.content else {}, answer.headers.get("ETag", "")
+        return _read_json(answer, self.url) if answer.content else {}, answer.headers.get("ETag", "")
 
     def answer(self, method: str, path: str, **more: Any) -> "httpx2.Response":
         """Send a request and return the response; failures raise."""
         answer = self._transport.send(method, path, **more)
         if answer.is_success:
             return answer
-        raise _refusal(answer, f"{method} {path}", self.url, self._who)
+        raise _explain_refusal(answer, f"{method} {path}", self.url, self._who)
 
     def stream(self, path: str, **query: Any) -> Iterator[bytes]:
         """Read *path* in pieces, however long it is."""
         with self._transport.stream(path, query) as answer:
             if not answer.is_success:
                 answer.read()
-                raise _refusal(answer, f"GET {path}", self.url, self._who)
+                raise _explain_refusal(answer, f"GET {path}", self.url, self._who)
             yield from answer.iter_bytes()
 
     def stream_lines(self, path: str, **query: Any) -> Iterator[str]:
@@ -80,10 +80,12 @@ class Client:
         if rest:
             yield rest.decode()
 
-    def listed(self, path: str, member: Literal["list", "certificates"], **query: Any) -> Iterator[dict[str, Any]]:
+    def list_entries(
+        self, path: str, member: Literal["list", "certificates"], **query: Any
+    ) -> Iterator[dict[str, Any]]:
         """List all entries of *path*, page by page."""
         for offset in range(0, MAX_LISTED, PAGE):
-            entries = _entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
+            entries = _read_entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
             yield from entries
             if len(entries) < PAGE:
                 return
@@ -95,18 +97,18 @@ def connect() -> Client:
     return Client(*credentials.find())
 
 
-def _entries(page: dict[str, Any], member: str, url: str) -> list[dict[str, Any]]:
+def _read_entries(page: dict[str, Any], member: str, url: str) -> list[dict[str, Any]]:
     entries = page.get(member)
     if not isinstance(entries, list):
-        raise _no_holdfast(url)
+        raise _explain_no_holdfast(url)
     return entries
 
 
-def _no_holdfast(url: str) -> CannotConnect:
+def _explain_no_holdfast(url: str) -> CannotConnect:
     return CannotConnect(f"{url} isn't a Holdfast publisher. Check the URL.")
 
 
-def segment(value: str) -> str:
+def encode_segment(value: str) -> str:
     """Encode *value* as a path segment. Raises Misused if it is empty."""
     if not value:
         raise Misused("A name can't be empty.")
@@ -114,17 +116,17 @@ def segment(value: str) -> str:
     return value.replace(".", "%2E") if value in {".", ".."} else quote(value, safe="")
 
 
-def _why_no_token(url: str, who: Credentials) -> str:
+def _explain_no_token(url: str, who: Credentials) -> str:
     if who.expires_at and who.has_expired(datetime.now(UTC)):
-        ended = f"on {who.expires_at:%Y-%m-%d %H:%M} UTC"
-        return f"The stored token expired {ended}. Run `holdfast login {url}`."
+        when = f"on {who.expires_at:%Y-%m-%d %H:%M} UTC"
+        return f"The stored token expired {when}. Run `holdfast login {url}`."
     why = "it expired, was revoked, or its user is disabled"
     if who.is_kept:
         return f"{url} rejected the stored token: {why}. Run `holdfast login {url}`."
     return f"{url} rejected the token: {why}. Create one on the Tokens page, or run `holdfast login {url}`."
 
 
-def _refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) -> CommandFailed:
+def _explain_refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) -> CommandFailed:
     try:
         body = answer.json()
     except ValueError:
@@ -135,8 +137,8 @@ def _refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) 
         text = f"{url} answered {answer.status_code} to {where} but isn't a Holdfast publisher. Check the URL."
         return SignInRequired(text) if answer.status_code == 401 else CannotConnect(text)
     if answer.status_code == 401 and who.token:
-        return SignInRequired(_why_no_token(url, who))
-    description = _text(body, "description") or _text(body, "message") or answer.reason_phrase
+        return SignInRequired(_explain_no_token(url, who))
+    description = _read_text(body, "description") or _read_text(body, "message") or answer.reason_phrase
     text = f"{description} ({where}: {answer.status_code})"
     if answer.status_code == 401:
         advice = (
@@ -145,23 +147,23 @@ def _refusal(answer: "httpx2.Response", where: str, url: str, who: Credentials) 
         return SignInRequired(f"{text}\n{advice}")
     details = body.get("error")
     for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, dict) and _text(detail, "message") not in description:
-            text += f"\n  {_text(detail, 'code')}: {_text(detail, 'message')}"
-    return Refused(text, answer.status_code, _text(body, "type").rpartition("/")[2])
+        if isinstance(detail, dict) and _read_text(detail, "message") not in description:
+            text += f"\n  {_read_text(detail, 'code')}: {_read_text(detail, 'message')}"
+    return Refused(text, answer.status_code, _read_text(body, "type").rpartition("/")[2])
 
 
-def _text(body: dict[str, Any], member: str) -> str:
+def _read_text(body: dict[str, Any], member: str) -> str:
     value = body.get(member)
     return value if isinstance(value, str) else ""
 
 
-def _json(answer: "httpx2.Response", url: str) -> dict[str, Any]:
+def _read_json(answer: "httpx2.Response", url: str) -> dict[str, Any]:
     try:
         body = json.loads(answer.content, object_hook=lambda members: _Answer(members, url))
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise _no_holdfast(url)
+        raise _explain_no_holdfast(url)
     return body
 
 

@@ -24,34 +24,34 @@ TLS_VERSIONS = ("1.2", "1.3")
 _WORD = re.compile(r"\w[\w.:@-]*|https?://\w[\w.:/-]*")
 
 
-def roles(incomplete: str) -> list[str]:
+def complete_roles(incomplete: str) -> list[str]:
     """Complete the roles of users."""
-    return _plain(ROLES, incomplete)
+    return _select_plain(ROLES, incomplete)
 
 
-def anchors(incomplete: str) -> list[str]:
+def complete_anchors(incomplete: str) -> list[str]:
     """Complete the kinds of trust anchors."""
-    return _plain(ANCHORS, incomplete)
+    return _select_plain(ANCHORS, incomplete)
 
 
-def tls_versions(incomplete: str) -> list[str]:
+def complete_tls_versions(incomplete: str) -> list[str]:
     """Complete TLS versions."""
-    return _plain(TLS_VERSIONS, incomplete)
+    return _select_plain(TLS_VERSIONS, incomplete)
 
 
-def contexts(incomplete: str) -> list[str]:
+def complete_contexts(incomplete: str) -> list[str]:
     """Complete names of contexts."""
     with suppress(CommandFailed):
-        return _plain(read_contexts().by_name, incomplete)
+        return _select_plain(read_contexts().by_name, incomplete)
     return []
 
 
-def aliases(incomplete: str) -> list[str]:
+def complete_aliases(incomplete: str) -> list[str]:
     """Complete aliases of endpoint certificates."""
     return _query(incomplete, lambda client: _list_names(client.get("/endpoint-certificates", limit=PAGE), "alias"))
 
 
-def apis(incomplete: str) -> list[str]:
+def complete_apis(incomplete: str) -> list[str]:
     """Complete names of APIs, with the version if there are several."""
 
     def look(client: Client) -> list[str]:
@@ -62,29 +62,29 @@ def apis(incomplete: str) -> list[str]:
     return _query(incomplete, look)
 
 
-def users(incomplete: str) -> list[str]:
+def complete_users(incomplete: str) -> list[str]:
     """Complete names of users."""
     return _query(incomplete, lambda client: _list_names(client.get("/users", limit=PAGE), "name"))
 
 
-def gateways(incomplete: str) -> list[str]:
+def complete_gateways(incomplete: str) -> list[str]:
     """Complete names of gateways."""
     return _query(incomplete, lambda client: _list_names(client.get("/gateways", limit=PAGE), "name"))
 
 
-def groups(incomplete: str) -> list[str]:
+def complete_groups(incomplete: str) -> list[str]:
     """Complete names of groups of gateways, which everyone can read."""
     return _query(
         incomplete, lambda client: [environment["name"] for environment in client.get("/settings")["environment"]]
     )
 
 
-def channels(incomplete: str) -> list[str]:
+def complete_channels(incomplete: str) -> list[str]:
     """Complete the name of a notification channel."""
     return _query(incomplete, lambda client: _list_names(client.get("/notification-channels"), "name"))
 
 
-def endpoints(incomplete: str) -> list[str]:
+def complete_endpoints(incomplete: str) -> list[str]:
     """Complete the endpoint URLs of APIs."""
 
     def look(client: Client) -> list[str]:
@@ -105,15 +105,15 @@ def _query(incomplete: str, look: Callable[[Client], list[str]]) -> list[str]:
         return []  # the command itself reports the failure
 
     def ask() -> None:
-        known = (CommandFailed, AttributeError, KeyError, TypeError)
-        with suppress(*known), Client(publisher, who, timeout=WITHIN) as client:
+        failures = (CommandFailed, AttributeError, KeyError, TypeError)
+        with suppress(*failures), Client(publisher, who, timeout=WITHIN) as client:
             words.extend(look(client))
 
     # A DNS lookup has no timeout, so don't wait for the thread.
     asking = Thread(target=ask, daemon=True)
     asking.start()
     asking.join(WITHIN)
-    return _plain(words, incomplete)
+    return _select_plain(words, incomplete)
 
 
 def _list_names(answer: dict[str, Any], member: str) -> list[str]:
@@ -121,6 +121,6 @@ def _list_names(answer: dict[str, Any], member: str) -> list[str]:
     return [entry[member] for entry in entries]
 
 
-def _plain(words: Iterable[Any], incomplete: str) -> list[str]:
-    known = dict.fromkeys(str(word) for word in words)
-    return [word for word in known if word.startswith(incomplete) and _WORD.fullmatch(word)]
+def _select_plain(words: Iterable[Any], incomplete: str) -> list[str]:
+    candidates = dict.fromkeys(str(word) for word in words)
+    return [word for word in candidates if word.startswith(incomplete) and _WORD.fullmatch(word)]

@@ -71,7 +71,7 @@ def name_from_url(url: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")[:MAX_NAME] or "publisher"
 
 
-def credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
+def locate_credentials_file(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the path of the file of contexts."""
     return expand_home(environment.get("XDG_CONFIG_HOME") or "~/.config") / "holdfast/credentials.toml"
 
@@ -87,10 +87,10 @@ def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool 
         CommandFailed: The file can't be read, is damaged, or other users can read or change it.
         SignInRequired: The file is of a version that stored passwords.
     """
-    file = credentials_file(environment)
+    file = locate_credentials_file(environment)
     try:
-        with file.open("rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
+        with file.open("rb") as source:
+            mode = os.fstat(source.fileno()).st_mode
             if mode & 0o022:
                 raise CommandFailed(
                     f"Other users can change {file}. Revoke its token on the Tokens page, and log in again."
@@ -99,7 +99,7 @@ def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool 
                 raise CommandFailed(
                     f"Other users can read {file}. Run `holdfast login` again, which revokes its token."
                 )
-            values = tomllib.loads(opened.read(MAX_BYTES).decode())
+            values = tomllib.loads(source.read(MAX_BYTES).decode())
     except FileNotFoundError:
         return Contexts()
     except OSError as error:
@@ -109,7 +109,7 @@ def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool 
     if values.get("password"):
         raise SignInRequired(f"{file} is from an earlier version and contains a password. Run `holdfast login` again.")
     try:
-        return _contexts(values)
+        return _read_contexts(values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _explain_damage(file) from error
 
@@ -117,7 +117,7 @@ def read_contexts(environment: Mapping[str, str] = os.environ, *, exposed: bool 
 def is_exposed(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether other users can read the file."""
     with suppress(OSError):
-        return bool(credentials_file(environment).stat().st_mode & 0o077)
+        return bool(locate_credentials_file(environment).stat().st_mode & 0o077)
     return False
 
 
@@ -133,14 +133,14 @@ def keep_context(name: str, context: PublisherContext, environment: Mapping[str,
 
 def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> Path:
     """Write all contexts to the file, readable only by its owner; if there are none, remove it."""
-    file = credentials_file(environment)
-    lines = [f"current = {_toml(contexts.current)}\n"] if contexts.current else []
+    file = locate_credentials_file(environment)
+    lines = [f"current = {_write_toml(contexts.current)}\n"] if contexts.current else []
     for name, context in contexts.by_name.items():
-        values = _values(context)
+        values = _list_values(context)
         lines += [
             "\n",
-            f"[contexts.{_toml(name)}]\n",
-            *(f"{key} = {_toml(value)}\n" for key, value in values.items()),
+            f"[contexts.{_write_toml(name)}]\n",
+            *(f"{key} = {_write_toml(value)}\n" for key, value in values.items()),
         ]
     try:
         if not contexts.by_name:
@@ -149,8 +149,8 @@ def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.envir
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # mkstemp creates the file with mode 0600, so others can never read it.
         descriptor, temporary = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write("".join(lines))
+        with os.fdopen(descriptor, "w", encoding="utf-8") as target:
+            target.write("".join(lines))
         Path(temporary).replace(file)
     except OSError as error:
         raise CommandFailed(f"Can't write {file}: {error.strerror}.") from error
@@ -161,11 +161,11 @@ def forget_context(name: str, environment: Mapping[str, str] = os.environ) -> Co
     """Remove a context, and return the remaining ones. An unreadable file is removed."""
     with _lock(environment):
         try:
-            left = read_contexts(environment, exposed=True).without(name)
+            others = read_contexts(environment, exposed=True).without(name)
         except CommandFailed:
-            left = Contexts()
-        write_contexts(left, environment)
-        return left
+            others = Contexts()
+        write_contexts(others, environment)
+        return others
 
 
 def use_context(name: str, environment: Mapping[str, str] = os.environ) -> None:
@@ -179,8 +179,8 @@ def use_context(name: str, environment: Mapping[str, str] = os.environ) -> None:
 def find_context(contexts: Contexts, name: str) -> PublisherContext:
     """Return the context *name*. Raises CommandFailed if it doesn't exist."""
     if name not in contexts.by_name:
-        known = ", ".join(contexts.by_name) or "none"
-        text = f"Context {name} not found (contexts: {known}). Add it with `holdfast login URL --context {name}`."
+        names = ", ".join(contexts.by_name) or "none"
+        text = f"Context {name} not found (contexts: {names}). Add it with `holdfast login URL --context {name}`."
         raise CommandFailed(text)
     return contexts.by_name[name]
 
@@ -194,12 +194,12 @@ def read_time(text: str) -> datetime:
 @contextmanager
 def _lock(environment: Mapping[str, str]) -> Iterator[None]:
     """Lock the file, so that two logins at the same time are both stored."""
-    folder = credentials_file(environment).parent
+    folder = locate_credentials_file(environment).parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise CommandFailed(f"Can't write {credentials_file(environment)}: {error.strerror}.") from error
+        raise CommandFailed(f"Can't write {locate_credentials_file(environment)}: {error.strerror}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -207,17 +207,17 @@ def _lock(environment: Mapping[str, str]) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _contexts(values: dict[str, Any]) -> Contexts:
+def _read_contexts(values: dict[str, Any]) -> Contexts:
     if "contexts" not in values and "url" in values:  # written by a version that supported one publisher
-        context = _context(values)
+        context = _read_context(values)
         name = name_from_url(context.publisher.url)
         return Contexts({name: context}, name)
-    every = {check_context_name(name): _context(members) for name, members in values["contexts"].items()}
+    contexts = {check_context_name(name): _read_context(members) for name, members in values["contexts"].items()}
     current = values.get("current", "")
-    return Contexts(every, current if current in every else "")
+    return Contexts(contexts, current if current in contexts else "")
 
 
-def _context(values: dict[str, Any]) -> PublisherContext:
+def _read_context(values: dict[str, Any]) -> PublisherContext:
     texts = {name: value for name, value in values.items() if isinstance(value, str)}
     if not (texts["url"] and texts["user"] and texts["token"]):
         raise ValueError("A context needs a URL, a user and a token.")
@@ -228,7 +228,7 @@ def _context(values: dict[str, Any]) -> PublisherContext:
     return PublisherContext(Publisher(texts["url"], ca_file, values.get("insecure_http") is True), who)
 
 
-def _values(context: PublisherContext) -> dict[str, object]:
+def _list_values(context: PublisherContext) -> dict[str, object]:
     publisher, who = context.publisher, context.who
     values = {
         "url": publisher.url,
@@ -246,6 +246,6 @@ def _explain_damage(file: Path) -> CommandFailed:
     return CommandFailed(f"{file} is damaged. Run `holdfast login` again.")
 
 
-def _toml(value: object) -> str:
+def _write_toml(value: object) -> str:
     # TOML basic strings are like JSON strings, except for DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

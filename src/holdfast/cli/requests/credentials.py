@@ -29,19 +29,19 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
         CommandFailed: The context doesn't exist, the file can't be read, or other users can read it.
     """
     if name := context_choice.get():
-        return _of_context(find_context(read_contexts(environment), name), environment)
-    credentials = _of_environment(environment)
+        return _use_context(find_context(read_contexts(environment), name), environment)
+    credentials = _read_environment(environment)
     url = environment.get("HOLDFAST_URL", "")
     is_complete = bool(credentials and url) and not environment.get("HOLDFAST_CONTEXT")
     contexts = Contexts() if is_complete else read_contexts(environment)
-    kept = None if is_complete else _find_stored(contexts, environment)
-    if kept is None and credentials is None and not url:
+    context = None if is_complete else _find_stored(contexts, environment)
+    if context is None and credentials is None and not url:
         if contexts.by_name:
             names = ", ".join(contexts.by_name)
             raise SignInRequired(f"No current context. Run `holdfast context use NAME` with one of: {names}.")
         raise SignInRequired("You aren't signed in. Run `holdfast login`, or set HOLDFAST_URL and HOLDFAST_TOKEN.")
-    if kept:
-        publisher, who = _of_context(kept, environment)
+    if context:
+        publisher, who = _use_context(context, environment)
         return publisher, credentials or who
     insecure = environment.get("HOLDFAST_INSECURE_HTTP", "") == "1"
     ca_file = environment.get("HOLDFAST_CA_FILE") or None
@@ -51,7 +51,7 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
     return publisher, credentials
 
 
-def context_name(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> str:
+def find_context_name(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> str:
     """Return the context from --context, the environment or the file; empty if there is none."""
     return context_choice.get() or environment.get("HOLDFAST_CONTEXT", "") or contexts.current
 
@@ -68,14 +68,14 @@ def _find_stored(contexts: Contexts, environment: Mapping[str, str]) -> Publishe
     return context
 
 
-def _of_context(context: PublisherContext, environment: Mapping[str, str]) -> tuple[Publisher, Credentials]:
-    kept = context.publisher
-    ca_file = environment.get("HOLDFAST_CA_FILE") or (str(kept.ca_file) if kept.ca_file else None)
-    insecure = kept.insecure_http or environment.get("HOLDFAST_INSECURE_HTTP", "") == "1"
-    return check_publisher(kept.url, ca_file, insecure_http=insecure), context.who
+def _use_context(context: PublisherContext, environment: Mapping[str, str]) -> tuple[Publisher, Credentials]:
+    publisher = context.publisher
+    ca_file = environment.get("HOLDFAST_CA_FILE") or (str(publisher.ca_file) if publisher.ca_file else None)
+    insecure = publisher.insecure_http or environment.get("HOLDFAST_INSECURE_HTTP", "") == "1"
+    return check_publisher(publisher.url, ca_file, insecure_http=insecure), context.who
 
 
-def _of_environment(environment: Mapping[str, str]) -> Credentials | None:
+def _read_environment(environment: Mapping[str, str]) -> Credentials | None:
     if token := environment.get("HOLDFAST_TOKEN"):
         return Credentials(token=token)
     user, password = environment.get("HOLDFAST_USER", ""), environment.get("HOLDFAST_PASSWORD", "")

@@ -50,9 +50,9 @@ class Credentials:
 
 def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool = False) -> Publisher:
     """Check the URL of a publisher. Raises Misused if it is invalid or the connection wouldn't be encrypted."""
-    stripped = strip_url(url)
+    plain_url = strip_url(url)
     try:
-        parts = parse_url(stripped)
+        parts = parse_url(plain_url)
         if parts.query is not None:
             raise ValueError("Remove the query ('?' and everything after it).")
     except ValueError as error:
@@ -61,13 +61,13 @@ def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool
         ) from error
     if parts.scheme == "http" and not insecure_http and not is_loopback(parts.host):
         raise Misused(
-            f"{stripped} isn't encrypted, so others on the network could read your password. Use https, or add "
+            f"{plain_url} isn't encrypted, so others on the network could read your password. Use https, or add "
             "--insecure-http (HOLDFAST_INSECURE_HTTP=1) if you trust the network."
         )
     path = expand_home(ca_file).absolute() if ca_file else None
     if path and not path.is_file():
         raise WrongFile(f"{path} doesn't exist. Pass a file with CA certificates in PEM with --ca-file.")
-    return Publisher(stripped, path, insecure_http)
+    return Publisher(plain_url, path, insecure_http)
 
 
 def strip_url(url: str) -> str:

@@ -42,7 +42,7 @@ class Transport:
     def __init__(self, publisher: Publisher, who: Credentials, timeout: float) -> None:
         """Prepare connections without opening any. Raises Misused or WrongFile."""
         self._url, self._timeout = publisher.url, timeout
-        auth, tls = SignedIn(who), _tls(publisher)
+        auth, tls = SignedIn(who), _make_tls(publisher)
         try:
             self._http = httpx2.Client(
                 base_url=publisher.url + PREFIX,
@@ -79,10 +79,10 @@ class Transport:
             text = f"{self._url} didn't respond within {self._timeout:g} seconds. Try again, or check its health."
             raise CannotConnect(text) from error
         except httpx2.RequestError as error:
-            raise CannotConnect(_why_not(self._url, error)) from error
+            raise CannotConnect(_explain(self._url, error)) from error
 
 
-def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
+def _make_tls(publisher: Publisher) -> ssl.SSLContext | bool:
     if publisher.ca_file is None:
         # HTTP needs no CAs, so don't load them.
         return publisher.url.startswith("https:") and make_public_context(trust_env=not publisher.is_loopback)
@@ -94,7 +94,7 @@ def _tls(publisher: Publisher) -> ssl.SSLContext | bool:
         ) from error
 
 
-def _why_not(url: str, error: httpx2.RequestError) -> str:
+def _explain(url: str, error: httpx2.RequestError) -> str:
     reason = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "verification failed"

@@ -36,7 +36,7 @@ from holdfast.network.listen_addresses import parse_addresses
 from holdfast.network.sockets import CannotStart, listen
 from holdfast.server.clock import utc_now
 from holdfast.server.logs import configure_logging
-from holdfast.server.machine.limits import connection_limits, raise_file_limit
+from holdfast.server.machine.limits import compute_connection_limits, raise_file_limit
 from holdfast.work.garbage import retain
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     """Run the gateway until it is stopped (raises CancelledError), or left to another agent; return whether to ours."""
     is_restart = os.environ.pop(_REPLACES, None) is not None
     find_binary = partial(find_envoy, options.envoy)
-    limits = connection_limits(raise_file_limit())
-    with gateway_directory(options.data) as directory, listen(options.monitoring, MONITORING) as monitored:
+    limits = compute_connection_limits(raise_file_limit())
+    with gateway_directory(options.data) as directory, listen(options.monitoring, MONITORING) as sockets:
         if directory.running is None:
             find_binary()
-        membership, given = _find_membership(options)
+        membership, seeds = _find_membership(options)
         name = membership.name if membership else options.name
         leave = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, leave.set)
@@ -79,11 +79,11 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
         record.write(name, find_version("holdfast-gateway"), tuple(sys.argv[1:]), utc_now())
         telemetry = _open_telemetry(options, name)
         process = EnvoyProcess(
-            find_binary, name, directory, options.data / ENVOY_LOG, limits.gateway, options.drain, telemetry
+            find_binary, name, directory, options.data / ENVOY_LOG, limits.gateway, utc_now, options.drain, telemetry
         )
         certificate = _open_certificate(options)
         try:
-            control_plane = _find_control_plane(options, membership, given, process.sockets)
+            control_plane = _find_control_plane(options, membership, seeds, process.sockets)
             async with run_agent(
                 name,
                 options.data,
@@ -94,7 +94,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 options.addresses,
                 certificate,
                 record.write_absence,
-                monitored,
+                sockets,
             ) as until_ready:
                 tell("The gateway is starting. Press Ctrl-C to stop it.")
                 announcing = asyncio.create_task(_announce(name, until_ready))
@@ -179,28 +179,28 @@ def _can_start_again(options: AgentOptions, certificate: "GatewayCertificate | N
 
 def _find_membership(options: AgentOptions) -> tuple[Membership | None, Addresses]:
     """Return the membership, None if the control plane is on this machine, and the addresses that were given."""
-    given = options.control_plane
-    if given and given.startswith(UNIX):
+    address = options.control_plane
+    if address and address.startswith(UNIX):
         return None, ()
     membership = read_membership(options.data)
-    if not given:
+    if not address:
         return membership, ()
     if membership is None:
         # Without a certificate of the publisher, anyone on the way could configure this gateway.
         text = "it hasn't joined a publisher on another machine. Run `holdfast gateway join`, or use unix:PATH"
-        raise CommandFailed(f"The gateway in {options.data} can't connect to {given}: {text}.")
+        raise CommandFailed(f"The gateway in {options.data} can't connect to {address}: {text}.")
     try:
-        return membership, parse_addresses([given])
+        return membership, parse_addresses([address])
     except ValueError as error:
         raise CommandFailed(f"--control-plane: {error}, or unix:PATH.") from error
 
 
 def _find_control_plane(
-    options: AgentOptions, membership: Membership | None, given: Addresses, sockets: Path
+    options: AgentOptions, membership: Membership | None, seeds: Addresses, sockets: Path
 ) -> ControlPlane:
     """Return the publisher that the gateway has joined, or else the one on this machine."""
     if membership:
-        return RemoteControlPlane(options.data, membership, utc_now, given)
+        return RemoteControlPlane(options.data, membership, utc_now, seeds)
     return LocalControlPlane(_reach(options, sockets))
 
 

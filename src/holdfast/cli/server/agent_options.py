@@ -120,22 +120,22 @@ def _read_own_addresses(
     sandbox_tls: Texts,
 ) -> OwnAddresses:
     """Return the addresses by listener. Raises Misused if one isn't HOST:PORT, CommandFailed if a name has none."""
-    given = {
+    texts_by_option = {
         ("production", "production"): production,
         ("sandbox", "sandbox"): sandbox,
         ("production-tls", "production/tls"): production_tls,
         ("sandbox-tls", "sandbox/tls"): sandbox_tls,
     }
-    return {listener: _resolve(option, texts) for (option, listener), texts in given.items() if texts}
+    return {listener: _resolve(option, texts) for (option, listener), texts in texts_by_option.items() if texts}
 
 
 def _resolve(option: str, texts: Sequence[str]) -> Addresses:
     try:
-        parsed = parse_addresses(texts)
+        addresses = parse_addresses(texts)
     except ValueError as error:
         raise Misused(f"--{option}: {error}.") from error
     with failures_in_words():
-        return resolve_addresses(option, parsed)
+        return resolve_addresses(option, addresses)
 
 
 def _read_own_certificate(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
@@ -203,20 +203,25 @@ def read_options(arguments: Sequence[str]) -> AgentOptions:
     parser.add_argument("--access-log-files", type=int, default=DEFAULT_FILES)
     for name in (*_ADDRESSES, MONITORING):
         parser.add_argument(f"--{name}", action="append")
-    given = parser.parse_args(arguments)
+    namespace = parser.parse_args(arguments)
     return check_options(
-        given.data,
-        given.name,
-        given.control_plane,
-        given.drain_timeout,
-        given.envoy,
-        given.log_level,
-        addresses=(given.production, given.sandbox, given.production_tls, given.sandbox_tls),
-        certificate=(given.tls_cert, given.tls_key),
-        monitoring=given.monitoring,
-        access_log=(given.access_log, given.access_log_format, given.access_log_size, given.access_log_files),
-        collector=(given.traces, given.traces_ca_file, given.traces_sample),
-        metrics=(given.metrics, given.metrics_ca_file),
+        namespace.data,
+        namespace.name,
+        namespace.control_plane,
+        namespace.drain_timeout,
+        namespace.envoy,
+        namespace.log_level,
+        addresses=(namespace.production, namespace.sandbox, namespace.production_tls, namespace.sandbox_tls),
+        certificate=(namespace.tls_cert, namespace.tls_key),
+        monitoring=namespace.monitoring,
+        access_log=(
+            namespace.access_log,
+            namespace.access_log_format,
+            namespace.access_log_size,
+            namespace.access_log_files,
+        ),
+        collector=(namespace.traces, namespace.traces_ca_file, namespace.traces_sample),
+        metrics=(namespace.metrics, namespace.metrics_ca_file),
     )
 
 

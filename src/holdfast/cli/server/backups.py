@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from holdfast.cli.exit_codes import LOCAL
 from holdfast.cli.failures import Misused
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 
 commands = typer.Typer()
 
@@ -38,7 +38,7 @@ WithoutKeys = Annotated[
 
 
 @commands.command(
-    epilog=ending(
+    epilog=write_ending(
         "holdfast backup --data /var/lib/holdfast /backups/holdfast.sqlite",
         "holdfast backup - | age -r RECIPIENT > holdfast.sqlite.age",
         "holdfast backup --with-sealing-key - | age -r RECIPIENT > holdfast.tar.age",
@@ -60,7 +60,7 @@ def backup(file: Target = None, data: Data = None, with_sealing_key: WithSealing
 
 
 @commands.command(
-    epilog=ending("holdfast restore --data /var/lib/holdfast /backups/holdfast.sqlite", codes=LOCAL),
+    epilog=write_ending("holdfast restore --data /var/lib/holdfast /backups/holdfast.sqlite", codes=LOCAL),
 )
 def restore(file: Source, data: Data = None, without_keys: WithoutKeys = False, replace: Replace = False) -> None:
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def migrate(data: Path | None, database: str | None) -> None:
     """Bring the tables up to date, and describe what changed. Raises CommandFailed."""
     with failures_in_words():
-        migration = changes.migrate(read_settings({"data": data, "database": database}))
+        migration = changes.migrate_database(read_settings({"data": data, "database": database}))
     if migration.before is None:
         say(f"Tables of revision {migration.after} created.")
     elif migration.before == migration.after:
@@ -39,6 +39,6 @@ def check(data: Path | None, database: str | None) -> "list[Check]":
 def copy(data: Path | None, database: str | None) -> None:
     """Copy the database, and describe the next steps. Raises CommandFailed."""
     with failures_in_words():
-        copied = changes.copy(read_settings({"data": data, "database": database}))
-    say(f"Copied {copied.rows} rows of {copied.tables} tables to the {copied.target}, and compared each.")
-    say(f"Start Holdfast with --database, and the same sealing key. Rename {copied.source}, so that nothing uses it.")
+        outcome = changes.copy_database(read_settings({"data": data, "database": database}))
+    say(f"Copied {outcome.rows} rows of {outcome.tables} tables to the {outcome.target}, and compared each.")
+    say(f"Start Holdfast with --database, and the same sealing key. Rename {outcome.source}, so that nothing uses it.")

@@ -10,7 +10,7 @@ from typer import Option
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.server.database import parse_database
 from holdfast.cli.server.up import Data, Database, write_checks
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson
 
 commands = typer.Typer()
@@ -27,7 +27,7 @@ Target = Annotated[
 
 
 @commands.command(
-    epilog=ending(
+    epilog=write_ending(
         "holdfast database migrate --database postgresql://holdfast@db.example/holdfast",
         "holdfast database migrate --data /var/lib/holdfast",
         codes=LOCAL,
@@ -46,7 +46,9 @@ def migrate(data: Data = None, database: Database = None) -> None:
 
 
 @commands.command(
-    epilog=ending("holdfast database check --database postgresql://holdfast@db.example/holdfast --json", codes=LOCAL),
+    epilog=write_ending(
+        "holdfast database check --database postgresql://holdfast@db.example/holdfast --json", codes=LOCAL
+    ),
 )
 def check(data: Data = None, database: Database = None, as_json: AsJson = False) -> None:
     """
@@ -63,7 +65,7 @@ def check(data: Data = None, database: Database = None, as_json: AsJson = False)
 
 
 @commands.command(
-    epilog=ending(
+    epilog=write_ending(
         "holdfast database copy --data /var/lib/holdfast --database postgresql://holdfast@db.example/holdfast",
         codes=LOCAL,
     ),

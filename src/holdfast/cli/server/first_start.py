@@ -105,8 +105,8 @@ def make_name(host: str) -> str:
 
 def _read(file: Path) -> str:
     try:
-        with file.expanduser().open(encoding="utf-8") as opened:
-            return opened.read(MAX_FILE).strip()
+        with file.expanduser().open(encoding="utf-8") as source:
+            return source.read(MAX_FILE).strip()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it isn't text"
         raise CommandFailed(f"Can't read {file}: {why}.") from error

@@ -41,14 +41,14 @@ from holdfast.cli.server.gateway_options import (
 )
 from holdfast.cli.server.preparation import prepare_process
 from holdfast.cli.server.up import require_platform
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, say, write_json
 
 commands = typer.Typer()
 
 
 @commands.command(
-    epilog=ending(
+    epilog=write_ending(
         "holdfast gateway run",
         "holdfast gateway run --data /var/lib/holdfast/gateway",
         "holdfast gateway run --join https://publisher.example:9443 --join-token-file /run/secrets/enrollment-key",
@@ -122,7 +122,7 @@ def run(
 
 
 @commands.command(
-    epilog=ending(
+    epilog=write_ending(
         "holdfast gateway join https://publisher.example:9443 hfg_...",
         "holdfast gateway join https://publisher.example:9443 hfg_... --production 0.0.0.0:8280",
         codes=LOCAL,
@@ -180,7 +180,7 @@ def join(
     join_and_run(url, token, options)
 
 
-@commands.command(epilog=ending("holdfast gateway stop", codes=LOCAL))
+@commands.command(epilog=write_ending("holdfast gateway stop", codes=LOCAL))
 def stop(data: Data = DEFAULT_DATA) -> None:
     """Stop a gateway after the requests in flight. The gateway's --drain-timeout limits how long that takes."""
     from holdfast.cli.server.running_agent import stop_agent
@@ -189,7 +189,7 @@ def stop(data: Data = DEFAULT_DATA) -> None:
     say("The gateway has stopped. To start it again, run `holdfast gateway run`.")
 
 
-@commands.command(epilog=ending("holdfast gateway restart", codes=LOCAL))
+@commands.command(epilog=write_ending("holdfast gateway restart", codes=LOCAL))
 def restart(data: Data = DEFAULT_DATA) -> None:
     """
     Replace a gateway's processes without failing a request, such as after an upgrade.
@@ -203,7 +203,7 @@ def restart(data: Data = DEFAULT_DATA) -> None:
 
 
 @commands.command(
-    epilog=ending(
+    epilog=write_ending(
         "holdfast gateway status", "holdfast gateway status --json", codes=(*LOCAL, ExitCode.GATEWAY_REJECTED)
     )
 )

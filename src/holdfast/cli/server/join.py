@@ -24,13 +24,13 @@ def join_and_run(url: str, token: str, options: AgentOptions) -> None:
     The process is replaced, because SIGHUP starts a gateway again with its arguments, and a token works only once.
     """
     try:
-        read = read_token(token)
+        join_token = read_token(token)
     except NoJoinToken as error:
         raise Misused(str(error)) from error
     # The directory is locked, so a gateway that runs there is noticed before the token is used up.
     with failures_in_words(), gateway_directory(options.data):
         try:
-            membership = join(url, read)
+            membership = join(url, join_token)
         except JoinFailed as error:
             raise CommandFailed(str(error)) from error
         store_membership(options.data, url, membership)

@@ -24,7 +24,7 @@ from holdfast.server.clock import utc_now
 from holdfast.server.reload import Reload
 from holdfast.server.sealing.rotation import rotate_sealing_key
 from holdfast.server.settings import Settings
-from holdfast.server.variables import unknown_variables
+from holdfast.server.variables import find_unknown_variables
 from holdfast.services.access.accounts import ADMIN
 from holdfast.services.access.principal import Principal
 from holdfast.work.garbage import retain
@@ -40,7 +40,7 @@ def serve(options: dict[str, Any], *, demo: bool) -> None:
     """Run the publisher and a gateway until a signal arrives. Raises CommandFailed."""
     with failures_in_words():
         settings = read_settings(options)
-        for name, advice in unknown_variables(os.environ).items():
+        for name, advice in find_unknown_variables(os.environ).items():
             log.warning("unknown variable", variable=name, advice=advice)
         hangup = asyncio.Event()
         run_until_stopped(_up(settings, hangup, demo=demo), hangup)
@@ -57,11 +57,11 @@ def demonstrate() -> bool:
 def reseal_keys(options: dict[str, Any]) -> bool:
     """Encrypt all secrets with a new sealing key, and return whether all succeeded. Raises CommandFailed."""
     with failures_in_words():
-        sealed, lost = rotate_sealing_key(read_settings(options))
-    console.print(f"Encrypted {sealed} secret{'' if sealed == 1 else 's'} with the new sealing key.")
-    if lost:
-        console.print(f"Couldn't decrypt {lost}, which stay as they are. `holdfast doctor` says what to do.")
-    return not lost
+        count, lost_secrets = rotate_sealing_key(read_settings(options))
+    console.print(f"Encrypted {count} secret{'' if count == 1 else 's'} with the new sealing key.")
+    if lost_secrets:
+        console.print(f"Couldn't decrypt {lost_secrets}, which stay as they are. `holdfast doctor` says what to do.")
+    return not lost_secrets
 
 
 def diagnose(options: dict[str, Any]) -> "list[Check]":

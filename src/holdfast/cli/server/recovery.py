@@ -51,15 +51,15 @@ def restore(data: Path | None, file: Path, *, without_keys: bool, replace: bool)
     """Restore a backup, and report where the previous database is kept. Raises CommandFailed."""
     with failures_in_words():
         choices = Choices(without_keys=without_keys, replace=replace)
-        restored = restore_backup(read_settings({"data": data}), file, choices)
-    of = restored.contents
+        restoration = restore_backup(read_settings({"data": data}), file, choices)
+    of = restoration.contents
     say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
-    if restored.kept:
-        say(f"The previous database is kept as {restored.kept}. Remove it when you no longer need it.")
-    if restored.key_file:
-        say(f"The sealing key in the backup was added to {restored.key_file}.")
-    if restored.lost_secrets:
-        say(f"{_count(restored.lost_secrets, 'secret')} can't be decrypted. `holdfast doctor` says what to do.")
+    if restoration.previous:
+        say(f"The previous database is kept as {restoration.previous}. Remove it when you no longer need it.")
+    if restoration.key_file:
+        say(f"The sealing key in the backup was added to {restoration.key_file}.")
+    if restoration.lost_secrets:
+        say(f"{_count(restoration.lost_secrets, 'secret')} can't be decrypted. `holdfast doctor` says what to do.")
     say("Sessions, tokens, passwords and trust are back to their state at the time of the backup.")
 
 

@@ -36,8 +36,8 @@ def run_until_stopped(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None
         timer.cancel()
 
 
-async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], None], hangup: asyncio.Event) -> T | None:
-    """Run *work*, then call *stopped*. A second signal also ends the wait for requests in flight."""
+async def _until_stopped(work: Coroutine[Any, Any, T], on_end: Callable[[], None], hangup: asyncio.Event) -> T | None:
+    """Run *work*, then call *on_end*. A second signal also ends the wait for requests in flight."""
     loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, task)
@@ -48,7 +48,7 @@ async def _until_stopped(work: Coroutine[Any, Any, T], stopped: Callable[[], Non
     except asyncio.CancelledError:
         return None
     finally:
-        stopped()
+        on_end()
         loop.remove_signal_handler(signal.SIGHUP)
         signal.signal(signal.SIGHUP, before)  # the default would end the process during cleanup
 

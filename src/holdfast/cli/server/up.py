@@ -15,9 +15,9 @@ from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.database import parse_database
 from holdfast.cli.server.preparation import prepare_process
 from holdfast.cli.terminal.durations import parse_seconds
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, write_json, write_table
-from holdfast.server.machine.platforms import platform_problem, this_platform
+from holdfast.server.machine.platforms import describe_problem, find_platform
 from holdfast.work.garbage import pause_collection
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ Once = Annotated[bool, Option("--once", help="Run the demo once with temporary d
 
 
 @commands.command(
-    epilog=ending(
+    epilog=write_ending(
         "holdfast up",
         "holdfast up --demo",
         "holdfast up --publisher 0.0.0.0:9443 --tls-cert publisher.pem --tls-key publisher.key",
@@ -149,7 +149,7 @@ def up(
 
 
 @commands.command(
-    epilog=ending("holdfast demo", "holdfast demo --once", codes=LOCAL),
+    epilog=write_ending("holdfast demo", "holdfast demo --once", codes=LOCAL),
 )
 def demo(once: Once = False) -> None:
     """
@@ -172,7 +172,7 @@ def demo(once: Once = False) -> None:
 
 
 @commands.command(
-    epilog=ending("holdfast doctor", "holdfast doctor --data /var/lib/holdfast --json", codes=LOCAL),
+    epilog=write_ending("holdfast doctor", "holdfast doctor --data /var/lib/holdfast --json", codes=LOCAL),
 )
 def doctor(
     data: Data = None,
@@ -215,7 +215,7 @@ def doctor(
 
 @commands.command(
     "rotate-sealing-key",
-    epilog=ending("holdfast rotate-sealing-key --data /var/lib/holdfast", codes=LOCAL),
+    epilog=write_ending("holdfast rotate-sealing-key --data /var/lib/holdfast", codes=LOCAL),
 )
 def rotate(data: Data = None, database: Database = None) -> None:
     """
@@ -243,6 +243,6 @@ def write_checks(checks: "list[Check]", *, as_json: bool) -> bool:
 
 def require_platform() -> None:
     """Fail before the server is imported, which would fail with a less useful message."""
-    problem = platform_problem(this_platform(), own_envoy=bool(os.environ.get("HOLDFAST_ENVOY")))
+    problem = describe_problem(find_platform(), own_envoy=bool(os.environ.get("HOLDFAST_ENVOY")))
     if problem:
         raise CommandFailed(problem)

@@ -25,10 +25,10 @@ def read_file(path: Path, limit: int) -> bytes:
     try:
         # Without O_NONBLOCK, opening a pipe without a writer would block forever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as opened:
+        with os.fdopen(descriptor, "rb") as source:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise WrongFile(f"{path} isn't a file.")
-            return _read_up_to(opened, str(path), limit)
+            return _read_up_to(source, str(path), limit)
     except (OSError, ValueError) as error:
         raise WrongFile(f"Can't read {path}: {getattr(error, 'strerror', None) or 'invalid file name'}.") from error
 
@@ -75,8 +75,8 @@ def make_folder(path: Path) -> None:
         raise CommandFailed(f"Can't create {path}: {error.strerror}.") from error
 
 
-def _read_up_to(opened: BinaryIO, name: str, limit: int) -> bytes:
-    data = opened.read(limit + 1)
+def _read_up_to(source: BinaryIO, name: str, limit: int) -> bytes:
+    data = source.read(limit + 1)
     if len(data) > limit:
         raise WrongFile(f"{name} is larger than {limit // 1024} KiB.")
     return data

@@ -42,13 +42,13 @@ class DocumentedCommand(TyperCommand):
                     formatter.write_dl(records[kind])
 
 
-def ending(*examples: str, codes: Collection[ExitCode] = CLIENT) -> str:
+def write_ending(*examples: str, codes: Collection[ExitCode] = CLIENT) -> str:
     """Format *examples*, one per line, and *codes*; Click keeps the lines of a paragraph that begins with \\b."""
     lines = "".join(f"\n  {example}" for example in examples)
     return f"\b\nExamples:{lines}\n\n{describe_codes(*codes)}"
 
 
-@commands.command("help", epilog=ending("holdfast help", "holdfast help certificate add", codes=LOCAL))
+@commands.command("help", epilog=write_ending("holdfast help", "holdfast help certificate add", codes=LOCAL))
 def show_help(
     context: typer.Context,
     words: Annotated[list[str] | None, Argument(metavar="COMMAND", help="A command, such as certificate add.")] = None,

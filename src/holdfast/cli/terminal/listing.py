@@ -77,8 +77,8 @@ def write_listing(listing: Listing, output: Form | None, as_json: bool) -> None:
 
 def show_listing(read: Callable[[], Listing], output: Form | None, as_json: bool, *, watch: bool = False) -> None:
     """Print the result of *read*, with *watch* again whenever it changes; a lost connection is reported once."""
-    known = read()
-    write_listing(known, output, as_json)
+    last = read()
+    write_listing(last, output, as_json)
     is_reachable = True
     while watch:
         sys.stdout.flush()
@@ -90,10 +90,10 @@ def show_listing(read: Callable[[], Listing], output: Form | None, as_json: bool
                 tell(f"{error} Trying again.")
             is_reachable = False
             continue
-        if listing.body != known.body or not is_reachable:
+        if listing.body != last.body or not is_reachable:
             typer.echo(_CLEAR if sys.stdout.isatty() else "", nl=not sys.stdout.isatty())
             write_listing(listing, output, as_json)
-        known, is_reachable = listing, True
+        last, is_reachable = listing, True
 
 
 def _write_yaml(value: Any) -> None:

@@ -72,13 +72,14 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothin
     """
     from rich.table import Table
 
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[_build_cell(value) for value in row] for row in rows]
     if not cells:
         say(nothing)
         return
-    console = _console()
+    console = _make_console()
     least = [
-        _least_width([name, *map(str, values)]) for name, values in zip(columns, zip(*cells, strict=True), strict=True)
+        _find_least_width([name, *map(str, values)])
+        for name, values in zip(columns, zip(*cells, strict=True), strict=True)
     ]
     if sum(least) + GAP * (len(columns) - 1) > console.width:
         for number, row in enumerate(cells):
@@ -101,12 +102,12 @@ def write_facts(facts: Iterable[tuple[str, object]]) -> None:
     from rich.text import Text
 
     rows = [
-        (name if number == 0 else "", _cell(line))
+        (name if number == 0 else "", _build_cell(line))
         for name, value in facts
         for number, line in enumerate(value if isinstance(value, list) else [value])
         if line not in (None, "")
     ]
-    console, indent = _console(), max((cell_len(name) for name, _ in rows), default=0) + GAP
+    console, indent = _make_console(), max((cell_len(name) for name, _ in rows), default=0) + GAP
     lines = []
     for name, text in rows:
         parts, label = _wrap_words(text.plain, console.width - indent), name.ljust(indent)
@@ -147,7 +148,7 @@ def ask(question: str) -> str:
     return line.strip()
 
 
-def _least_width(values: Sequence[str]) -> int:
+def _find_least_width(values: Sequence[str]) -> int:
     """Return the minimum width of a column in which only sentences are wrapped and no word is broken."""
     from rich.cells import cell_len
 
@@ -157,7 +158,7 @@ def _least_width(values: Sequence[str]) -> int:
     )
 
 
-def _cell(value: object) -> "Text":
+def _build_cell(value: object) -> "Text":
     from rich.text import Text
 
     if isinstance(value, Text):
@@ -166,7 +167,7 @@ def _cell(value: object) -> "Text":
     return Text(text, style=STYLES.get(text, ""))
 
 
-def _console() -> "Console":
+def _make_console() -> "Console":
     from rich.console import Console
 
     # Lines that a script reads aren't wrapped.

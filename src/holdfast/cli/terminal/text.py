@@ -16,8 +16,8 @@ def make_plain(text: str, *, lines: bool = False) -> str:
 
     A certificate's subject, for example, can contain any text.
     """
-    kept = "\t\n" if lines else ""
-    return _SUSPICIOUS.sub(lambda match: match[0] if match[0] in kept or _is_harmless(match[0]) else "\ufffd", text)
+    harmless = "\t\n" if lines else ""
+    return _SUSPICIOUS.sub(lambda match: match[0] if match[0] in harmless or _is_harmless(match[0]) else "\ufffd", text)
 
 
 def make_plain_json(text: str) -> str:

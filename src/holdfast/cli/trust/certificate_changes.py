@@ -20,9 +20,9 @@ from holdfast.cli.requests.enforcement import (
     wait_until_enforced,
     write_when_settled,
 )
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell, write_json
-from holdfast.cli.trust.certificates import PATH, Alias, File, certificate_path
+from holdfast.cli.trust.certificates import PATH, Alias, File, build_certificate_path
 from holdfast.cli.trust.trust_settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ KeepPrevious = Annotated[bool, Option("--keep-previous", help="Keep trusting the
 
 @commands.command(
     "add",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast certificate add pizza https://backend.example:8443 backend.pem --wait",
         "holdfast certificate add pizza https://backend.example:8443 trust.p12 --password-stdin < password",
         "holdfast certificate add pizza https://backend.example:8443 new.pem --replace --keep-previous",
@@ -48,7 +48,9 @@ def add_certificate(
     alias: NewAlias,
     endpoint: Annotated[
         str,
-        Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completion.endpoints),
+        Argument(
+            metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completion.complete_endpoints
+        ),
     ],
     file: File,
     replace: Annotated[bool, Option("--replace", help="Replace the certificates if ALIAS exists.")] = False,
@@ -70,7 +72,7 @@ def add_certificate(
         upload = _open(file, password_stdin)
         before = _find(client, alias) if replace else None
         if before is None:
-            _send(client, "POST", PATH, upload, data={"alias": alias, "endpoint": endpoint} | _pin_field(pin))
+            _send(client, "POST", PATH, upload, data={"alias": alias, "endpoint": endpoint} | _build_pin_field(pin))
             verb = "Added"
         elif _is_same(before, endpoint, upload):
             verb = "Left unchanged:"
@@ -82,7 +84,7 @@ def add_certificate(
 
 @commands.command(
     "replace",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast certificate replace pizza new.pem --keep-previous --wait",
         "holdfast certificate replace pizza new.pem",
         codes=WAITING,
@@ -104,25 +106,25 @@ def replace_certificate(
         _print_change(client, alias, "Replaced", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("retire", epilog=ending("holdfast certificate retire pizza --wait", codes=WAITING))
+@commands.command("retire", epilog=write_ending("holdfast certificate retire pizza --wait", codes=WAITING))
 def retire_previous(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Stop trusting the previous certificates of ALIAS."""
     _change(alias, "POST", "retire", "Retired the previous certificates of", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("undo", epilog=ending("holdfast certificate undo pizza --wait", codes=WAITING))
+@commands.command("undo", epilog=write_ending("holdfast certificate undo pizza --wait", codes=WAITING))
 def undo_replacement(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Undo the last replacement of ALIAS."""
     _change(alias, "POST", "undo", "Undid the replacement of", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("pin", epilog=ending("holdfast certificate pin pizza --wait", codes=WAITING))
+@commands.command("pin", epilog=write_ending("holdfast certificate pin pizza --wait", codes=WAITING))
 def pin_certificate(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Accept exactly the certificates of ALIAS, if gateways would reject them for their names."""
     _change(alias, "POST", "pin", "Pinned", wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("unpin", epilog=ending("holdfast certificate unpin pizza --wait", codes=WAITING))
+@commands.command("unpin", epilog=write_ending("holdfast certificate unpin pizza --wait", codes=WAITING))
 def unpin_certificate(alias: Alias, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False) -> None:
     """Undo the pin of ALIAS: gateways check names again."""
     _change(alias, "DELETE", "pin", "Unpinned", wait=wait, within=within, as_json=as_json)
@@ -130,16 +132,18 @@ def unpin_certificate(alias: Alias, wait: Wait = False, within: Within = 30.0, a
 
 @commands.command(
     "delete",
-    epilog=ending("holdfast certificate delete pizza", "holdfast certificate delete pizza --yes --wait", codes=WAITING),
+    epilog=write_ending(
+        "holdfast certificate delete pizza", "holdfast certificate delete pizza --yes --wait", codes=WAITING
+    ),
 )
 def delete_certificate(
     alias: Alias, yes: Yes = False, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False
 ) -> None:
     """Delete ALIAS and stop trusting its certificates, including on open connections."""
     with connect() as client:
-        entry = client.get(certificate_path(alias))
+        entry = client.get(build_certificate_path(alias))
         confirm(f"Delete certificate {alias} for {entry['endpoint']}?", yes=yes)
-        client.call("DELETE", certificate_path(alias))
+        client.call("DELETE", build_certificate_path(alias))
         state = _wait_for_origin(client, entry["endpoint"], within) if wait else ""
     if as_json:
         write_json(entry)
@@ -170,7 +174,7 @@ def _open(file: str, password_stdin: bool) -> "Upload":
 
 def _find(client: Client, alias: str) -> dict[str, Any] | None:
     try:
-        return client.get(certificate_path(alias))
+        return client.get(build_certificate_path(alias))
     except Refused as error:
         if error.status == 404:
             return None
@@ -179,9 +183,9 @@ def _find(client: Client, alias: str) -> dict[str, Any] | None:
 
 def _is_same(before: dict[str, Any], endpoint: str, upload: "Upload") -> bool:
     """Return whether the alias already has *upload*. Raises CommandFailed if the alias is for another origin."""
-    from holdfast.cli.trust.origins import origin_of
+    from holdfast.cli.trust.origins import find_origin
 
-    if origin_of(before["endpoint"]) != origin_of(endpoint):
+    if find_origin(before["endpoint"]) != find_origin(endpoint):
         text = f"Alias {before['alias']} is for {before['endpoint']}. Choose another alias, or delete it first."
         raise CommandFailed(text)
     present = [certificate["fingerprint"] for certificate in before["certificates"]]
@@ -190,29 +194,29 @@ def _is_same(before: dict[str, Any], endpoint: str, upload: "Upload") -> bool:
 
 def _change(alias: str, method: str, step: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
     with connect() as client:
-        client.call(method, f"{certificate_path(alias)}/{step}")
+        client.call(method, f"{build_certificate_path(alias)}/{step}")
         _print_change(client, alias, verb, wait=wait, within=within, as_json=as_json)
 
 
 def _put(client: Client, alias: str, upload: "Upload", *, keep: bool, pin: bool) -> None:
     query = {"keepPrevious": "true"} if keep else {}
-    _send(client, "PUT", certificate_path(alias), upload, params=query, data=_pin_field(pin))
+    _send(client, "PUT", build_certificate_path(alias), upload, params=query, data=_build_pin_field(pin))
 
 
-def _pin_field(pin: bool) -> dict[str, str]:
+def _build_pin_field(pin: bool) -> dict[str, str]:
     return {"pin": "true"} if pin else {}
 
 
 def _send(client: Client, method: str, path: str, upload: "Upload", **more: Any) -> None:
-    from holdfast.cli.trust.certificate_files import as_part, tell_ignored
+    from holdfast.cli.trust.certificate_files import build_part, tell_ignored
 
-    client.call(method, path, files={"certificate": as_part(upload)}, **more)
+    client.call(method, path, files={"certificate": build_part(upload)}, **more)
     tell_ignored(upload)
 
 
 def _print_change(client: Client, alias: str, verb: str, *, wait: bool, within: float, as_json: bool) -> None:
     def read() -> dict[str, Any]:
-        return client.get(certificate_path(alias))
+        return client.get(build_certificate_path(alias))
 
     def write(entry: dict[str, Any]) -> None:
         if as_json:

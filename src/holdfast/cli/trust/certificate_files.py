@@ -44,7 +44,7 @@ def read_upload(data: bytes, name: str, password: str | None = None) -> Upload:
         raise WrongFile(f"{name}: {error}") from error
 
 
-def as_part(upload: Upload) -> tuple[str, bytes]:
+def build_part(upload: Upload) -> tuple[str, bytes]:
     """Return the certificates of *upload* as a part of a form: file name and PEM."""
     return "certificate.pem", "".join(certificate.pem for certificate in upload.certificates).encode()
 
@@ -55,7 +55,7 @@ def tell_ignored(upload: Upload) -> None:
         tell(f"Ignored {part.what}: {part.why}")
 
 
-def names_for(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
+def find_names(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
     """Return the name that a backend at the URL *endpoint* must present; empty for an empty URL. Raises Misused."""
     try:
         return (parse_endpoint(endpoint).origin.reference,) if endpoint else ()

@@ -14,10 +14,10 @@ from typer import Argument, Option
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.exit_codes import LOCAL, ExitCode
 from holdfast.cli.requests import completion
-from holdfast.cli.requests.client import Client, connect, segment
+from holdfast.cli.requests.client import Client, connect, encode_segment
 from holdfast.cli.requests.enforcement import describe_enforcement
 from holdfast.cli.terminal.files import write_file
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
 from holdfast.cli.terminal.output import (
     AsJson,
@@ -43,14 +43,14 @@ IN_USE = {  # during a rotation, by the member `inUse` of REST
 }
 commands = typer.Typer(no_args_is_help=True)
 
-Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completion.aliases)]
+Alias = Annotated[str, Argument(metavar="ALIAS", autocompletion=completion.complete_aliases)]
 File = Annotated[str, Argument(metavar="FILE", help="PEM, DER, PKCS#7, PKCS#12 or JKS file; - for standard input.")]
 OfEndpoint = Annotated[
     str,
     Option(
         metavar="URL",
         help="Also check that the certificate is valid for this host.",
-        autocompletion=completion.endpoints,
+        autocompletion=completion.complete_endpoints,
     ),
 ]
 
@@ -74,7 +74,7 @@ def _read_time(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _filters(query: str, issuer: str, before: datetime | None, sort: _Sort, *, unused: bool) -> dict[str, str]:
+def _build_filters(query: str, issuer: str, before: datetime | None, sort: _Sort, *, unused: bool) -> dict[str, str]:
     """Return the parameters of REST that aren't left at their defaults."""
     filters = {
         "query": query,
@@ -88,7 +88,7 @@ def _filters(query: str, issuer: str, before: datetime | None, sort: _Sort, *, u
 
 @commands.command(
     "list",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast certificate list",
         "holdfast certificate list --unused",
         "holdfast certificate list --sort expires --expires-before 30d",
@@ -100,7 +100,9 @@ def list_certificates(
     endpoint: Annotated[
         str,
         Option(
-            metavar="URL", help="Only certificates for the origin of this URL.", autocompletion=completion.endpoints
+            metavar="URL",
+            help="Only certificates for the origin of this URL.",
+            autocompletion=completion.complete_endpoints,
         ),
     ] = "",
     unused: Annotated[bool, Option("--unused", help="Only certificates that no API uses.")] = False,
@@ -129,21 +131,23 @@ def list_certificates(
     as_json: AsJson = False,
 ) -> None:
     """List endpoint certificates, and endpoints with verification turned off."""
-    from holdfast.cli.trust.origins import origin_of
+    from holdfast.cli.trust.origins import find_origin
 
-    wanted = {origin_of(endpoint)} if endpoint else None
+    origins = {find_origin(endpoint)} if endpoint else None
     with connect() as client:
-        filters = _filters(query, issuer, expires_before, sort, unused=unused) | ({"label": label} if label else {})
+        filters = _build_filters(query, issuer, expires_before, sort, unused=unused) | (
+            {"label": label} if label else {}
+        )
         nothing = "No certificates match." if query or issuer or expires_before else "No certificates."
-        show_listing(lambda: _read_certificates(client, wanted, filters, nothing), output, as_json, watch=watch)
+        show_listing(lambda: _read_certificates(client, origins, filters, nothing), output, as_json, watch=watch)
 
 
-def _read_certificates(client: Client, wanted: "set[Origin] | None", filters: dict[str, str], nothing: str) -> Listing:
-    from holdfast.cli.trust.origins import origins_of
+def _read_certificates(client: Client, origins: "set[Origin] | None", filters: dict[str, str], nothing: str) -> Listing:
+    from holdfast.cli.trust.origins import find_origins
 
-    every = client.listed(PATH, "certificates", **filters)
-    entries = [entry for entry in every if wanted is None or origins_of([entry["endpoint"]]) == wanted]
-    exceptions = list_exceptions(client, wanted)
+    answers = client.list_entries(PATH, "certificates", **filters)
+    entries = [entry for entry in answers if origins is None or find_origins([entry["endpoint"]]) == origins]
+    exceptions = list_exceptions(client, origins)
     rows = [
         (
             entry["alias"],
@@ -158,8 +162,8 @@ def _read_certificates(client: Client, wanted: "set[Origin] | None", filters: di
         for entry in entries
     ]
     kind = "unused certificates" if "unused" in filters else "certificates"
-    if wanted:
-        (origin,) = wanted
+    if origins:
+        (origin,) = origins
         nothing = f"No {kind} for {origin}."
     elif "unused" in filters and nothing == "No certificates.":
         nothing = f"No {kind}."
@@ -174,12 +178,14 @@ def _read_certificates(client: Client, wanted: "set[Origin] | None", filters: di
     )
 
 
-@commands.command("show", epilog=ending("holdfast certificate show pizza", "holdfast certificate show pizza --json"))
+@commands.command(
+    "show", epilog=write_ending("holdfast certificate show pizza", "holdfast certificate show pizza --json")
+)
 def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
     """Show the certificates of ALIAS, findings, and whether gateways enforce them."""
     with connect() as client:
-        entry = client.get(certificate_path(alias))
-        usage = list(client.listed(f"{certificate_path(alias)}/usage", "list"))
+        entry = client.get(build_certificate_path(alias))
+        usage = list(client.list_entries(f"{build_certificate_path(alias)}/usage", "list"))
         if as_json:
             write_json(entry | {"usage": usage})
             return
@@ -206,7 +212,7 @@ def show_certificate(alias: Alias, as_json: AsJson = False) -> None:
 
 @commands.command(
     "download",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast certificate download pizza -o pizza.pem", "holdfast certificate download pizza | openssl x509 -text"
     ),
 )
@@ -219,7 +225,7 @@ def download_certificate(
     """Download the certificates of ALIAS as PEM."""
     with connect() as client:
         answer = client.answer(
-            "GET", f"{certificate_path(alias)}/content", headers={"Accept": "application/x-pem-file"}
+            "GET", f"{build_certificate_path(alias)}/content", headers={"Accept": "application/x-pem-file"}
         )
     if output is None:
         typer.echo(answer.content, nl=False)
@@ -230,7 +236,7 @@ def download_certificate(
 
 @commands.command(
     "inspect",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast certificate inspect backend.pem --endpoint https://backend.example:8443",
         "holdfast certificate inspect trust.jks --password-stdin < password",
         codes=(*LOCAL, ExitCode.REJECTED),
@@ -248,12 +254,12 @@ def inspect_certificate(
     from holdfast.certificates.findings.rejection import list_reasons_to_reject  # cryptography loads slowly
     from holdfast.cli.trust.certificate_files import (
         describe_upload,
-        names_for,
+        find_names,
         open_upload,
         tell_ignored,
     )
 
-    upload, names, now = open_upload(file, password_stdin=password_stdin), names_for(endpoint), datetime.now(UTC)
+    upload, names, now = open_upload(file, password_stdin=password_stdin), find_names(endpoint), datetime.now(UTC)
     description = describe_upload(upload, names, now)
     if as_json:
         write_json(description)
@@ -290,6 +296,6 @@ def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) ->
         )
 
 
-def certificate_path(alias: str) -> str:
+def build_certificate_path(alias: str) -> str:
     """Return the REST path of *alias*."""
-    return f"{PATH}/{segment(alias)}"
+    return f"{PATH}/{encode_segment(alias)}"

@@ -10,7 +10,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.cli.failures import Misused
 
 
-def origin_of(url: str) -> Origin:
+def find_origin(url: str) -> Origin:
     """Return the origin of a backend's URL (RFC 6454): scheme, host and effective port. Raises Misused."""
     try:
         return parse_endpoint(url).origin
@@ -18,7 +18,7 @@ def origin_of(url: str) -> Origin:
         raise Misused(f"{url!r} isn't an endpoint URL. {error}") from error
 
 
-def origins_of(urls: Iterable[str | None]) -> set[Origin]:
+def find_origins(urls: Iterable[str | None]) -> set[Origin]:
     """Return the origins of the valid *urls*; earlier versions could store invalid ones."""
     origins = set()
     for url in urls:

@@ -14,7 +14,7 @@ from holdfast.cli.failures import Refused
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within
 from holdfast.cli.terminal.durations import parse_duration
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
 from holdfast.cli.terminal.output import AsJson, format_date
 from holdfast.cli.trust.trust_settings import EndpointArgument, show_when_settled
@@ -27,7 +27,7 @@ EXCEPTIONS = "/endpoints/trust-exceptions"
 commands = typer.Typer()
 
 
-@commands.command("exceptions", epilog=ending("holdfast trust exceptions", "holdfast trust exceptions --json"))
+@commands.command("exceptions", epilog=write_ending("holdfast trust exceptions", "holdfast trust exceptions --json"))
 def show_exceptions(output: Output = None, watch: Watch = False, as_json: AsJson = False) -> None:
     """List endpoints with verification turned off, with reason, owner and expiry."""
     with connect() as client:
@@ -35,7 +35,7 @@ def show_exceptions(output: Output = None, watch: Watch = False, as_json: AsJson
 
 
 def _read_exceptions(client: Client) -> Listing:
-    exceptions = list(client.listed(EXCEPTIONS, "list"))
+    exceptions = list(client.list_entries(EXCEPTIONS, "list"))
     rows = [
         (exception["origin"], format_date(exception["until"]), exception["owner"], exception["reason"])
         for exception in exceptions
@@ -51,7 +51,7 @@ def _read_exceptions(client: Client) -> Listing:
 
 @commands.command(
     "except",
-    epilog=ending(
+    epilog=write_ending(
         'holdfast trust except https://backend.example:8443 --reason "renewed today, JIRA-12" --for 8h', codes=WAITING
     ),
 )
@@ -73,7 +73,9 @@ def grant_exception(
         show_when_settled(client, endpoint, wait=wait, within=within, as_json=as_json)
 
 
-@commands.command("verify", epilog=ending("holdfast trust verify https://backend.example:8443 --wait", codes=WAITING))
+@commands.command(
+    "verify", epilog=write_ending("holdfast trust verify https://backend.example:8443 --wait", codes=WAITING)
+)
 def end_exception(
     endpoint: EndpointArgument, wait: Wait = False, within: Within = 30.0, as_json: AsJson = False
 ) -> None:
@@ -85,10 +87,10 @@ def end_exception(
 
 def list_exceptions(client: Client, origins: "Collection[Origin] | None" = None) -> list[dict[str, Any]] | None:
     """List the exceptions for *origins* (None: for all); None if the user lacks the permission."""
-    from holdfast.cli.trust.origins import origins_of
+    from holdfast.cli.trust.origins import find_origins
 
     try:
-        exceptions = list(client.listed(EXCEPTIONS, "list"))
+        exceptions = list(client.list_entries(EXCEPTIONS, "list"))
     except Refused as error:
         if error.status == 403:
             return None
@@ -96,7 +98,7 @@ def list_exceptions(client: Client, origins: "Collection[Origin] | None" = None)
     return [
         exception
         for exception in exceptions
-        if origins is None or not origins_of([exception["origin"]]).isdisjoint(origins)
+        if origins is None or not find_origins([exception["origin"]]).isdisjoint(origins)
     ]
 
 

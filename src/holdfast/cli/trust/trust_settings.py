@@ -13,7 +13,7 @@ from holdfast.cli.failures import Misused, WrongFile
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within, describe_enforcement, write_when_settled
-from holdfast.cli.terminal.help import ending
+from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, format_date, group_fingerprint, say, tell, write_facts, write_json
 
 SETTINGS = "/endpoints/trust-settings"
@@ -32,12 +32,14 @@ commands = typer.Typer(no_args_is_help=True)
 
 EndpointArgument = Annotated[
     str,
-    Argument(metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completion.endpoints),
+    Argument(
+        metavar="ENDPOINT", help="The URL of an API's https endpoint.", autocompletion=completion.complete_endpoints
+    ),
 ]
 _NONE = " Use none to remove all."
 
 
-@commands.command("show", epilog=ending("holdfast trust show https://backend.example:8443"))
+@commands.command("show", epilog=write_ending("holdfast trust show https://backend.example:8443"))
 def show_trust(endpoint: EndpointArgument, as_json: AsJson = False) -> None:
     """Show the trust settings of an endpoint and their effect."""
     with connect() as client:
@@ -46,7 +48,7 @@ def show_trust(endpoint: EndpointArgument, as_json: AsJson = False) -> None:
 
 @commands.command(
     "set",
-    epilog=ending(
+    epilog=write_ending(
         "holdfast trust set https://backend.example:8443 --names pizza.internal --wait",
         "holdfast trust set https://backend.example:8443 --crls crls.pem",
         "holdfast trust set https://backend.example:8443 --names none --sni host",
@@ -57,7 +59,11 @@ def set_trust(
     endpoint: EndpointArgument,
     anchors: Annotated[
         str | None,
-        Option(metavar="ANCHORS", help="imported, imported-and-public or public.", autocompletion=completion.anchors),
+        Option(
+            metavar="ANCHORS",
+            help="imported, imported-and-public or public.",
+            autocompletion=completion.complete_anchors,
+        ),
     ] = None,
     names: Annotated[
         list[str] | None, Option(metavar="NAME", help="Host name to accept instead of the URL's. Repeatable." + _NONE)
@@ -75,10 +81,12 @@ def set_trust(
         bool | None, Option(help="Check revocation of the whole chain, or only of the backend's certificate.")
     ] = None,
     tls_minimum: Annotated[
-        str | None, Option(metavar="1.2|1.3", help="Minimum TLS version.", autocompletion=completion.tls_versions)
+        str | None,
+        Option(metavar="1.2|1.3", help="Minimum TLS version.", autocompletion=completion.complete_tls_versions),
     ] = None,
     tls_maximum: Annotated[
-        str | None, Option(metavar="1.2|1.3", help="Maximum TLS version.", autocompletion=completion.tls_versions)
+        str | None,
+        Option(metavar="1.2|1.3", help="Maximum TLS version.", autocompletion=completion.complete_tls_versions),
     ] = None,
     wait: Wait = False,
     within: Within = 30.0,
@@ -91,11 +99,11 @@ def set_trust(
     """
     changes = {
         "anchors": anchors,
-        "names": _several(names),
+        "names": _read_several(names),
         "anyName": any_name,
-        "certificatePins": _several(pin),
-        "spkiPins": _several(spki_pin),
-        "crls": None if crls is None else _crls(crls),
+        "certificatePins": _read_several(pin),
+        "spkiPins": _read_several(spki_pin),
+        "crls": None if crls is None else _describe_crls(crls),
         "revocationOfPath": crls_of_path,
         "tlsMinimum": tls_minimum,
         "tlsMaximum": tls_maximum,
@@ -160,11 +168,11 @@ def _show(settings: dict[str, Any], *, as_json: bool) -> None:
     )
 
 
-def _several(values: list[str] | None) -> list[str] | None:
+def _read_several(values: list[str] | None) -> list[str] | None:
     return [] if values == ["none"] else values or None
 
 
-def _crls(file: str) -> str:
+def _describe_crls(file: str) -> str:
     if file == "none":
         return ""
     from holdfast.certificates.errors import CertificateError  # cryptography loads slowly

@@ -35,7 +35,7 @@ class AccessLogForwarder:
         self._readers = {name: waiting.add for name, waiting in self._waiting.items()} | dict(readers)
 
     @property
-    def lost(self) -> int:
+    def lost_messages(self) -> int:
         """The number of messages that were dropped, each with one or more failed requests."""
         return sum(waiting.lost for waiting in self._waiting.values())
 

@@ -58,7 +58,7 @@ class Acknowledgements:
             self._settle(update)
             if not update.waiting and is_stored(update.saving):
                 del self._updates[update.type_url, update.nonce]
-                due.append(_answer(update))
+                due.append(_build_answer(update))
         return [*due, *self._corrections()]
 
     def _note_saving(self, saving: "asyncio.Future[None]") -> None:
@@ -96,7 +96,7 @@ class Acknowledgements:
                     yield DeltaDiscoveryRequest(type_url=key[0], resource_names_subscribe=[key[1]])
 
 
-def _answer(update: _Update) -> DeltaDiscoveryRequest:
+def _build_answer(update: _Update) -> DeltaDiscoveryRequest:
     request = DeltaDiscoveryRequest(type_url=update.type_url, response_nonce=update.nonce)
     if update.messages:
         request.error_detail.code = INTERNAL

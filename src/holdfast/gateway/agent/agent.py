@@ -60,7 +60,7 @@ async def run_agent(
     addresses: OwnAddresses = GROUP_ADDRESSES,
     certificate: "GatewayCertificate | None" = None,
     on_problem: Callable[[str, bool], None] = lambda *_: None,
-    monitored: Iterable[socket.socket] = (),
+    monitoring_sockets: Iterable[socket.socket] = (),
 ) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
     """
     Run the gateway *name* until the block ends; Envoy keeps running.
@@ -71,9 +71,9 @@ async def run_agent(
     *directory* has the state that it serves until it reaches the *control_plane*; *on_stale* and *on_problem* are
     called as described in `Upstream`. Listeners use *addresses*, where they differ from those of the gateway's group.
     *certificate* is presented to callers; None: the one that the publisher on this machine sends. Health checks and
-    metrics are answered on the sockets *monitored*.
+    metrics are answered on *monitoring_sockets*.
     """
-    cache, stored = Cache({name: process.warming}), LastKnownGood(directory, now)
+    cache, last_known_good = Cache({name: process.warming}), LastKnownGood(directory, now)
     expiries = Expiries(cache, now, lambda: upstream.stale_since is None)
     telemetry = process.telemetry
 
@@ -88,14 +88,14 @@ async def run_agent(
     listeners = OpenListeners(cache)
     in_force = EnvoyProgress(cache, listeners)
     report_soon = asyncio.Event()
-    tokens = Tokens(cache, process.probe_socket, now, stored.save, report_soon.set)
+    tokens = Tokens(cache, process.probe_socket, now, last_known_good.save, report_soon.set)
     upstream = Upstream(
         cache,
         name,
         now,
         in_force,
         expiries,
-        stored.save,
+        last_known_good.save,
         on_stale,
         adapt,
         callers_tls,
@@ -103,12 +103,12 @@ async def run_agent(
         on_problem,
         tokens,
     )
-    if last := await asyncio.to_thread(stored.read):
+    if last := await asyncio.to_thread(last_known_good.read):
         upstream.restore(last.resources)
     elif envoy := process.left_running:
         await _fill(upstream, control_plane, DetachedProcess(envoy.pid, envoy.started))
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(stored.close)
+        stack.push_async_callback(last_known_good.close)
         stack.push_async_callback(tokens.close)
         # An Envoy that is running has counted before, and an agent without a file doesn't know what.
         is_new = process.left_running is None
@@ -126,8 +126,8 @@ async def run_agent(
             process,
             now,
             stale_since=lambda: upstream.stale_since,
-            state_problem=lambda: stored.problem,
-            lost_reports=lambda: forwarder.lost,
+            state_problem=lambda: last_known_good.problem,
+            lost_reports=lambda: forwarder.lost_messages,
             tls_problems=lambda: callers_tls.find_problems(now()),
             log_problem=lambda: access_log.problem if access_log else "",
             token_problems=lambda: tokens.problems,
@@ -144,13 +144,13 @@ async def run_agent(
         stack.push_async_callback(server.stop, 0)
         await process.start()
         monitoring = Monitoring(cache, in_force, reporter, now, lambda: upstream.is_complete)
-        await stack.enter_async_context(monitoring.serve(monitored))
+        await stack.enter_async_context(monitoring.serve(monitoring_sockets))
         export = None
         if telemetry.metrics and totals:
             # Most gateways export nothing, and this loads the messages of OTLP.
             from holdfast.gateway.agent.metrics_export import MetricsExport
 
-            export = MetricsExport(telemetry.metrics, name, totals, monitoring)
+            export = MetricsExport(telemetry.metrics, name, totals, monitoring, now)
             stack.push_async_callback(export.close)
         async with asyncio.TaskGroup() as tasks:
             following = keep_connected(control_plane, upstream.follow, control.keep, forwarder.follow)
@@ -188,9 +188,9 @@ def _is_used(cache: Cache, in_force: EnvoyProgress) -> bool:
     if not envoys or any(envoy.unanswered for envoy in envoys):  # cheap, and false while Envoy starts
         return False
     resources = (resource for type_url in ORDER for resource in cache.resources(type_url).values())
-    used = {State.IN_FORCE, State.UNUSED}
+    used_states = {State.IN_FORCE, State.UNUSED}
     return all(
-        in_force.progress_of((resource.type_url, resource.name), resource.version).state in used
+        in_force.progress_of((resource.type_url, resource.name), resource.version).state in used_states
         for resource in resources
     )
 

@@ -54,25 +54,25 @@ class CallersTls:
         self, upserts: Iterable[Resource], removals: Iterable[ResourceKey]
     ) -> tuple[list[Resource], list[ResourceKey]]:
         """Return what Envoy may have of a change: no listener that needs a certificate if there is none."""
-        admitted = {
+        changes = {
             (upsert.type_url, upsert.name): upsert
             for upsert in upserts
             if not self.is_own((upsert.type_url, upsert.name))
         }
         gone = [key for key in removals if not self.is_own(key)]
-        for type_url, name in (*gone, *admitted):
+        for type_url, name in (*gone, *changes):
             if type_url == LISTENER:
                 self._waiting.pop(name, None)
-        if _KEY in admitted or (self._cache.get(*_KEY) and _KEY not in gone):
-            return [*admitted.values(), *self._take_waiting()], gone
+        if _KEY in changes or (self._cache.get(*_KEY) and _KEY not in gone):
+            return [*changes.values(), *self._take_waiting()], gone
         # Those that are open have just lost their certificate.
-        opened = {(LISTENER, name): resource for name, resource in self._cache.resources(LISTENER).items()}
-        closed = {key: opened[key] for key in opened.keys() - set(gone)} | admitted
-        for key in filter(_needs_certificate, closed):
-            self._waiting[key[1]] = closed[key]
-            admitted.pop(key, None)
+        open_listeners = {(LISTENER, name): resource for name, resource in self._cache.resources(LISTENER).items()}
+        listeners = {key: open_listeners[key] for key in open_listeners.keys() - set(gone)} | changes
+        for key in filter(_needs_certificate, listeners):
+            self._waiting[key[1]] = listeners[key]
+            changes.pop(key, None)
             gone.append(key)
-        return list(admitted.values()), gone
+        return list(changes.values()), gone
 
     def find_problems(self, now: datetime) -> Iterator[str]:
         """Return why callers can't connect over TLS, or will soon be unable to."""

@@ -28,7 +28,7 @@ class Changes:
 
 def encode(saved_at: datetime, steps: Iterable[Changes]) -> bytes:
     """Return the bytes of *steps*, one after the other, and of the time (aware) at which they are saved."""
-    parts = [_TIME.pack(_to_microseconds(saved_at))]
+    parts = [_TIME.pack(_write_time(saved_at))]
     for step in steps:
         for type_url, name in step.removals:
             parts += _encode(type_url, name)
@@ -41,7 +41,7 @@ def _encode(type_url: str, name: str, resource: Resource | None = None) -> Itera
     texts = type_url.encode(), name.encode(), resource.version.encode() if resource else b""
     body = resource.body if resource else b""
     expires_at = resource.expires_at if resource else None
-    expiry = _to_microseconds(expires_at) if expires_at else 0
+    expiry = _write_time(expires_at) if expires_at else 0
     yield _RESOURCE.pack(resource is not None, expiry, *map(len, texts), len(body))
     yield from texts
     yield body
@@ -50,7 +50,7 @@ def _encode(type_url: str, name: str, resource: Resource | None = None) -> Itera
 def decode(content: bytes) -> tuple[datetime, Iterator[tuple[ResourceKey, Resource | None]]]:
     """Return what `encode` was given: the time, and each resource in order, None if it is removed."""
     (time,) = _TIME.unpack_from(content)
-    return _to_time(time), _decode(content)
+    return _read_time(time), _decode(content)
 
 
 def _decode(content: bytes) -> Iterator[tuple[ResourceKey, Resource | None]]:
@@ -66,13 +66,13 @@ def _decode(content: bytes) -> Iterator[tuple[ResourceKey, Resource | None]]:
         body = content[at : at + lengths[3]]
         at += lengths[3]
         type_url, name, version = types.setdefault(texts[0], texts[0]), texts[1], texts[2]
-        expires_at = _to_time(expiry) if expiry else None
+        expires_at = _read_time(expiry) if expiry else None
         yield (type_url, name), Resource(type_url, name, version, body, expires_at) if present else None
 
 
-def _to_microseconds(time: datetime) -> int:
+def _write_time(time: datetime) -> int:
     return (time - _EPOCH) // _MICROSECOND
 
 
-def _to_time(microseconds: int) -> datetime:
+def _read_time(microseconds: int) -> datetime:
     return _EPOCH + microseconds * _MICROSECOND

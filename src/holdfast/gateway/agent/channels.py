@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from holdfast.gateway.agent.membership import Membership
-from holdfast.gateway.remote.tls import channel_credentials
+from holdfast.gateway.remote.tls import make_channel_credentials
 from holdfast.network.addresses import Address
 from holdfast.network.sockets import format_address
 
@@ -44,7 +44,7 @@ def open_remote_channel(membership: Membership, address: Address | None = None) 
     *address* is where the gateway joined if it is None.
     """
     options = [*OPTIONS, ("grpc.ssl_target_name_override", membership.server_name)]
-    credentials = channel_credentials(membership.credential)
+    credentials = make_channel_credentials(membership.credential)
     return grpc.aio.secure_channel(format_address(address or membership.discovery), credentials, options=options)
 
 

@@ -86,13 +86,13 @@ class RemoteControlPlane:
     """The publisher that this gateway is a member of; renews the certificate in the directory."""
 
     def __init__(
-        self, directory: Path, membership: Membership, now: Callable[[], datetime], given: Addresses = ()
+        self, directory: Path, membership: Membership, now: Callable[[], datetime], seeds: Addresses = ()
     ) -> None:
-        """*given* are addresses that the command line names."""
+        """*seeds* are addresses that the command line names."""
         self._directory = directory
         self._membership = membership
         self._now = now
-        self._known = KnownControlPlanes(directory, membership.discovery, given)
+        self._known = KnownControlPlanes(directory, membership.discovery, seeds)
         self._address: Address | None = None  # of the current channel
         self._connected_at = 0.0
         self._pause = 0.0
@@ -157,10 +157,10 @@ class RemoteControlPlane:
         self._use(address)
         return channel
 
-    async def _move(self, preferred: Addresses) -> grpc.aio.Channel | None:
+    async def _move(self, addresses: Addresses) -> grpc.aio.Channel | None:
         """Return a channel to another control plane; None if there is no other, or if none accepts this gateway."""
         candidates = [
-            candidate for candidate in await self._known.find_candidates(first=preferred) if candidate != self._address
+            candidate for candidate in await self._known.find_candidates(first=addresses) if candidate != self._address
         ]
         if not candidates:
             return None
@@ -182,7 +182,7 @@ class RemoteControlPlane:
             request = make_request()
             try:
                 renewal = await request_renewal(channel, request.csr)
-                membership = self._membership.renewed(request.key, renewal)
+                membership = self._membership.renew(request.key, renewal)
                 await asyncio.to_thread(write_membership, self._directory, membership)
             except (RenewalFailed, OSError, ValueError) as error:
                 log.warning("the gateway's certificate wasn't renewed", gateway=self._membership.name, why=str(error))
@@ -198,7 +198,7 @@ class RemoteControlPlane:
         not_before, not_after = self._membership.validity
         due = not_before + (not_after - not_before) * self._part
         while True:
-            left = (due - self._now()).total_seconds()
-            if left <= 0:
+            seconds = (due - self._now()).total_seconds()
+            if seconds <= 0:
                 return
-            await asyncio.sleep(min(left, LONGEST_SLEEP))
+            await asyncio.sleep(min(seconds, LONGEST_SLEEP))

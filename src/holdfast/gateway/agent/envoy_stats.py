@@ -48,9 +48,9 @@ def read_traffic(admin: Path) -> tuple[Traffic, ...]:
         counters = ask(admin, f"/stats?type=Counters&filter={_COUNTERS}", max_bytes=_MAX_BYTES)
     except NoAdminAnswer:
         return ()
-    counted = {(environment, name): int(count) for environment, name, count in _COUNTER.findall(counters)}
+    counts = {(environment, name): int(count) for environment, name, count in _COUNTER.findall(counters)}
     return tuple(
-        Traffic(environment, requests, min(counted.get((environment, "5xx"), 0), requests))
+        Traffic(environment, requests, min(counts.get((environment, "5xx"), 0), requests))
         for environment in ENVIRONMENTS
-        if (requests := counted.get((environment, "total"))) is not None
+        if (requests := counts.get((environment, "total"))) is not None
     )

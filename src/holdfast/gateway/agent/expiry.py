@@ -39,39 +39,39 @@ class Expiries:
         clock = asyncio.get_running_loop().time
         for resource in resources:
             if resource.expires_at is not None:
-                left = (resource.expires_at - self._now()).total_seconds()
-                self._expiring[resource.type_url, resource.name] = resource, clock() + left
+                seconds = (resource.expires_at - self._now()).total_seconds()
+                self._expiring[resource.type_url, resource.name] = resource, clock() + seconds
                 self._changed.set()
 
     async def follow(self) -> None:
         """Remove expired resources until cancelled."""
         while True:
             self._changed.clear()
-            left = self._remove_expired()
+            seconds = self._remove_expired()
             with suppress(TimeoutError):
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(seconds):
                     await self._changed.wait()
 
     def _remove_expired(self) -> float | None:
         """Remove what has expired; return the seconds until it must be called again, None: only after a change."""
-        expired: list[ResourceKey] = []
+        keys: list[ResourceKey] = []
         remaining: list[float] = []
         for key, (resource, due) in list(self._expiring.items()):
-            left = self._left(resource, due)
+            seconds = self._find_remaining_time(resource, due)
             if self._cache.get(*key) is not resource:
                 del self._expiring[key]
-            elif left <= 0:
+            elif seconds <= 0:
                 del self._expiring[key]
-                expired.append(key)
+                keys.append(key)
             else:
-                remaining.append(left)
-        if expired:
-            log.warning("expired without a control plane", resources=sorted(name for _, name in expired))
-            self._cache.apply([], expired)
+                remaining.append(seconds)
+        if keys:
+            log.warning("expired without a control plane", resources=sorted(name for _, name in keys))
+            self._cache.apply([], keys)
         return min(*remaining, LONGEST_SLEEP) if remaining else None
 
-    def _left(self, resource: Resource, due: float) -> float:
+    def _find_remaining_time(self, resource: Resource, due: float) -> float:
         """Return the seconds that are left of a resource."""
         assert resource.expires_at  # noqa: S101 - only such resources are watched
-        left = due - asyncio.get_running_loop().time()
-        return left if self._is_connected() else min(left, (resource.expires_at - self._now()).total_seconds())
+        seconds = due - asyncio.get_running_loop().time()
+        return seconds if self._is_connected() else min(seconds, (resource.expires_at - self._now()).total_seconds())

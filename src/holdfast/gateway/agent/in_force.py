@@ -81,8 +81,8 @@ class EnvoyProgress:
 
     def uses(self, envoy: Gateway, resource: Resource) -> bool:
         """Return whether *envoy* uses this version of *resource*."""
-        acknowledged = envoy.has((resource.type_url, resource.name), resource.version)
-        if not acknowledged or _lacks_secret(envoy, resource):
+        is_acknowledged = envoy.has((resource.type_url, resource.name), resource.version)
+        if not is_acknowledged or _lacks_secret(envoy, resource):
             return False
         return resource.type_url != LISTENER or self._listeners.has(envoy, resource)
 

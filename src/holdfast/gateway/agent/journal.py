@@ -137,7 +137,7 @@ class Journal:
     def _write_everything(self) -> None:
         new = self._create()
         try:
-            for changes in _pieces(self._resources.values()):
+            for changes in _split(self._resources.values()):
                 new.append(encode(self._now(), [changes]))
             new.move(self._path)
         except OSError:
@@ -162,7 +162,7 @@ class Journal:
             if self._compaction is None:
                 if not self._is_worth_it():
                     return False
-                self._compaction = self._create(), _pieces(self._current(list(self._resources)))
+                self._compaction = self._create(), _split(self._current(list(self._resources)))
             elif steps:
                 self._compaction[0].append(encode(self._now(), steps))
             new, pieces = self._compaction
@@ -209,7 +209,7 @@ class Journal:
         self._file = None
 
 
-def _pieces(resources: Iterable[Resource]) -> Iterator[Changes]:
+def _split(resources: Iterable[Resource]) -> Iterator[Changes]:
     piece: list[Resource] = []
     size = 0
     for resource in resources:

@@ -26,16 +26,16 @@ RESOLVED_WITHIN = 2.0  # seconds for the DNS lookup of all names
 class KnownControlPlanes:
     """The addresses, in the order in which they are tried. Lives on one event loop."""
 
-    def __init__(self, directory: Path, joined: Address, given: Addresses = ()) -> None:
+    def __init__(self, directory: Path, initial: Address, seeds: Addresses = ()) -> None:
         """
-        *given* are those of the command line, which are tried first; *joined* is that of the membership, which comes
+        *seeds* are those of the command line, which are tried first; *initial* is that of the membership, which comes
         after those that were learned.
 
         Those that were learned are read from *directory*.
         """
         self._directory = directory
-        self._given = given
-        self._joined = joined
+        self._seeds = seeds
+        self._initial = initial
         self._learned = read_control_planes(directory)
         self._former: Addresses = ()  # learned before: a control plane can come back unannounced
 
@@ -57,12 +57,12 @@ class KnownControlPlanes:
         """
         Return where to connect, in this order; each address that a name has counts.
 
-        Gateways spread over control planes, because the order is random among the given, and among the learned ones.
+        Gateways spread over control planes, because the order is random among the seeds, and among the learned ones.
         *first* come before all others; *last* is the one that was just lost.
         """
-        groups = await _resolve(first, self._given, self._learned, (self._joined,), self._former)
-        ordered = dict.fromkeys(address for group in groups for address in _shuffle(group))
-        return sorted(ordered, key=lambda address: address == last)
+        groups = await _resolve(first, self._seeds, self._learned, (self._initial,), self._former)
+        addresses = dict.fromkeys(address for group in groups for address in _shuffle(group))
+        return sorted(addresses, key=lambda address: address == last)
 
 
 def read_control_planes(directory: Path) -> Addresses:
@@ -88,10 +88,10 @@ async def _resolve(*groups: Addresses) -> list[list[Address]]:
     tasks = {address: asyncio.create_task(_look_up(address)) for address in names}
     if tasks:
         await asyncio.wait(tasks.values(), timeout=RESOLVED_WITHIN)
-    resolved = {address: task.result() if task.done() else [address] for address, task in tasks.items()}
+    candidates = {address: task.result() if task.done() else [address] for address, task in tasks.items()}
     for task in tasks.values():
         task.cancel()
-    return [[candidate for address in group for candidate in resolved[address]] for group in groups]
+    return [[candidate for address in group for candidate in candidates[address]] for group in groups]
 
 
 async def _look_up(address: Address) -> list[Address]:
@@ -104,6 +104,6 @@ async def _look_up(address: Address) -> list[Address]:
 
 
 def _shuffle(addresses: Iterable[Address]) -> list[Address]:
-    every = list(dict.fromkeys(addresses))
-    random.shuffle(every)
-    return every
+    order = list(dict.fromkeys(addresses))
+    random.shuffle(order)
+    return order

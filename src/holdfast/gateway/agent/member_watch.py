@@ -85,8 +85,8 @@ class MemberWatch:
             self._asks_all = True
         await self._ask(time.monotonic())
         if self._file.is_large:
-            kept = [record.line for record in self._records.values() if record.line]
-            await asyncio.to_thread(self._file.replace, kept)
+            remaining_lines = [record.line for record in self._records.values() if record.line]
+            await asyncio.to_thread(self._file.replace, remaining_lines)
         self._summarize()
 
     def _take(self, event: HealthEvent, line: bytes) -> None:
@@ -96,9 +96,9 @@ class MemberWatch:
             self._records.pop(event.key, None)
             return
         member = event.member or self._names.get((event.cluster, event.address), "")
-        since, known = event.at, self._records.get(event.key)
-        if event.detection is Detection.HEALTH_CHECK and known and known.since:
-            since, line = known.since, known.line  # a new Envoy begins with a check that fails
+        since, record = event.at, self._records.get(event.key)
+        if event.detection is Detection.HEALTH_CHECK and record and record.since:
+            since, line = record.since, record.line  # a new Envoy begins with a check that fails
         self._keep(event.key, member, event.cause, since, event.status, line)
 
     def _keep(

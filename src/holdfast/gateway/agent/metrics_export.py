@@ -3,8 +3,7 @@ Export of a gateway's metrics to an OpenTelemetry collector; loaded only if one 
 """
 
 import asyncio
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -35,9 +34,11 @@ class MetricsExport:
         name: str,
         totals: Totals,
         monitoring: Monitoring,
+        now: Callable[[], datetime],
     ) -> None:
         """*totals* are those of the traffic recorder."""
         self._delivery, self._name, self._totals, self._monitoring = delivery, name, totals, monitoring
+        self._now = now
 
     async def follow(self) -> None:
         """Deliver regularly, until cancelled."""
@@ -68,9 +69,9 @@ class MetricsExport:
     def _build(
         self, report: Report, metrics: Sequence[Metric], since: datetime, counts: Sequence[Count]
     ) -> Iterator[bytes]:
-        resource, now = describe_service(SERVICE, self._name, report.version), time.time_ns()
+        resource, now = describe_service(SERVICE, self._name, report.version), _count_nanoseconds(self._now())
         yield export_metrics(resource, [_describe(metric, report, now) for metric in metrics if metric.values])
-        began = _nanoseconds(since)
+        began = _count_nanoseconds(since)
         for start in range(0, len(counts), BATCH):
             yield export_metrics(resource, [build_sum(*_API_REQUESTS, counts[start : start + BATCH], began, now)])
 
@@ -78,9 +79,9 @@ class MetricsExport:
 def _describe(metric: Metric, report: Report, now: int) -> Message:
     match metric.kind:
         case MetricKind.AGENT_COUNTER:
-            return build_sum(metric.name, metric.description, metric.values, _nanoseconds(report.started_at), now)
+            return build_sum(metric.name, metric.description, metric.values, _count_nanoseconds(report.started_at), now)
         case MetricKind.ENVOY_COUNTER:
-            since = _nanoseconds(report.envoy_started_at or report.started_at)
+            since = _count_nanoseconds(report.envoy_started_at or report.started_at)
             return build_sum(metric.name, metric.description, metric.values, since, now)
         case MetricKind.GAUGE:
             return build_gauge(metric.name, metric.description, metric.values, now, metric.unit)
@@ -88,5 +89,5 @@ def _describe(metric: Metric, report: Report, now: int) -> Message:
             return build_gauge(f"{metric.name}.info", metric.description, metric.values, now)
 
 
-def _nanoseconds(moment: datetime) -> int:
+def _count_nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1_000_000_000)

@@ -94,7 +94,7 @@ class Monitoring:
         if not listeners or not self._is_complete():
             return ["configuration"]
         # During a hot restart, the old Envoy serves callers until the new one does, but not if that can't listen.
-        listening = [_key(candidate) for candidate in self._in_force.envoys if self._listens(candidate)]
+        listening = [_find_key(candidate) for candidate in self._in_force.envoys if self._listens(candidate)]
         newest = max(self._in_force.envoys, key=lambda envoy: envoy.restart_epoch)
         if not listening or any((LISTENER, name) in newest.rejected for name in listeners):
             return ["listeners"]
@@ -109,7 +109,7 @@ class Monitoring:
 
         An Envoy accepts connections before: with thousands of APIs, routes arrive in pieces after the listeners.
         """
-        envoys = {_key(envoy): envoy for envoy in self._in_force.envoys}
+        envoys = {_find_key(envoy): envoy for envoy in self._in_force.envoys}
         self._initialized &= envoys.keys()
         for key in envoys.keys() - self._initialized:
             is_late = self._clock() - envoys[key].seen > INITIALIZED_WITHIN
@@ -132,8 +132,8 @@ class Monitoring:
         failing = self.failing()
         if path == READY:
             body: dict[str, object] = {"status": "unavailable", "failing": failing} if failing else {"status": "ok"}
-            if degraded := self._degraded():
-                body["degraded"] = degraded
+            if parts := self._list_degraded_parts():
+                body["degraded"] = parts
             return Answer(503 if failing else 200, _JSON, json.dumps(body).encode())
         _, metrics = await self.read()
         return _expose(metrics)
@@ -144,7 +144,7 @@ class Monitoring:
             report = await self._reporter.build()
         return report, list(read_metrics(report, self._now(), is_ready=not self.failing()))
 
-    def _degraded(self) -> list[str]:
+    def _list_degraded_parts(self) -> list[str]:
         """Return what needs attention although callers are served."""
         kinds = {problem.kind.value for problem in self._reporter.problems()}
         return sorted(kinds | ({"control plane"} if self._reporter.stale_since() else set()))
@@ -189,7 +189,7 @@ class Monitoring:
         await writer.drain()
 
 
-def _key(envoy: Gateway) -> _Key:
+def _find_key(envoy: Gateway) -> _Key:
     return id(envoy), envoy.seen
 
 

@@ -17,13 +17,13 @@ from holdfast.network.addresses import Addresses
 def move_listener(body: bytes, own: Addresses) -> bytes:
     """Return the serialized listener *body* on the addresses *own*, of which there is at least one."""
     listener = Listener.FromString(body)
-    first, *others = (_address(host, port) for host, port in own)
+    first, *others = (_build_address(host, port) for host, port in own)
     listener.address.CopyFrom(first)
     del listener.additional_addresses[:]
     listener.additional_addresses.extend(AdditionalAddress(address=address) for address in others)
     _set_default_host(listener, own)
-    moved: bytes = listener.SerializeToString(deterministic=True)
-    return moved
+    content: bytes = listener.SerializeToString(deterministic=True)
+    return content
 
 
 def _set_default_host(listener: Listener, own: Sequence[tuple[str, int]]) -> None:
@@ -38,5 +38,5 @@ def _set_default_host(listener: Listener, own: Sequence[tuple[str, int]]) -> Non
                 network_filter.typed_config.Pack(manager, deterministic=True)
 
 
-def _address(host: str, port: int) -> Address:
+def _build_address(host: str, port: int) -> Address:
     return Address(socket_address=SocketAddress(address=host, port_value=port))

@@ -3,6 +3,7 @@ Whether Envoy accepts connections on its listeners: it acknowledges a listener a
 """
 
 import asyncio
+from datetime import datetime
 
 from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.resources.partial_messages import declare_message
@@ -21,7 +22,7 @@ Listener = declare_message(
         "Listener": [("address", 2, "Address"), ("additional_addresses", 33, "AdditionalAddress*")],
     },
 )
-_Key = tuple[int, float, str, str]  # an Envoy, since when it is connected, a listener, its version
+_Key = tuple[int, datetime, str, str]  # an Envoy, since when it is connected, a listener, its version
 
 
 class OpenListeners:
@@ -33,7 +34,7 @@ class OpenListeners:
 
     def has(self, envoy: Gateway, listener: Resource) -> bool:
         """Return whether *envoy* accepts connections on all addresses of *listener*."""
-        return _key(envoy, listener) in self._open
+        return _make_key(envoy, listener) in self._open
 
     async def follow(self) -> None:
         """Watch the listeners until cancelled."""
@@ -49,29 +50,29 @@ class OpenListeners:
 
     async def _look(self) -> bool:
         """Connect to listeners that haven't answered yet; return whether there still are some."""
-        acknowledged = self._acknowledged()
-        self._open &= acknowledged.keys()
-        for key in acknowledged.keys() - self._open:
-            if all([await does_answer(address) for address in _addresses(acknowledged[key])]):
+        listeners = self._find_acknowledged()
+        self._open &= listeners.keys()
+        for key in listeners.keys() - self._open:
+            if all([await does_answer(address) for address in _read_addresses(listeners[key])]):
                 # In the meantime, another version may have replaced it.
-                self._open |= {key} & self._acknowledged().keys()
+                self._open |= {key} & self._find_acknowledged().keys()
                 self._cache.tell_observers()
-        return self._acknowledged().keys() != self._open
+        return self._find_acknowledged().keys() != self._open
 
-    def _acknowledged(self) -> dict[_Key, Resource]:
+    def _find_acknowledged(self) -> dict[_Key, Resource]:
         return {
-            _key(envoy, listener): listener
+            _make_key(envoy, listener): listener
             for name, listener in self._cache.resources(LISTENER).items()
             for envoy in self._cache.gateways
             if envoy.has((LISTENER, name), listener.version)
         }
 
 
-def _key(envoy: Gateway, listener: Resource) -> _Key:
+def _make_key(envoy: Gateway, listener: Resource) -> _Key:
     return id(envoy), envoy.connected_at, listener.name, listener.version
 
 
-def _addresses(resource: Resource) -> Addresses:
+def _read_addresses(resource: Resource) -> Addresses:
     listener = Listener.FromString(resource.body)
-    every = [listener.address, *(more.address for more in listener.additional_addresses)]
-    return tuple((address.socket_address.address, address.socket_address.port_value) for address in every)
+    addresses = [listener.address, *(more.address for more in listener.additional_addresses)]
+    return tuple((address.socket_address.address, address.socket_address.port_value) for address in addresses)

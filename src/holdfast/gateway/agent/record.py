@@ -12,7 +12,7 @@ from pathlib import Path
 
 from holdfast.files.replacement import replace_file
 from holdfast.gateway.process import detached
-from holdfast.gateway.process.launcher import start_time
+from holdfast.gateway.process.launcher import read_start_time
 
 RECORD_FILE = "agent.json"
 
@@ -49,7 +49,9 @@ class RecordFile:
 
     def write(self, name: str, version: str, arguments: tuple[str, ...], now: datetime) -> None:
         """Record this process as the agent *name*, which doesn't have a control plane yet."""
-        self._write(AgentRecord(os.getpid(), start_time(os.getpid()) or "", name, version, arguments, now.isoformat()))
+        self._write(
+            AgentRecord(os.getpid(), read_start_time(os.getpid()) or "", name, version, arguments, now.isoformat())
+        )
 
     def write_stale(self, since: datetime | None) -> None:
         """Record since when the agent has had no control plane; a full disk is ignored."""

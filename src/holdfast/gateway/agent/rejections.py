@@ -47,14 +47,14 @@ class Rejections:
 
     def find(self, key: ResourceKey, version: str) -> str:
         """Return why *version* isn't served; empty if it wasn't rejected."""
-        rejected, message = self._messages.get(key, ("", ""))
-        return message if version and rejected == version else ""
+        rejected_version, message = self._messages.get(key, ("", ""))
+        return message if version and rejected_version == version else ""
 
     def reject(self, key: ResourceKey, version: str, message: str) -> None:
         """Return to the version that Envoy kept when it rejected *version*, if there is one that hasn't expired."""
-        replaced = self._before.pop(key, {})
-        kept = {envoy.acknowledged.get(key, "") for envoy in self._in_force.envoys}
-        before = replaced.get(kept.pop()) if len(kept) == 1 else None
+        resources = self._before.pop(key, {})
+        versions = {envoy.acknowledged.get(key, "") for envoy in self._in_force.envoys}
+        before = resources.get(versions.pop()) if len(versions) == 1 else None
         if before and (before.expires_at is None or before.expires_at > self._now()):
             self._messages[key] = (version, message)
             self._restore(before)

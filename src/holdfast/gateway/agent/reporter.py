@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from holdfast.files.distributions import find_version
 from holdfast.gateway.agent.envoy_stats import read_envoy, read_traffic
@@ -24,7 +24,7 @@ _PAUSE = 1000
 _PACKAGE = "holdfast-gateway"
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     return None
 
 
@@ -39,13 +39,13 @@ class Reporter:
     cache: Cache
     process: EnvoyProcess
     now: Callable[[], datetime]
-    stale_since: Callable[[], datetime | None] = _nothing
-    state_problem: Callable[[], str | None] = _nothing
+    stale_since: Callable[[], datetime | None] = _do_nothing
+    state_problem: Callable[[], str | None] = _do_nothing
     lost_reports: Callable[[], int] = lambda: 0
     tls_problems: Callable[[], Iterable[str]] = tuple
     log_problem: Callable[[], str] = str
     token_problems: Callable[[], Iterable[TokenProblem]] = tuple
-    member_health: Callable[[], MemberHealth | None] = _nothing
+    member_health: Callable[[], MemberHealth | None] = _do_nothing
     started_at: datetime = field(init=False)
     _version: str = field(init=False)
     _traffic: tuple[Traffic, ...] = ()
@@ -69,7 +69,7 @@ class Reporter:
             envoy_version=envoy.version if envoy else "",
             envoy_started_at=envoy.started_at if envoy else None,
             envoy_restarts=self.process.restarts,
-            envoy_ended_at=datetime.fromtimestamp(ended, UTC) if (ended := self.process.ended_at) else None,
+            envoy_ended_at=self.process.ended_at,
             stale_since=self.stale_since(),
             lost_reports=self.lost_reports(),
             problems=tuple(self.problems()),
@@ -81,8 +81,8 @@ class Reporter:
     async def _read_traffic(self) -> None:
         began = time.monotonic()
         self._traffic = await asyncio.to_thread(read_traffic, self.process.admin_socket)
-        ended = time.monotonic()
-        self._read_again_at = ended + _PAUSE * (ended - began)
+        end = time.monotonic()
+        self._read_again_at = end + _PAUSE * (end - began)
 
     def problems(self) -> Iterable[Problem]:
         """Return the current problems."""

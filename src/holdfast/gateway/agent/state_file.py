@@ -47,8 +47,8 @@ class StateFile:
 
     def append(self, content: bytes) -> None:
         """Add a record; it is durable once this returns. Raises OSError."""
-        sealed = self._key.seal(content, self._context(self._records))
-        record = _LENGTH.pack(len(sealed)) + sealed
+        ciphertext = self._key.seal(content, self._context(self._records))
+        record = _LENGTH.pack(len(ciphertext)) + ciphertext
         _write(self._descriptor, record, self.size)
         os.fsync(self._descriptor)
         self.size += len(record)
@@ -59,8 +59,8 @@ class StateFile:
     def read(self) -> Iterator[bytes]:
         """Yield the content of each record, and remove what was being written at the end. Raises Damaged, OSError."""
         try:
-            sealed = _read(self._descriptor, _SEALED_COUNT_SIZE, _COUNT_AT)
-            (count,) = _COUNT.unpack(self._key.open(sealed, self._header))
+            ciphertext = _read(self._descriptor, _SEALED_COUNT_SIZE, _COUNT_AT)
+            (count,) = _COUNT.unpack(self._key.open(ciphertext, self._header))
         except NotAuthentic:
             raise Damaged("it was modified") from None
         while (content := self._next()) is not None:
@@ -74,9 +74,9 @@ class StateFile:
         at = self.size + _LENGTH.size
         if not 0 < length <= os.fstat(self._descriptor).st_size - at:
             return None
-        sealed = _read(self._descriptor, length, at)
+        ciphertext = _read(self._descriptor, length, at)
         try:
-            content = self._key.open(sealed, self._context(self._records))
+            content = self._key.open(ciphertext, self._context(self._records))
         except NotAuthentic:
             return None
         self.size = at + length
@@ -140,10 +140,10 @@ def open_state_file(path: Path, key: SealingKey) -> StateFile:
 def _write(descriptor: int, content: bytes, at: int) -> None:
     rest = memoryview(content)
     while rest:
-        written = os.pwrite(descriptor, rest, at)
-        if not written:
+        count = os.pwrite(descriptor, rest, at)
+        if not count:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        rest, at = rest[written:], at + written
+        rest, at = rest[count:], at + count
 
 
 def _read(descriptor: int, size: int, at: int) -> bytes:

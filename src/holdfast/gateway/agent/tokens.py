@@ -88,26 +88,26 @@ class Tokens:
         Tokens among *upserts* were stored by an earlier process.
         """
         gone = [key for key in removals if not self.is_own(key)]
-        admitted = {(upsert.type_url, upsert.name): upsert for upsert in upserts}
+        changes = {(upsert.type_url, upsert.name): upsert for upsert in upserts}
         for key in filter(_is_request, gone):
             self._end(key[1])
             self._expires.pop(key[1], None)
             self._renewals.pop(key[1], None)
-        gone += [(SECRET, _token_of(key[1])) for key in gone if _is_request(key)]
-        for (type_url, name), resource in list(admitted.items()):
+        gone += [(SECRET, _name_token(key[1])) for key in gone if _is_request(key)]
+        for (type_url, name), resource in list(changes.items()):
             if _is_request((type_url, name)):
                 self._end(name)
-                token = (SECRET, _token_of(name))
-                if stored := admitted.get(token):
-                    admitted[token] = replace(stored, expires_at=None)
-                    self._begin(resource, stored.expires_at)
+                token = (SECRET, _name_token(name))
+                if last_token := changes.get(token):
+                    changes[token] = replace(last_token, expires_at=None)
+                    self._begin(resource, last_token.expires_at)
                 else:
                     if not self._cache.get(*token):
-                        admitted[token] = build_token(token[1], "")
+                        changes[token] = build_token(token[1], "")
                     self._begin(resource)
             elif type_url == CLUSTER and (wake := self._wake.get(name)):
                 wake.set()
-        return list(admitted.values()), gone
+        return list(changes.values()), gone
 
     def take(self, message: bytes) -> None:
         """Read a message about rejected tokens (`StreamAccessLogsMessage`); one that can't be read is ignored."""
@@ -159,8 +159,8 @@ class Tokens:
         """Get one token after the other until cancelled; the last one is used for as long as it is valid."""
         pause, until_ready, wake = FIRST_PAUSE, READY_SOON, self._wake[request.cluster]
         while True:
-            woken = await _sleep(min(wait, self._left(name)), wake)
-            if self._left(name) <= 0:
+            woken = await _sleep(min(wait, self._find_remaining_time(name)), wake)
+            if self._find_remaining_time(name) <= 0:
                 del self._expires[name]
                 self._renewals.pop(name, None)
                 self._on_problem()
@@ -219,14 +219,14 @@ class Tokens:
             log.warning("no access token", backend=request.backend, cause=problem.cause, words=problem.words)
             self._on_problem()
 
-    def _left(self, name: str) -> float:
+    def _find_remaining_time(self, name: str) -> float:
         """Return the seconds until the token in use expires; none does if there is none."""
         expires_at = self._expires.get(name)
         return max((expires_at - self._now()).total_seconds(), 0.0) if expires_at else float("inf")
 
     def _until_renewal(self, expires_at: datetime) -> float:
-        left = max((expires_at - self._now()).total_seconds(), 0.0)
-        return left * (RENEW_AFTER - random.uniform(0, JITTER))  # noqa: S311
+        seconds = max((expires_at - self._now()).total_seconds(), 0.0)
+        return seconds * (RENEW_AFTER - random.uniform(0, JITTER))  # noqa: S311
 
 
 async def _sleep(seconds: float, wake: asyncio.Event) -> bool:
@@ -243,5 +243,5 @@ def _is_request(key: ResourceKey) -> bool:
     return key[0] == SECRET and key[1].startswith(REQUEST_PREFIX)
 
 
-def _token_of(request: str) -> str:
+def _name_token(request: str) -> str:
     return TOKEN_PREFIX + request.removeprefix(REQUEST_PREFIX)

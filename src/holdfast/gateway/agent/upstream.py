@@ -210,14 +210,14 @@ class Upstream:
         return code in PASSING and self.stale_since is not None and self._now() - self.stale_since < PASSES_WITHIN
 
     def _first_requests(self) -> Iterable[DeltaDiscoveryRequest]:
-        unsettled = [*self._storing.keys, *self._in_force.find_removed()]
+        unsettled_keys = [*self._storing.keys, *self._in_force.find_removed()]
         for type_url in ORDER:
             request = DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=["*", _END])
             request.node.id = self._node
             here = {**self._cache.resources(type_url), **self._callers_tls.waiting(type_url)}
             versions = {name: resource.version for name, resource in here.items() if self._is_in_force(resource)}
-            named = dict.fromkeys([*here, *(name for kind, name in unsettled if kind == type_url)], _NOT_IN_FORCE)
-            for name, version in (named | versions).items():
+            names = dict.fromkeys([*here, *(name for kind, name in unsettled_keys if kind == type_url)], _NOT_IN_FORCE)
+            for name, version in (names | versions).items():
                 if not self._is_own((type_url, name)):
                     request.initial_resource_versions[name] = version
             yield request
@@ -232,11 +232,11 @@ class Upstream:
         return is_used and key not in self._storing.keys
 
     def _take(self, response: DeltaDiscoveryResponse, acknowledgements: Acknowledgements) -> None:
-        every = [_read(response.type_url, resource, self._now()) for resource in response.resources]
+        resources = [_read(response.type_url, resource, self._now()) for resource in response.resources]
         # A control plane that is connected again sends once more what was rejected.
         upserts = [
             resource
-            for resource in every
+            for resource in resources
             if not self._callers_tls.is_own(key := (resource.type_url, resource.name))
             and not Tokens.is_own(key)
             and not self._rejections.find(key, resource.version)
@@ -255,11 +255,11 @@ class Upstream:
         self._apply([resource])
 
     def _apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
-        adapted: Iterable[Resource] = map(self._adapt, upserts)
+        own_upserts: Iterable[Resource] = map(self._adapt, upserts)
         gone = removals
         if self._tokens:
-            adapted, gone = self._tokens.admit(adapted, removals)
-        self._cache.apply(*self._callers_tls.admit(adapted, gone))
+            own_upserts, gone = self._tokens.admit(own_upserts, removals)
+        self._cache.apply(*self._callers_tls.admit(own_upserts, gone))
         self._expiries.watch(upserts)
 
     def _has(self, resource: Resource) -> bool:

@@ -141,17 +141,17 @@ class Seen:
 
     def members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
-        seen = self.handshake
+        handshake = self.handshake
         return {
             "id": self.id,
-            "address": seen.address,
-            "sent": [encode(certificate) for certificate in seen.sent],
-            "beyond": seen.beyond,
-            "tlsVersion": seen.tls_version,
-            "cipher": seen.cipher,
-            "alpn": seen.alpn,
-            "asksForCertificate": seen.asks_for_certificate,
-            "ended": seen.ended[:MAX_REASON],
+            "address": handshake.address,
+            "sent": [encode(certificate) for certificate in handshake.sent],
+            "beyond": handshake.beyond,
+            "tlsVersion": handshake.tls_version,
+            "cipher": handshake.cipher,
+            "alpn": handshake.alpn,
+            "asksForCertificate": handshake.asks_for_certificate,
+            "ended": handshake.ended[:MAX_REASON],
         }
 
     @classmethod

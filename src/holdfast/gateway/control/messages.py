@@ -142,7 +142,7 @@ def read(data: bytes, kinds: Mapping[str, type[M]], longest: int) -> M | None:
     if len(data) > longest:
         raise MalformedMessage("the message is too long")
     try:
-        values = json.loads(data, parse_constant=_reject, parse_float=_finite)
+        values = json.loads(data, parse_constant=_reject, parse_float=_check_finite)
     except (ValueError, RecursionError) as error:
         raise MalformedMessage("the message is not JSON") from error
     if not isinstance(values, dict):
@@ -163,7 +163,7 @@ def _decode(name: str, text: str) -> bytes:
         raise MalformedMessage(f"{name} is not base64") from error
 
 
-def _finite(text: str) -> float:
+def _check_finite(text: str) -> float:
     if not math.isfinite(number := float(text)):
         _reject(text)
     return number

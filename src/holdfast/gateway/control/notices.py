@@ -56,10 +56,10 @@ def _describe(addresses: Addresses) -> dict[str, Any]:
 
 
 def _read_addresses(members: Members) -> Addresses:
-    read = [
+    addresses = [
         (address.text("host", _LONGEST_HOST), address.number("port", 65535))
         for address in members.objects("addresses", MAX_CONTROL_PLANES)
     ]
-    if not all(host and port for host, port in read):
+    if not all(host and port for host, port in addresses):
         raise MalformedMessage("addresses holds one without host or port")
-    return tuple(read)
+    return tuple(addresses)

@@ -89,10 +89,10 @@ class Report:
             "startedAt": self.started_at.timestamp(),
             "version": self.version,
             "envoyVersion": self.envoy_version,
-            "envoyStartedAt": _seconds(self.envoy_started_at),
+            "envoyStartedAt": _write_time(self.envoy_started_at),
             "envoyRestarts": self.envoy_restarts,
-            "envoyEndedAt": _seconds(self.envoy_ended_at),
-            "staleSince": _seconds(self.stale_since),
+            "envoyEndedAt": _write_time(self.envoy_ended_at),
+            "staleSince": _write_time(self.stale_since),
             "lostReports": self.lost_reports,
             "problems": [
                 {"kind": problem.kind.value, "text": problem.text[:MAX_TEXT]}
@@ -107,7 +107,7 @@ class Report:
                     "backend": token.backend[:MAX_TEXT],
                     "cause": token.cause[:_WORD],
                     "words": token.words[:MAX_TEXT],
-                    "validUntil": _seconds(token.valid_until),
+                    "validUntil": _write_time(token.valid_until),
                 }
                 for token in self.tokens[:MAX_TOKENS]
             ],
@@ -122,16 +122,16 @@ class Report:
             started_at=members.time("startedAt"),
             version=members.text("version", _WORD),
             envoy_version=members.text("envoyVersion", _WORD),
-            envoy_started_at=_time(members, "envoyStartedAt"),
+            envoy_started_at=_read_time(members, "envoyStartedAt"),
             envoy_restarts=members.number("envoyRestarts"),
-            envoy_ended_at=_time(members, "envoyEndedAt"),
-            stale_since=_time(members, "staleSince"),
+            envoy_ended_at=_read_time(members, "envoyEndedAt"),
+            stale_since=_read_time(members, "staleSince"),
             lost_reports=members.number("lostReports"),
             problems=tuple(
                 problem for item in members.objects("problems", MAX_PROBLEMS) if (problem := _read_problem(item))
             ),
             traffic=tuple(_read_traffic(item) for item in members.objects("traffic", _MAX_ENVIRONMENTS)),
-            tokens=tuple(_read_token(item) for item in _token_objects(members)),
+            tokens=tuple(_read_token(item) for item in _read_token_objects(members)),
             gets_tokens=members.values.get("tokens") is not None,
             health=_read_health(members),
         )
@@ -140,11 +140,11 @@ class Report:
 REPORTS: Mapping[str, type[Report]] = {Report.KIND: Report}
 
 
-def _seconds(time: datetime | None) -> float | None:
+def _write_time(time: datetime | None) -> float | None:
     return time.timestamp() if time else None
 
 
-def _time(members: Members, name: str) -> datetime | None:
+def _read_time(members: Members, name: str) -> datetime | None:
     return None if members.values.get(name) is None else members.time(name)
 
 
@@ -154,33 +154,33 @@ def _read_problem(members: Members) -> Problem | None:
     return Problem(ProblemKind(kind), text) if kind in set(ProblemKind) else None
 
 
-def _token_objects(members: Members) -> list[Members]:
+def _read_token_objects(members: Members) -> list[Members]:
     """Return the problems with tokens; an agent of an earlier version reports none."""
     return list(members.objects("tokens", MAX_TOKENS)) if members.values.get("tokens") is not None else []
 
 
 def _read_token(members: Members) -> TokenProblem:
     texts = (members.text("backend", MAX_TEXT), members.text("cause", _WORD), members.text("words", MAX_TEXT))
-    return TokenProblem(*texts, _time(members, "validUntil"))
+    return TokenProblem(*texts, _read_time(members, "validUntil"))
 
 
 def _describe_health(health: MemberHealth) -> dict[str, Any]:
     short = (
         entry for entry in health.unhealthy if max(map(len, (entry.cluster, entry.member, entry.address))) <= MAX_NAME
     )
-    reported = list(itertools.islice(short, MAX_UNHEALTHY))
+    entries = list(itertools.islice(short, MAX_UNHEALTHY))
     return {
-        "complete": health.is_complete and len(reported) == len(health.unhealthy),
+        "complete": health.is_complete and len(entries) == len(health.unhealthy),
         "unhealthy": [
             {
                 "cluster": entry.cluster,
                 "member": entry.member,
                 "address": entry.address,
                 "cause": entry.cause,
-                "since": _seconds(entry.since),
+                "since": _write_time(entry.since),
                 "status": entry.status,
             }
-            for entry in reported
+            for entry in entries
         ],
     }
 
@@ -200,7 +200,7 @@ def _read_unhealthy(members: Members) -> UnhealthyMember:
         members.text("member", MAX_NAME),
         members.text("address", MAX_NAME),
         members.text("cause", _WORD),
-        _time(members, "since"),
+        _read_time(members, "since"),
         members.number("status", 999),
     )
 

@@ -54,8 +54,8 @@ class Head:
 
     def members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
-        described = [_describe(resource) for resource in self.resources]
-        return {"id": self.id, "resources": described, "authority": self.authority, "path": self.path}
+        resources = [_describe(resource) for resource in self.resources]
+        return {"id": self.id, "resources": resources, "authority": self.authority, "path": self.path}
 
     @classmethod
     def read(cls, members: Members) -> "Head":

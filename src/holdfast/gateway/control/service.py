@@ -37,7 +37,7 @@ _ANOTHER = "The gateway sent another answer."
 TakeTraffic = Callable[[Peer, TrafficReport, Callable[[], None]], None]
 
 
-def _ignore_traffic(_peer: Peer, _report: TrafficReport, _stored: Callable[[], None]) -> None:
+def _ignore_traffic(_peer: Peer, _report: TrafficReport, _on_stored: Callable[[], None]) -> None:
     """Ignore the traffic of gateways; they keep it."""
 
 

@@ -89,13 +89,13 @@ def limit_statuses(measures: Measures) -> Measures:
     """Return *measures* with at most MAX_STATUSES statuses, of which the rarest count as the first of their class."""
     if len(measures.statuses) <= MAX_STATUSES:
         return measures
-    ordered = sorted(measures.statuses.items(), key=lambda item: -item[1])
-    kept = dict(ordered[: MAX_STATUSES - 10])
-    for status, count in ordered[MAX_STATUSES - 10 :]:
+    items = sorted(measures.statuses.items(), key=lambda item: -item[1])
+    statuses = dict(items[: MAX_STATUSES - 10])
+    for status, count in items[MAX_STATUSES - 10 :]:
         first = status // 100 * 100
-        kept[first] = kept.get(first, 0) + count
+        statuses[first] = statuses.get(first, 0) + count
     return Measures(
-        kept,
+        statuses,
         measures.latencies,
         measures.received,
         measures.sent,

@@ -106,7 +106,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
                 await stream.watch.wait()
                 stream.watch.clear()
                 for type_url, update in stream.due():
-                    yield _response(type_url, update, self._now())
+                    yield _build_response(type_url, update, self._now())
             if stream.fault:
                 log.warning("gateway disconnected, because it asks for too much", gateway=peer.name, why=stream.fault)
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, stream.fault)
@@ -122,7 +122,7 @@ class _Stream:
         self._now = now
         self._cache = cache
         self.gateway: Gateway
-        self.gateway, self.watch = cache.connect(peer.name)
+        self.gateway, self.watch = cache.connect(peer.name, now())
         self.ended = False
         self.fault = ""  # why the stream is ended
         self._subscriptions: dict[str, Subscription] = {}
@@ -163,13 +163,13 @@ class _Stream:
             self._answer(subscription, request)
         if first or request.resource_names_subscribe or request.resource_names_unsubscribe:
             has = dict(request.initial_resource_versions) if first else {}  # later ones mean nothing
-            _limit(subscription, request.resource_names_subscribe, has)
+            _check_limits(subscription, request.resource_names_subscribe, has)
             subscription.request(request.resource_names_subscribe, request.resource_names_unsubscribe, has, first=first)
             for name, version in has.items():
                 self.gateway.acknowledged[request.type_url, name] = version
-            named = {(request.type_url, name) for name in request.resource_names_subscribe if name != WILDCARD}
-            # `named - acknowledged.keys()` would go through all resources.
-            self.gateway.awaited |= {key for key in named if key not in self.gateway.acknowledged}
+            keys = {(request.type_url, name) for name in request.resource_names_subscribe if name != WILDCARD}
+            # `keys - acknowledged.keys()` would go through all resources.
+            self.gateway.awaited |= {key for key in keys if key not in self.gateway.acknowledged}
             for name in request.resource_names_unsubscribe:  # the gateway drops them
                 self.gateway.acknowledged.pop((request.type_url, name), None)
                 self.gateway.rejected.pop((request.type_url, name), None)
@@ -191,9 +191,9 @@ class _Stream:
                 log.error("gateway rejected resources", gateway=self.gateway.id, type=request.type_url, error=text)
                 self.watch.set()  # something may be sent again
             if request.type_url == LISTENER:
-                self._retry.answered()
+                self._retry.take_answer()
             if request.type_url == CLUSTER and self._hold:
-                self._hold.answered()
+                self._hold.take_answer()
             self._cache.tell_observers()
 
     def due(self) -> list[tuple[str, Update]]:
@@ -205,18 +205,18 @@ class _Stream:
         updates = []
         for type_url in ORDER:
             # Taken even without a subscription: a new one is compared with all resources.
-            subscription, changed = self._subscriptions.get(type_url), self.watch.take(type_url)
+            subscription, names = self._subscriptions.get(type_url), self.watch.take(type_url)
             current = self._cache.resources(type_url)
             if self._hold and type_url == ROUTES:
-                changed = self._hold.release(changed, current)
-            for update in subscription.updates(current, changed) if subscription else ():
+                names = self._hold.release(names, current)
+            for update in subscription.updates(current, names) if subscription else ():
                 self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
                 self.gateway.updates += 1
                 updates.append((type_url, update))
         return updates
 
 
-def _limit(subscription: Subscription, names: Collection[str], has: Mapping[str, str]) -> None:
+def _check_limits(subscription: Subscription, names: Collection[str], has: Mapping[str, str]) -> None:
     """Raise TooMuch if a gateway names more resources than the limits allow."""
     if len(subscription.names) + len(names) > MAX_NAMES or len(subscription.sent) + len(has) > MAX_NAMES:
         raise TooMuch(f"It names more than {MAX_NAMES:,} resources of one type.")
@@ -224,22 +224,22 @@ def _limit(subscription: Subscription, names: Collection[str], has: Mapping[str,
         raise TooMuch(f"A name or version has more than {LONGEST_NAME:,} characters.")
 
 
-def _response(type_url: str, update: Update, now: datetime) -> DeltaDiscoveryResponse:
+def _build_response(type_url: str, update: Update, now: datetime) -> DeltaDiscoveryResponse:
     return DeltaDiscoveryResponse(
         type_url=type_url,
         nonce=update.nonce,
         removed_resources=update.removed,
-        resources=[_wire(type_url, resource, now) for resource in update.resources],
+        resources=[_build_resource(type_url, resource, now) for resource in update.resources],
     )
 
 
-def _wire(type_url: str, resource: Resource, now: datetime) -> WireResource:
+def _build_resource(type_url: str, resource: Resource, now: datetime) -> WireResource:
     message = WireResource(
         name=resource.name, version=resource.version, resource=Any(type_url=type_url, value=resource.body)
     )
     if resource.expires_at is not None:
-        left = resource.expires_at - now
-        message.ttl.FromTimedelta(max(left, _SHORTEST_LIFE))
+        lifetime = resource.expires_at - now
+        message.ttl.FromTimedelta(max(lifetime, _SHORTEST_LIFE))
     return message
 
 

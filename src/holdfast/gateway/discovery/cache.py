@@ -18,7 +18,7 @@ ResourceKey = tuple[str, str]  # type URL, name
 Warming = Callable[[], Awaitable[Collection[str] | None]]
 
 
-async def nothing_warming() -> Collection[str]:
+async def find_nothing_warming() -> Collection[str]:
     """Return the warming clusters of a gateway that can't be asked: none are known."""
     return ()
 
@@ -57,8 +57,8 @@ class Gateway:
     """
 
     id: str
-    connected_at: float
-    warming: Warming = nothing_warming
+    connected_at: datetime
+    warming: Warming = find_nothing_warming
     started: bool = False
     acknowledged: dict[ResourceKey, str] = field(default_factory=dict)
     rejected: dict[ResourceKey, Rejection] = field(default_factory=dict)
@@ -89,31 +89,25 @@ class Gateway:
 class Cache(Observers):
     """The current resources by type and name, and the connected gateways."""
 
-    def __init__(
-        self,
-        warming: Mapping[str, Warming] = NO_WARMING,
-        clock: Callable[[], float] = time.time,
-        parent: Observers | None = None,
-    ) -> None:
+    def __init__(self, warming: Mapping[str, Warming] = NO_WARMING, parent: Observers | None = None) -> None:
         """*warming* maps a gateway's id to the function that returns its warming clusters."""
         super().__init__(parent)
         self._warming = warming
-        self._clock = clock
         self._resources: dict[str, dict[str, Resource]] = {}
         self._gateways: dict[int, Gateway] = {}
         self._watches: set[Watch] = set()
 
     def apply(self, upserts: Iterable[Resource], removals: Iterable[ResourceKey] = ()) -> None:
         """Replace and remove resources in one step, and wake every stream with their names."""
-        changed: list[ResourceKey] = []
+        keys: list[ResourceKey] = []
         for type_url, name in removals:
             self._resources.get(type_url, {}).pop(name, None)
-            changed.append((type_url, name))
+            keys.append((type_url, name))
         for resource in upserts:
             self._resources.setdefault(resource.type_url, {})[resource.name] = resource
-            changed.append((resource.type_url, resource.name))
+            keys.append((resource.type_url, resource.name))
         for watch in self._watches:
-            for type_url, name in changed:
+            for type_url, name in keys:
                 watch.add(type_url, name)
             watch.set()
 
@@ -137,11 +131,11 @@ class Cache(Observers):
 
     # Streams
 
-    def connect(self, gateway_id: str) -> tuple[Gateway, Watch]:
+    def connect(self, gateway_id: str, now: datetime) -> tuple[Gateway, Watch]:
         """Register a stream; its watch is set whenever resources have changed, and knows which."""
-        warming = self._warming.get(gateway_id, nothing_warming)
+        warming = self._warming.get(gateway_id, find_nothing_warming)
         watch = self.watch()
-        gateway = Gateway(gateway_id, self._clock(), warming, watch=watch)
+        gateway = Gateway(gateway_id, now, warming, watch=watch)
         self._gateways[id(gateway)] = gateway
         self.tell_observers()
         return gateway, watch

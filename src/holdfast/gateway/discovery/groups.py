@@ -4,8 +4,7 @@ The resources of each group of gateways.
 A stream is bound to the cache of one group, so a gateway can't be sent what another group serves.
 """
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from holdfast.apis.gateways.group import DEFAULT_GROUP
@@ -22,18 +21,17 @@ class Groups(Observers):
     Observers are woken by the gateways of every group.
     """
 
-    def __init__(self, warming: Mapping[str, Warming] = NO_WARMING, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, warming: Mapping[str, Warming] = NO_WARMING) -> None:
         """*warming* maps a gateway's id to the function that returns its warming clusters."""
         super().__init__()
         self._warming = warming
-        self._clock = clock
         self._caches: dict[str, Cache] = {}
         self.default = self.add(DEFAULT_GROUP)
 
     def add(self, group: str) -> Cache:
         """Return the cache of *group*, which is created if the group is new."""
         if group not in self._caches:
-            self._caches[group] = Cache(self._warming, self._clock, parent=self)
+            self._caches[group] = Cache(self._warming, parent=self)
         return self._caches[group]
 
     def remove(self, group: str) -> None:
@@ -59,5 +57,5 @@ class Groups(Observers):
         return [self._find_equal(resource) for resource in resources]
 
     def _find_equal(self, resource: Resource) -> Resource:
-        known = (cache.get(resource.type_url, resource.name) for cache in self._caches.values())
-        return next((other for other in known if other == resource), resource)
+        candidates = (cache.get(resource.type_url, resource.name) for cache in self._caches.values())
+        return next((other for other in candidates if other == resource), resource)

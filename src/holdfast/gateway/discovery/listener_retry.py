@@ -22,17 +22,19 @@ class ListenerRetry:
         self._pause = FIRST_PAUSE
         self._timer: asyncio.TimerHandle | None = None
 
-    def answered(self) -> None:
+    def take_answer(self) -> None:
         """Schedule or end retries after the gateway has acknowledged or rejected listeners."""
-        before, self._acknowledged = self._acknowledged, _names(self._gateway.acknowledged)
+        before, self._acknowledged = self._acknowledged, _list_names(self._gateway.acknowledged)
         if self._pause > FIRST_PAUSE and self._acknowledged - before:
             # Envoy drops all routes with its last listener, and doesn't request them for a new one (measured).
             self._send_again(ROUTES)
-        taken = [name for name in _names(self._gateway.rejected) if name in read_bind_failures(self._message(name))]
-        if not taken:
+        names = [
+            name for name in _list_names(self._gateway.rejected) if name in read_bind_failures(self._message(name))
+        ]
+        if not names:
             self._pause = FIRST_PAUSE
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._pause, self._retry, taken)
+            self._timer = asyncio.get_running_loop().call_later(self._pause, self._retry, names)
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     def cancel(self) -> None:
@@ -53,5 +55,5 @@ class ListenerRetry:
             self._wake()
 
 
-def _names(resources: Mapping[tuple[str, str], object]) -> set[str]:
+def _list_names(resources: Mapping[tuple[str, str], object]) -> set[str]:
     return {name for type_url, name in resources if type_url == LISTENER}

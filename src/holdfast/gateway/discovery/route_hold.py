@@ -23,7 +23,7 @@ _CLUSTER_FIELD = b"\x0a"  # of RouteAction: field 1, length-delimited
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Hold:
     version: str
     until: float  # by the event loop's clock
 
@@ -33,40 +33,40 @@ class RouteHold:
 
     def __init__(self, gateway: Gateway, wake: Callable[[], None]) -> None:
         self._gateway, self._wake = gateway, wake
-        self._held: dict[str, _Held] = {}
+        self._holds: dict[str, _Hold] = {}
         self._sent: dict[str, tuple[str, float]] = {}  # unanswered clusters, with their nonce and when they were seen
         self._timer: asyncio.TimerHandle | None = None
 
-    def answered(self) -> None:
+    def take_answer(self) -> None:
         """Send held routes whose clusters are ready now, after clusters were acknowledged or rejected."""
-        if self._held:
+        if self._holds:
             self._wake()
 
-    def release(self, changed: Collection[str], current: Mapping[str, Resource]) -> Collection[str]:
+    def release(self, changes: Collection[str], current: Mapping[str, Resource]) -> Collection[str]:
         """
-        Return the names of those *changed* and held routes that can be sent; the others are held.
+        Return the names of the *changes* and held routes that can be sent; the others are held.
 
         Only the change that comes with a cluster waits for it: if held routes change again, for example because a
         caller is no longer accepted, they are sent at once.
         """
         now = asyncio.get_running_loop().time()
         self._note_clusters(now)
-        names = {**dict.fromkeys(self._held), **dict.fromkeys(changed)}
+        names = {**dict.fromkeys(self._holds), **dict.fromkeys(changes)}
         if not names:
             return names
-        before, self._held = self._held, {}
-        unanswered, recent = self._list_clusters(now)
+        before, self._holds = self._holds, {}
+        unanswered_clusters, recent = self._list_clusters(now)
         for name in names:
-            resource, held = current.get(name), before.get(name)
-            clusters = unanswered if held else recent
+            resource, hold = current.get(name), before.get(name)
+            clusters = unanswered_clusters if hold else recent
             if resource is None or not clusters or clusters.isdisjoint(_find_references(resource.body)):
                 continue
-            held = held or _Held(resource.version, now + LONGEST)
-            if held.version == resource.version and now < held.until:
-                self._held[name] = held
+            hold = hold or _Hold(resource.version, now + LONGEST)
+            if hold.version == resource.version and now < hold.until:
+                self._holds[name] = hold
                 self._gateway.watch.add(ROUTES, name)  # counts as unsent
         self._schedule()
-        return [name for name in names if name not in self._held]
+        return [name for name in names if name not in self._holds]
 
     def cancel(self) -> None:
         """Cancel the timer, because the stream has ended."""
@@ -75,26 +75,26 @@ class RouteHold:
 
     def _note_clusters(self, now: float) -> None:
         """Note when the clusters that Envoy hasn't answered were first seen in their version."""
-        unanswered = {name: nonce for (kind, name), nonce in self._gateway.unanswered.items() if kind == CLUSTER}
+        nonces = {name: nonce for (kind, name), nonce in self._gateway.unanswered.items() if kind == CLUSTER}
         self._sent = {
-            name: noted if (noted := self._sent.get(name)) and noted[0] == nonce else (nonce, now)
-            for name, nonce in unanswered.items()
+            name: note if (note := self._sent.get(name)) and note[0] == nonce else (nonce, now)
+            for name, nonce in nonces.items()
         }
 
     def _list_clusters(self, now: float) -> tuple[set[bytes], set[bytes]]:
         """Return the unanswered clusters, and those of them that changed routes wait for."""
         recent = {
             name.encode()
-            for name, (_, seen) in self._sent.items()
-            if now - seen < TOGETHER or (CLUSTER, name) not in self._gateway.acknowledged
+            for name, (_, seen_at) in self._sent.items()
+            if now - seen_at < TOGETHER or (CLUSTER, name) not in self._gateway.acknowledged
         }
         return {name.encode() for name in self._sent}, recent
 
     def _schedule(self) -> None:
         self.cancel()
         self._timer = None
-        if self._held:
-            due = min(held.until for held in self._held.values())
+        if self._holds:
+            due = min(hold.until for hold in self._holds.values())
             self._timer = asyncio.get_running_loop().call_at(due, self._wake)
 
 

@@ -52,13 +52,13 @@ class Subscription:
         self, subscribe: Iterable[str], unsubscribe: Iterable[str], has: Mapping[str, str], *, first: bool
     ) -> None:
         """Apply a request; *has* are the versions that a reconnecting gateway still has."""
-        added = set(subscribe)
+        new_names = set(subscribe)
         # A first request without names subscribes to everything.
-        if not self.wildcard and (WILDCARD in added or (first and not added)):
+        if not self.wildcard and (WILDCARD in new_names or (first and not new_names)):
             self.wildcard = self._compare_all = True
         self.sent.update(has)
         self._due.update(dict.fromkeys(has))
-        for name in added - {WILDCARD}:
+        for name in new_names - {WILDCARD}:
             self.names.add(name)
             self._due[name] = None
             if name not in has:
@@ -66,7 +66,7 @@ class Subscription:
         for name in unsubscribe:
             if name == WILDCARD:
                 self.wildcard = False
-                self.sent = {kept: version for kept, version in self.sent.items() if kept in self.names}
+                self.sent = {key: version for key, version in self.sent.items() if key in self.names}
             self.names.discard(name)
             # With a wildcard, this sends it once more: the gateway can't know that the wildcard includes it.
             self.sent.pop(name, None)
@@ -78,16 +78,16 @@ class Subscription:
             self.sent.pop(name, None)
             self._due[name] = None
 
-    def updates(self, current: Mapping[str, Resource], changed: Iterable[str]) -> list[Update]:
+    def updates(self, current: Mapping[str, Resource], changes: Iterable[str]) -> list[Update]:
         """
         Return the updates that bring the gateway from what it was sent to *current*.
 
         Their size is limited, except that of an initial state that is applied as one.
 
-        *changed* are the names of all resources that were added, changed or removed since the last call.
+        *changes* are the names of all resources that were added, changed or removed since the last call.
         """
         upserts, gone = [], []
-        for name in self._take_due(current, changed):
+        for name in self._take_due(current, changes):
             resource, version = None if name in self.withheld else current.get(name), self.sent.get(name)
             if resource is None:
                 if version or (version is None and name in self.names):
@@ -96,27 +96,27 @@ class Subscription:
                 upserts.append(resource)
         limit = None if self.applied_as_one and not self._answered else MAX_RESPONSE_BYTES
         groups = self._take_divided(upserts)
-        responses = [self._send(tuple(piece), ()) for group in groups for piece in _pieces(group, limit)]
+        responses = [self._send(tuple(piece), ()) for group in groups for piece in _split(group, limit)]
         # A wildcard subscriber needs a response even if there are no resources: a starting Envoy waits two seconds.
         if gone or (self.wildcard and not responses and not self._answered):
             responses.append(self._send((), tuple(gone)))
         self._answered |= bool(responses)
         return responses
 
-    def _take_due(self, current: Mapping[str, Resource], changed: Iterable[str]) -> Iterable[str]:
+    def _take_due(self, current: Mapping[str, Resource], changes: Iterable[str]) -> Iterable[str]:
         due, self._due = self._due, {}
         if self._compare_all:
             self._compare_all = False
             due.update(dict.fromkeys([*(current if self.wildcard else ()), *self.sent, *self.names]))
-        due.update(dict.fromkeys(changed))
+        due.update(dict.fromkeys(changes))
         return due
 
-    def _send(self, resources: tuple[Resource, ...], removed: tuple[str, ...]) -> Update:
-        update = Update(str(next(self._nonces)), resources, removed)
+    def _send(self, resources: tuple[Resource, ...], removals: tuple[str, ...]) -> Update:
+        update = Update(str(next(self._nonces)), resources, removals)
         self.pending[update.nonce] = update
         for resource in resources:
             self.sent[resource.name] = resource.version
-        for name in removed:
+        for name in removals:
             if name in self.names:
                 self.sent[name] = ""
             else:
@@ -139,8 +139,8 @@ class Subscription:
         if error is not None and self.applied_as_one and len(update.resources) > 1:
             self._divide(gateway, update)
             return True
-        every = {resource.name for resource in update.resources}
-        bad = (_select_named(every, error) or every) if error is not None else set()
+        all_names = {resource.name for resource in update.resources}
+        bad = (_select_named(all_names, error) or all_names) if error is not None else set()
         reason = (error or "")[:MAX_REASON]
         for resource in update.resources:
             key = (self.type_url, resource.name)
@@ -169,8 +169,8 @@ class Subscription:
                 continue  # a later update replaces it
             del gateway.unanswered[key]
             self._due[name] = None
-            if kept := gateway.acknowledged.get(key):
-                self.sent[name] = kept
+            if version := gateway.acknowledged.get(key):
+                self.sent[name] = version
             else:
                 self.sent.pop(name, None)
 
@@ -178,9 +178,9 @@ class Subscription:
         """Return *upserts* in groups that are sent separately: each half of a rejected update, and all others."""
         if not self._divided:
             return [upserts]
-        divided, self._divided = self._divided, []
+        divided_names, self._divided = self._divided, []
         others = {resource.name: resource for resource in upserts}
-        groups = [[others.pop(name) for name in names if name in others] for names in divided]
+        groups = [[others.pop(name) for name in names if name in others] for names in divided_names]
         return [*groups, list(others.values())]
 
     def _supersede(self, gateway: Gateway, update: Update) -> None:
@@ -193,9 +193,9 @@ class Subscription:
                 key = (self.type_url, resource.name)
                 if resource.name in names and gateway.unanswered.get(key) == nonce:  # it was removed
                     del gateway.unanswered[key]
-            kept = tuple(resource for resource in earlier.resources if resource.name not in names)
-            removed = tuple(name for name in earlier.removed if name not in names)
-            self.pending[nonce] = replace(earlier, resources=kept, removed=removed)
+            resources = tuple(resource for resource in earlier.resources if resource.name not in names)
+            removals = tuple(name for name in earlier.removed if name not in names)
+            self.pending[nonce] = replace(earlier, resources=resources, removed=removals)
 
 
 def _select_named(names: Iterable[str], text: str) -> set[str]:
@@ -210,7 +210,7 @@ def _select_named(names: Iterable[str], text: str) -> set[str]:
     return matches
 
 
-def _pieces(resources: list[Resource], most: int | None) -> Iterable[list[Resource]]:
+def _split(resources: list[Resource], most: int | None) -> Iterable[list[Resource]]:
     """Yield *resources* in pieces of at most *most* bytes, or in one."""
     piece: list[Resource] = []
     size = 0

@@ -103,17 +103,17 @@ def _read_failed_request(gateway: str, entry: HTTPAccessLogEntry, now: datetime)
     return FailedRequest(
         gateway=gateway,
         cluster=common.route_name[:MAX_ID],
-        upstream=_address(common.upstream_remote_address),
-        request_id=_request_id(entry)[:MAX_ID],
+        upstream=_read_address(common.upstream_remote_address),
+        request_id=_find_request_id(entry)[:MAX_ID],
         at=_read_start(common, now),
-        evidence=_evidence(entry),
-        trace_id=_trace_id(common.custom_tags.get(TRACE_TAG, "")),
-        member=_member(common.custom_tags.get(MEMBER_TAG, "")),
+        evidence=_read_evidence(entry),
+        trace_id=_check_trace_id(common.custom_tags.get(TRACE_TAG, "")),
+        member=_read_member(common.custom_tags.get(MEMBER_TAG, "")),
         is_attempt=ATTEMPT_TAG in common.custom_tags,
     )
 
 
-def _member(text: str) -> str:
+def _read_member(text: str) -> str:
     """Return the origin in *text*, from a gateway; empty if there is none."""
     if not text or len(text) > MAX_MEMBER:
         return ""
@@ -123,9 +123,9 @@ def _member(text: str) -> str:
         return ""
 
 
-def _evidence(entry: HTTPAccessLogEntry) -> Evidence:
+def _read_evidence(entry: HTTPAccessLogEntry) -> Evidence:
     common, response = entry.common_properties, entry.response
-    decoded = common.custom_tags.get(DECODED_TAG, "")
+    decoded_size = common.custom_tags.get(DECODED_TAG, "")
     return Evidence(
         reason=common.upstream_transport_failure_reason[:MAX_REASON],
         details=response.response_code_details[:MAX_REASON],
@@ -138,18 +138,18 @@ def _evidence(entry: HTTPAccessLogEntry) -> Evidence:
         attempts=max(common.upstream_request_attempt_count, 1),
         received=common.upstream_wire_bytes_received,
         received_header=response.upstream_header_bytes_received,
-        decoded_header=int(decoded) if decoded.isdecimal() else 0,
+        decoded_header=int(decoded_size) if decoded_size.isdecimal() else 0,
     )
 
 
-def _request_id(entry: HTTPAccessLogEntry) -> str:
+def _find_request_id(entry: HTTPAccessLogEntry) -> str:
     # A request that Envoy rejects early can still have the caller's id; the response then has ours.
     by_backend = entry.response.response_code_details.startswith(("via_upstream", "upstream_", "downstream_"))
-    answered = "" if by_backend else entry.response.response_headers.get(REQUEST_ID_HEADER, "")
-    return answered or entry.request.request_id
+    request_id = "" if by_backend else entry.response.response_headers.get(REQUEST_ID_HEADER, "")
+    return request_id or entry.request.request_id
 
 
-def _trace_id(text: str) -> str:
+def _check_trace_id(text: str) -> str:
     return text if _TRACE_ID.fullmatch(text) and text.strip("0") else ""
 
 
@@ -161,7 +161,7 @@ def _read_start(common: AccessLogCommon, now: datetime) -> datetime:
         return now
 
 
-def _address(address: Address) -> str:
+def _read_address(address: Address) -> str:
     socket = address.socket_address
     if not socket.address:
         return ""

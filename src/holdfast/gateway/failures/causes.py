@@ -185,7 +185,7 @@ def classify_reason(
     *timed_out* (flags UT, SI) and *without_host* (UH, DF) decide when *reason* doesn't; *presents_identity* is whether
     the gateway has a client certificate for this backend.
     """
-    text = _plain(reason)
+    text = _simplify(reason)
     for pattern, cause in _TEXTS:
         if pattern.search(text):
             return cause
@@ -196,5 +196,5 @@ def classify_reason(
     return Cause.TIMEOUT if timed_out else Cause.OTHER
 
 
-def _plain(reason: str) -> str:
+def _simplify(reason: str) -> str:
     return reason.replace("_", " ").lower()

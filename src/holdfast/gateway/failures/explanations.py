@@ -18,11 +18,11 @@ EXPLANATIONS: dict[Cause, Explanation] = TLS_EXPLANATIONS | BACKEND_EXPLANATIONS
 def explain(cause: Cause, reason: str, limits: BackendLimits = DEFAULT_LIMITS) -> Explanation:
     """Explain *cause* with the details in Envoy's *reason* and the gateways' *limits*."""
     explanation = EXPLANATIONS[cause]
-    more = _more(cause, reason, limits)
+    more = _explain_more(cause, reason, limits)
     return replace(explanation, sentence=f"{explanation.sentence} {more}") if more else explanation
 
 
-def _more(cause: Cause, reason: str, limits: BackendLimits) -> str:
+def _explain_more(cause: Cause, reason: str, limits: BackendLimits) -> str:
     if cause in TOKEN_CAUSES:
         return f"The gateway reports: {reason}." if reason else ""
     match cause:

@@ -62,7 +62,7 @@ def find_cause(evidence: Evidence, header_kib: int, *, presents_identity: bool) 
         return Cause.CONNECTION_AUTHENTICATION
     if evidence.suspends and "UH" in evidence.flags:
         return Cause.BACKEND_SUSPENDED
-    if by_caller := _caller_cause(evidence):
+    if by_caller := _find_caller_cause(evidence):
         return by_caller
     connecting = classify_reason(
         evidence.reason,
@@ -70,7 +70,7 @@ def find_cause(evidence: Evidence, header_kib: int, *, presents_identity: bool) 
         without_host=bool(evidence.flags & {"UH", "DF"}),
         presents_identity=presents_identity,
     )
-    return (_http_cause(evidence, header_kib) or connecting) if connecting is Cause.OTHER else connecting
+    return (_find_http_cause(evidence, header_kib) or connecting) if connecting is Cause.OTHER else connecting
 
 
 def is_attempt_reported(evidence: Evidence) -> bool:
@@ -79,7 +79,7 @@ def is_attempt_reported(evidence: Evidence) -> bool:
     return bool(evidence.flags & ATTEMPT_FLAGS) and evidence.details != "response_timeout"
 
 
-def _http_cause(evidence: Evidence, header_kib: int) -> Cause | None:
+def _find_http_cause(evidence: Evidence, header_kib: int) -> Cause | None:
     """Return the code for a failure after the handshake, or for a request that never reached the backend."""
     if "NC" in evidence.flags:
         return Cause.BACKEND_NOT_READY
@@ -90,7 +90,7 @@ def _http_cause(evidence: Evidence, header_kib: int) -> Cause | None:
             Cause.CONTRADICTORY_LENGTH if evidence.http2 and "UPE" in evidence.flags else Cause.CLOSED_DURING_RESPONSE
         )
     if "UPE" in evidence.flags:
-        return _unreadable(evidence, header_kib)
+        return _find_unreadable_cause(evidence, header_kib)
     if evidence.reset == "remote_refused_stream_reset":
         return Cause.STREAM_REFUSED
     if "UR" in evidence.flags and evidence.decoded_header:
@@ -100,7 +100,7 @@ def _http_cause(evidence: Evidence, header_kib: int) -> Cause | None:
     return Cause.CLOSED_BEFORE_RESPONSE if evidence.flags & {"UC", "UR"} else None
 
 
-def _caller_cause(evidence: Evidence) -> Cause | None:
+def _find_caller_cause(evidence: Evidence) -> Cause | None:
     """Return the code for a failure that is not the backend's fault; None if it is the backend's."""
     if evidence.status == 408:
         return Cause.CALLER_STOPPED_SENDING
@@ -119,7 +119,7 @@ def _caller_cause(evidence: Evidence) -> Cause | None:
     return _REASONS.get(evidence.details) or _REJECTED.get(evidence.status)
 
 
-def _unreadable(evidence: Evidence, header_kib: int) -> Cause:
+def _find_unreadable_cause(evidence: Evidence, header_kib: int) -> Cause:
     if evidence.http2 or not evidence.received_header:
         too_large = not evidence.http2 and evidence.received >= evidence.attempts * header_kib * _KIB
         return Cause.RESPONSE_HEADERS_TOO_LARGE if too_large else Cause.NOT_HTTP

@@ -17,8 +17,8 @@ def read_presented_names(reason: str) -> str:
     Envoy doesn't give a name's type, and an IP address can be a dNSName or an iPAddress.
     """
     match = _NAMES.search(reason)
-    listed = match[1].removesuffix(":TLS_error_end").removesuffix("]") if match else ""
-    names = [_write_type(name) for name in re.split(r",[_ ]", listed) if name]
+    text = match[1].removesuffix(":TLS_error_end").removesuffix("]") if match else ""
+    names = [_write_type(name) for name in re.split(r",[_ ]", text) if name]
     others = " and others" if len(names) > SHOWN_NAMES else ""
     return ", ".join(names[:SHOWN_NAMES]) + others
 

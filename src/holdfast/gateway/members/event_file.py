@@ -75,12 +75,12 @@ class EventFile:
             return False
         return os.fstat(self._reader.fileno()).st_size == self._reader.tell() >= MAX_BYTES
 
-    def replace(self, kept: Iterable[bytes]) -> None:
-        """Let Envoy write to a new file that begins with the lines *kept*."""
+    def replace(self, lines: Iterable[bytes]) -> None:
+        """Let Envoy write to a new file that begins with *lines*."""
         self._path.replace(self._previous)
         self.prepare()
         with self._path.open("ab", buffering=0) as new:
-            self._known = new.write(b"".join(line + b"\n" for line in kept))
+            self._known = new.write(b"".join(line + b"\n" for line in lines))
         self._let_reopen()
 
     def restore(self) -> bool:

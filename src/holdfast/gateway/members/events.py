@@ -64,8 +64,8 @@ def read_address(values: Mapping[str, Any]) -> str:
 
 
 def _read_check(values: Mapping[str, Any]) -> HealthEvent | None:
-    failed = next((value for name in _FAILED if (value := values.get(name)) is not None), None)
-    if failed is None and "add_healthy_event" not in values:
+    failure = next((value for name in _FAILED if (value := values.get(name)) is not None), None)
+    if failure is None and "add_healthy_event" not in values:
         return None
     origin = values["metadata"]["filter_metadata"][MATCH_METADATA][MEMBER]
     return HealthEvent(
@@ -73,9 +73,9 @@ def _read_check(values: Mapping[str, Any]) -> HealthEvent | None:
         read_address(values["host"]),
         Detection.HEALTH_CHECK,
         datetime.fromisoformat(values["timestamp"]),
-        None if failed is None else _CAUSES.get(failed.get("failure_type"), HealthCause.CHECK),
+        None if failure is None else _CAUSES.get(failure.get("failure_type"), HealthCause.CHECK),
         origin.partition("://")[2],
-        int(failed.get("http_status_code", 0)) if failed else 0,
+        int(failure.get("http_status_code", 0)) if failure else 0,
     )
 
 

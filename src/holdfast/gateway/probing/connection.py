@@ -134,7 +134,9 @@ async def _read_answer(reader: asyncio.StreamReader) -> Answer:
     headers = {name.lower(): "" if value.strip() == "-" else value.strip() for name, _, value in pairs}
     if status.split()[1] == "200":
         version, cipher, certificate, address = (headers.get(name, "") for name in SEEN_HEADERS)
-        return Answer(True, address=address, tls_version=version, cipher=cipher, fingerprint=_fingerprint(certificate))
+        return Answer(
+            True, address=address, tls_version=version, cipher=cipher, fingerprint=_read_fingerprint(certificate)
+        )
     length = int(headers["content-length"])
     if length > MAX_REPLY:
         raise ValueError("the reply is too long")
@@ -143,5 +145,5 @@ async def _read_answer(reader: asyncio.StreamReader) -> Answer:
     return Answer(False, (reason or details)[:MAX_REASON], flags)
 
 
-def _fingerprint(certificate: str) -> str:
+def _read_fingerprint(certificate: str) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(unquote(certificate))).hexdigest() if certificate else ""

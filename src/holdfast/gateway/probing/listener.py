@@ -31,10 +31,10 @@ def describe_probe_listener(socket: Path) -> Members:
         "stat_prefix": _NAME,
         "route_config": {
             "name": _NAME,
-            "virtual_hosts": [{"name": _NAME, "domains": ["*"], "routes": [_connect(), _head(), _post()]}],
+            "virtual_hosts": [{"name": _NAME, "domains": ["*"], "routes": [_connect(), _build_head(), _post()]}],
         },
         "http_filters": [
-            _extension(
+            _build_extension(
                 "envoy.filters.http.router",
                 "envoy.extensions.filters.http.router.v3.Router",
                 {"suppress_envoy_headers": True},
@@ -42,7 +42,10 @@ def describe_probe_listener(socket: Path) -> Members:
         ],
         "upgrade_configs": [{"upgrade_type": "CONNECT"}],
         "local_reply_config": {
-            "mappers": [_flags(SLOW_CONNECTION, "UT"), _flags("true", "%RESPONSE_FLAGS%,%UPSTREAM_PROTOCOL%")],
+            "mappers": [
+                _build_flags_mapper(SLOW_CONNECTION, "UT"),
+                _build_flags_mapper("true", "%RESPONSE_FLAGS%,%UPSTREAM_PROTOCOL%"),
+            ],
             "body_format": {"json_format": REFUSAL, "content_type": "application/json"},
         },
         "generate_request_id": False,
@@ -53,7 +56,7 @@ def describe_probe_listener(socket: Path) -> Members:
     return {
         "name": _NAME,
         "address": {"pipe": {"path": str(socket), "mode": 0o600}},
-        "filter_chains": [{"filters": [_extension(_CONNECTIONS, _MANAGER, manager)]}],
+        "filter_chains": [{"filters": [_build_extension(_CONNECTIONS, _MANAGER, manager)]}],
         "ignore_global_conn_limit": True,  # a gateway at its connection limit can still probe
     }
 
@@ -74,7 +77,7 @@ def _connect() -> Members:
     }
 
 
-def _head() -> Members:
+def _build_head() -> Members:
     return {
         "name": "head",
         "match": {"prefix": "/", "headers": [{"name": ":method", "string_match": {"exact": "HEAD"}}]},
@@ -94,9 +97,9 @@ def _post() -> Members:
     }
 
 
-def _flags(when: str, flags: str) -> Members:
+def _build_flags_mapper(when: str, flags: str) -> Members:
     """Return a mapper of the gateway's own responses; the flags contain no text of the backend, so a header is safe."""
-    condition = _extension(
+    condition = _build_extension(
         "envoy.access_loggers.extension_filters.cel",
         "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
         {"expression": when},
@@ -107,5 +110,5 @@ def _flags(when: str, flags: str) -> Members:
     }
 
 
-def _extension(name: str, message: str, members: Members) -> Members:
+def _build_extension(name: str, message: str, members: Members) -> Members:
     return {"name": name, "typed_config": {"@type": f"type.googleapis.com/{message}", **members}}

@@ -20,7 +20,7 @@ from holdfast.gateway.probing.constants import PREFIX
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource, make_resource
-from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret, identity_secret_name
+from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret, name_identity_secret
 
 IDENTITY_SUFFIX = "/client"
 
@@ -41,7 +41,7 @@ class ProbeResources:
         return self.cluster, *self.secrets
 
 
-def new_name() -> str:
+def make_name() -> str:
     """Return the name for another probe."""
     return f"{PREFIX}{secrets.token_hex(8)}"
 
@@ -65,7 +65,7 @@ def build_probe(
     cluster.type = Cluster.STATIC
     cluster.ClearField("dns_lookup_family")
     cluster.ClearField("typed_dns_resolver_config")
-    first, *more = [_address(address, endpoint.origin.port) for address in addresses]
+    first, *more = [_build_address(address, endpoint.origin.port) for address in addresses]
     host = EnvoyEndpoint(
         address=first, additional_addresses=[EnvoyEndpoint.AdditionalAddress(address=address) for address in more]
     )
@@ -73,7 +73,7 @@ def build_probe(
     cluster.load_assignment.endpoints.append(LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=host)]))
     secrets, server_name = [], ""
     if trust:
-        server_name = _with_own_secrets(cluster, name).sni
+        server_name = _use_own_secrets(cluster, name).sni
         secrets.append(_rename(build_trust_secret(trust), name))
     if identity:
         secrets.append(_rename(build_identity_secret(identity), name + IDENTITY_SUFFIX))
@@ -82,18 +82,18 @@ def build_probe(
         tuple(secrets),
         endpoint.origin.authority,
         server_name,
-        identity_secret_name(identity) if identity else "",
+        name_identity_secret(identity) if identity else "",
     )
 
 
-def has_key(resources: Sequence[Resource], sent: Resource | None) -> bool:
-    """Return whether *resources* contain a private key other than that of the secret that was *sent* for traffic."""
-    known = Secret.FromString(sent.body).tls_certificate if sent else None
+def has_key(resources: Sequence[Resource], traffic_secret: Resource | None) -> bool:
+    """Return whether *resources* contain a private key other than that of *traffic_secret*."""
+    certificate = Secret.FromString(traffic_secret.body).tls_certificate if traffic_secret else None
     contents = [Secret.FromString(resource.body) for resource in resources if resource.type_url == SECRET]
-    return any(secret.HasField("tls_certificate") and secret.tls_certificate != known for secret in contents)
+    return any(secret.HasField("tls_certificate") and secret.tls_certificate != certificate for secret in contents)
 
 
-def addresses_of(resources: Sequence[Resource]) -> list[str]:
+def list_addresses(resources: Sequence[Resource]) -> list[str]:
     """Return the addresses that the gateway connects to in a probe with these *resources*."""
     clusters = [Cluster.FromString(resource.body) for resource in resources if resource.type_url == CLUSTER]
     hosts = [
@@ -107,15 +107,15 @@ def addresses_of(resources: Sequence[Resource]) -> list[str]:
     return [address.socket_address.address for address in (*first, *more)]
 
 
-def _with_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:
+def _use_own_secrets(cluster: Cluster, name: str) -> UpstreamTlsContext:
     # Callers' requests may use secrets with the same content; separate ones can be removed unconditionally.
     context = UpstreamTlsContext()
     cluster.transport_socket.typed_config.Unpack(context)
-    combined = context.common_tls_context.combined_validation_context
-    if combined.validation_context_sds_secret_config.name:
-        combined.validation_context_sds_secret_config.name = name
-    for presented in context.common_tls_context.tls_certificate_sds_secret_configs:
-        presented.name = name + IDENTITY_SUFFIX
+    validation = context.common_tls_context.combined_validation_context
+    if validation.validation_context_sds_secret_config.name:
+        validation.validation_context_sds_secret_config.name = name
+    for identity in context.common_tls_context.tls_certificate_sds_secret_configs:
+        identity.name = name + IDENTITY_SUFFIX
     cluster.transport_socket.typed_config.Pack(context, deterministic=True)
     return context
 
@@ -126,5 +126,5 @@ def _rename(resource: Resource, name: str) -> Resource:
     return make_resource(SECRET, name, secret)
 
 
-def _address(address: str, port: int) -> Address:
+def _build_address(address: str, port: int) -> Address:
     return Address(socket_address=SocketAddress(address=address, port_value=port))

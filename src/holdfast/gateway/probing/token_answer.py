@@ -48,9 +48,13 @@ class EnvoyNotReady(Exception):
 
 
 def ask_for_token(
-    probe_socket: Path, request: TokenRequest, opened: Callable[[socket.socket], None] = lambda _: None
+    probe_socket: Path, request: TokenRequest, on_connect: Callable[[socket.socket], None] = lambda _: None
 ) -> Token:
-    """Return a new token; *opened* gets the socket, whose shutdown ends this early. Raises NoToken, EnvoyNotReady."""
+    """
+    Return a new token; *on_connect* gets the socket, whose shutdown ends this early.
+
+    Raises NoToken, EnvoyNotReady.
+    """
     import http.client  # most gateways need no tokens, and it takes 1 MB
 
     user = {"username": request.username, "password": request.password} if request.has_password else {}
@@ -66,7 +70,7 @@ def ask_for_token(
     }
     connection = http.client.HTTPConnection("token", timeout=ANSWERS_WITHIN)
     try:
-        connection.sock = _connect(probe_socket, opened)
+        connection.sock = _connect(probe_socket, on_connect)
         connection.request("POST", request.target, form, headers)
         response = connection.getresponse()
         body = response.read(MAX_ANSWER + 1)
@@ -140,10 +144,10 @@ def _explain_refusal(body: bytes, flags: str) -> NoToken:
     return NoToken(final, words, is_passing=True)
 
 
-def _connect(path: Path, opened: Callable[[socket.socket], None]) -> socket.socket:
+def _connect(path: Path, on_connect: Callable[[socket.socket], None]) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     try:
-        opened(connection)
+        on_connect(connection)
         connection.settimeout(ANSWERS_WITHIN)
         connection.connect(str(path))
     except OSError:

@@ -8,25 +8,25 @@ import os
 import signal
 import sys
 
-from holdfast.gateway.process.launcher import start_time
+from holdfast.gateway.process.launcher import read_start_time
 
 LOOK_AGAIN = 0.1  # seconds, where the kernel doesn't report the end of a process
 
 
-def is_running(pid: int, started: str) -> bool:
-    """Return whether the process that started at *started* still runs; another one with its ID doesn't count."""
-    return start_time(pid) == started
+def is_running(pid: int, start: str) -> bool:
+    """Return whether the process that started at *start* still runs; another one with its ID doesn't count."""
+    return read_start_time(pid) == start
 
 
-def send_signal(pid: int, started: str, number: signal.Signals) -> bool:
+def send_signal(pid: int, start: str, number: signal.Signals) -> bool:
     """
-    Send a signal to the process that started at *started*; return False if it has ended.
+    Send a signal to the process that started at *start*; return False if it has ended.
 
     Another process that has its ID by now gets no signal. Raises PermissionError.
     """
     descriptor = _open(pid)  # first, because it stands for the same process even if the ID is reused
     try:
-        if not is_running(pid, started):
+        if not is_running(pid, start):
             return False
         if sys.platform == "linux" and descriptor is not None:
             signal.pidfd_send_signal(descriptor, number)
@@ -43,15 +43,15 @@ def send_signal(pid: int, started: str, number: signal.Signals) -> bool:
 class DetachedProcess:
     """A running process that isn't a child of this one. Lives on one event loop."""
 
-    def __init__(self, pid: int, started: str) -> None:
+    def __init__(self, pid: int, start: str) -> None:
         """Watch the process with this ID and start time; if it has ended, `ended` is set from the start."""
         self.pid = pid
         self.ended = asyncio.Event()
-        self._started = started
+        self._start = start
         # The descriptor comes first, because it stands for the same process even if the ID is reused.
         self._descriptor = _open(pid)
         self._polling: asyncio.TimerHandle | None = None
-        if not is_running(pid, started):
+        if not is_running(pid, start):
             self._end()
         elif self._descriptor is None:
             self._polling = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look)
@@ -65,7 +65,7 @@ class DetachedProcess:
         with contextlib.suppress(ProcessLookupError):
             if sys.platform == "linux" and self._descriptor is not None:
                 signal.pidfd_send_signal(self._descriptor, number)
-            elif is_running(self.pid, self._started):
+            elif is_running(self.pid, self._start):
                 os.kill(self.pid, number)
 
     async def end(self, within: float) -> None:
@@ -88,7 +88,7 @@ class DetachedProcess:
             self._descriptor = None
 
     def _look(self) -> None:
-        if is_running(self.pid, self._started):
+        if is_running(self.pid, self._start):
             self._polling = asyncio.get_running_loop().call_later(LOOK_AGAIN, self._look)
         else:
             self._end()

@@ -79,9 +79,9 @@ def gateway_directory(path: Path) -> Iterator[GatewayDirectory]:
         if not _can_lock_soon(lock):
             raise CannotStart(f"A gateway is already running with the data directory {path}. Stop it first.")
         running = _find_running(path)
-        held = use_directory(Path(running.sockets)) if running else None
-        if running and held is not None:
-            sockets, descriptor = Path(running.sockets), held
+        socket_lock = use_directory(Path(running.sockets)) if running else None
+        if running and socket_lock is not None:
+            sockets, descriptor = Path(running.sockets), socket_lock
         else:
             if running:  # its sockets were deleted, so it can no longer be configured
                 _end_envoys(path)
@@ -101,9 +101,9 @@ def gateway_directory(path: Path) -> Iterator[GatewayDirectory]:
 def _can_lock_soon(lock: int) -> bool:
     """Lock the directory; wait a moment for a child that a killed process was starting, which holds its locks, too."""
     end = time.monotonic() + UNLOCKED_WITHIN
-    while not (locked := can_lock(lock)) and time.monotonic() < end:
+    while not (has_lock := can_lock(lock)) and time.monotonic() < end:
         time.sleep(_PAUSE)
-    return locked
+    return has_lock
 
 
 def _find_running(path: Path) -> EnvoyRecord | None:
@@ -149,8 +149,8 @@ def end_envoys(path: Path) -> None:
 def _end_envoys(path: Path) -> None:
     lock = path / ENVOY_LOCK
     for number in (signal.SIGTERM, signal.SIGKILL):
-        recorded = {record.pid for name in (RECORD_FILE, SUCCESSOR_FILE) if (record := _read_running(path / name))}
-        for pid in recorded | set(_holders(lock)):
+        pids = {record.pid for name in (RECORD_FILE, SUCCESSOR_FILE) if (record := _read_running(path / name))}
+        for pid in pids | set(_find_holders(lock)):
             log.warning("ending an Envoy that nothing supervises", pid=pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -164,7 +164,7 @@ def _end_envoys(path: Path) -> None:
         )
 
 
-def _holders(lock: Path) -> list[int]:
+def _find_holders(lock: Path) -> list[int]:
     """Return the processes that have opened a file; none where the system has no /proc."""
     if sys.platform != "linux" or not lock.exists():
         return []

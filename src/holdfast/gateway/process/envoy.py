@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -56,6 +57,7 @@ class EnvoyProcess:
         directory: GatewayDirectory,
         log_file: Path,
         max_connections: int,
+        now: Callable[[], datetime],
         drain: float = DRAIN,
         telemetry: Telemetry = NO_TELEMETRY,
     ) -> None:
@@ -73,7 +75,8 @@ class EnvoyProcess:
         self.replacement_problem = ""  # why `start` couldn't replace an Envoy with another configuration
         self.adopted = False  # whether Envoy was already running at the start, with the same configuration
         self.restarts = 0  # because it had ended
-        self.ended_at: float | None = None  # when it last ended, in seconds since 1970
+        self.ended_at: datetime | None = None  # when it last ended
+        self._now = now
         self._directory = directory
         self._log_file = log_file
         self._drain = math.ceil(drain) + 1
@@ -129,14 +132,14 @@ class EnvoyProcess:
         """Restart Envoy whenever it ends, until cancelled."""
         pause = FIRST_PAUSE
         while process := self._process:
-            started = time.monotonic()
+            began = time.monotonic()
             self._replaced.clear()
             await until_one(process.ended, self._replaced)  # a predecessor ends only once it has finished its requests
             async with self._taking_over:  # its successor may be about to do so
                 if self._process is not process:
                     continue
-            self.restarts, self.ended_at = self.restarts + 1, time.time()
-            if time.monotonic() - started > CALM_AFTER:
+            self.restarts, self.ended_at = self.restarts + 1, self._now()
+            if time.monotonic() - began > CALM_AFTER:
                 pause = FIRST_PAUSE
             log.error("gateway process ended", again_in_seconds=pause, log=str(self._log_file))
             while process.ended.is_set() and self._process is process:

@@ -86,7 +86,7 @@ class Launch:
                 cwd=self._directory.sockets,
                 start_new_session=True,  # Ctrl-C is for Holdfast, which stops Envoy in order
                 umask=0o077,
-                env=_without_ours(),
+                env=_remove_settings(),
             )
             answer, _ = await helper.communicate(json.dumps(wish).encode())
         if not answer:  # it was killed, for example because there was no memory
@@ -104,9 +104,9 @@ class Launch:
         return hashlib.sha256("\0".join([identify(binary), *self._options]).encode()).hexdigest()
 
 
-def remove_shared_memory(ended: EnvoyRecord) -> None:
+def remove_shared_memory(envoy: EnvoyRecord) -> None:
     """Remove the shared memory that an Envoy leaves behind when it ends."""
-    _shared_memory(ended).unlink(missing_ok=True)
+    _locate_shared_memory(envoy).unlink(missing_ok=True)
 
 
 def allow_another_successor(running: EnvoyRecord) -> None:
@@ -116,7 +116,7 @@ def allow_another_successor(running: EnvoyRecord) -> None:
     Otherwise, each further one ends with "previous envoy process is still initializing".
     """
     try:
-        with _shared_memory(running).open("r+b") as memory:
+        with _locate_shared_memory(running).open("r+b") as memory:
             content = memory.read()
             if len(content) == _SHARED_BYTES and int.from_bytes(content[_FLAGS_AT:], sys.byteorder) == _INITIALIZING:
                 memory.seek(_FLAGS_AT)
@@ -125,10 +125,10 @@ def allow_another_successor(running: EnvoyRecord) -> None:
         log.warning("gateway process can no longer be replaced", why=str(error))
 
 
-def _shared_memory(record: EnvoyRecord) -> Path:
+def _locate_shared_memory(record: EnvoyRecord) -> Path:
     return Path(f"/dev/shm/envoy_shared_memory_{record.base_id}0")  # noqa: S108 - where shm_open creates it
 
 
-def _without_ours() -> dict[str, str]:
+def _remove_settings() -> dict[str, str]:
     """Return the environment without Holdfast's settings: some are secrets, and Envoy needs none."""
     return {name: value for name, value in os.environ.items() if not name.upper().startswith("HOLDFAST_")}

@@ -24,7 +24,7 @@ from typing import Any, TextIO
 PARENT_ENDS_WITHIN = 0.001  # seconds between checks
 
 
-def start_time(pid: int) -> str | None:
+def read_start_time(pid: int) -> str | None:
     """
     Return when a running process started, None if there is none. With the process ID, it identifies a process.
 
@@ -52,7 +52,7 @@ def main() -> None:
         time.sleep(PARENT_ENDS_WITHIN)
     report = os.fdopen(os.dup(1), "w")  # not inherited: it closes when Envoy runs
     os.dup2(2, 1)
-    identity: dict[str, Any] = {"pid": os.getpid(), "started": start_time(os.getpid())}
+    identity: dict[str, Any] = {"pid": os.getpid(), "started": read_start_time(os.getpid())}
     error = _write(Path(wish["record_file"]), json.dumps(wish["record"] | identity))
     _say(report, identity | {"record_error": error})
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and Envoy would, too

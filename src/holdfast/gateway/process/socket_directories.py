@@ -46,9 +46,9 @@ def create_directory() -> tuple[Path, int]:
         _remove_abandoned()
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
     except OSError as error:
-        raise CannotStart(_no_directory(error)) from error
+        raise CannotStart(_explain_no_directory(error)) from error
     try:
-        if too_long := _too_long(directory):
+        if too_long := _check_length(directory):
             raise CannotStart(too_long)
         # Lock the file before it gets its name, so that other processes never see it unlocked.
         new = directory / ".new"
@@ -77,21 +77,21 @@ def use_directory(directory: Path) -> int | None:
     return None
 
 
-def sockets_problem() -> str | None:
+def find_sockets_problem() -> str | None:
     """Return why the next start can't create its directory for unix sockets, None if it can."""
     try:
         parent = Path(tempfile.gettempdir())
     except OSError as error:
-        return _no_directory(error)
-    return _too_long(parent / f"{_PREFIX}{'x' * _RANDOM}")
+        return _explain_no_directory(error)
+    return _check_length(parent / f"{_PREFIX}{'x' * _RANDOM}")
 
 
-def _no_directory(error: OSError) -> str:
+def _explain_no_directory(error: OSError) -> str:
     text = f"Can't create a directory for unix sockets ({error.strerror})."
     return f"{text} Set TMPDIR to a writable directory with free space."
 
 
-def _too_long(directory: Path) -> str | None:
+def _check_length(directory: Path) -> str | None:
     if len(os.fsencode(directory)) <= _MAX_PATH:
         return None
     return (

@@ -31,7 +31,7 @@ NOT_ACCEPTED = "The publisher doesn't accept this gateway's certificate: it was 
 UNDECIDED = "The publisher can't check this gateway's certificate at the moment, because it can't read its database."
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-_admitted: ContextVar[tuple[Peer, str] | None] = ContextVar("admitted", default=None)
+_admission: ContextVar[tuple[Peer, str] | None] = ContextVar("admission", default=None)
 
 
 class Admissions(Protocol):
@@ -55,16 +55,16 @@ def identify_by_transport(local: Peer) -> Identify:
     def identify(context: Context) -> Peer | None:
         if (context.peer() or "").startswith("unix:"):
             return local
-        admitted = _admitted.get()
-        return admitted[0] if admitted else None
+        admission = _admission.get()
+        return admission[0] if admission else None
 
     return identify
 
 
 def find_admitted_certificate() -> str | None:
     """Return the fingerprint of the certificate with which the gateway of this stream was admitted."""
-    admitted = _admitted.get()
-    return admitted[1] if admitted else None
+    admission = _admission.get()
+    return admission[1] if admission else None
 
 
 class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic only in its stubs
@@ -94,8 +94,8 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         wrap: Any = grpc.stream_unary_rpc_method_handler
         if handler.response_streaming:
             wrap = grpc.stream_stream_rpc_method_handler
-        wrapped: Handler = wrap(run, handler.request_deserializer, handler.response_serializer)
-        return wrapped
+        own_handler: Handler = wrap(run, handler.request_deserializer, handler.response_serializer)
+        return own_handler
 
     async def _run(self, method: Callable[..., Any], messages: AsyncIterator[Any], context: Context) -> Any:
         fingerprint = _read_fingerprint(context)
@@ -110,13 +110,13 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         if self._streams[peer.name] >= MAX_STREAMS:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "This gateway has too many streams.")
         self._streams[peer.name] += 1
-        _admitted.set((peer, fingerprint))
+        _admission.set((peer, fingerprint))
         opening = self._openings.setdefault(peer.name, Budget(STREAMS_PER_SECOND))
-        rejected = self._admissions.follow_certificate(fingerprint)
+        rejection = self._admissions.follow_certificate(fingerprint)
         serving = asyncio.create_task(_serve(method, messages, context, opening))
         try:
-            await asyncio.wait((serving, rejected), return_when=asyncio.FIRST_COMPLETED)
-            if rejected.done():
+            await asyncio.wait((serving, rejection), return_when=asyncio.FIRST_COMPLETED)
+            if rejection.done():
                 log.warning("gateway disconnected: its certificate is no longer accepted", gateway=peer.name)
                 await _cancel(serving)
                 await context.abort(grpc.StatusCode.PERMISSION_DENIED, NOT_ACCEPTED)
@@ -126,7 +126,7 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         except DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "A message can't be read.")
         finally:
-            rejected.cancel()
+            rejection.cancel()
             self._streams -= Counter([peer.name])
             await _cancel(serving)
 

@@ -54,11 +54,11 @@ class RenewalService:
         try:
             if len(request) > MAX_REQUEST:
                 raise RenewalFailed("The signing request is too long.", is_final=True)
-            renewed = await asyncio.to_thread(self._renew, fingerprint, request.decode("ascii", "replace"))
+            renewal = await asyncio.to_thread(self._renew, fingerprint, request.decode("ascii", "replace"))
         except RenewalFailed as error:
             code = grpc.StatusCode.FAILED_PRECONDITION if error.is_final else grpc.StatusCode.UNAVAILABLE
             await context.abort(code, str(error))
-        return json.dumps(asdict(renewed)).encode()
+        return json.dumps(asdict(renewal)).encode()
 
 
 async def request_renewal(channel: grpc.aio.Channel, request: str) -> Renewed:

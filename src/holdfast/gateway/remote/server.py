@@ -8,7 +8,7 @@ import grpc.aio
 
 from holdfast.gateway.discovery.ads import SERVER_OPTIONS, Register
 from holdfast.gateway.remote.admission import Admission
-from holdfast.gateway.remote.tls import Credential, server_credentials
+from holdfast.gateway.remote.tls import Credential, make_server_credentials
 from holdfast.network.addresses import Addresses
 from holdfast.network.sockets import format_address
 
@@ -49,7 +49,7 @@ async def serve_remote_gateways(
     for address in addresses:
         where = format_address(address)
         try:
-            server.add_secure_port(where, server_credentials(current))
+            server.add_secure_port(where, make_server_credentials(current))
         except RuntimeError as error:
             raise CannotListen(where) from error
     await server.start()

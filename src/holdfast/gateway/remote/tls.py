@@ -19,35 +19,35 @@ class Credential:
     authority: str
 
 
-def server_credentials(current: Callable[[], Credential]) -> grpc.ServerCredentials:
+def make_server_credentials(current: Callable[[], Credential]) -> grpc.ServerCredentials:
     """
     Return credentials of a server that verifies clients; *current* is called for each handshake, in another thread.
 
     They are for one port only.
     """
-    used: list[Credential] = [current()]
+    last: list[Credential] = [current()]
 
     def fetch() -> grpc.ServerCertificateConfiguration | None:
         credential = current()
-        if credential is used[0]:
+        if credential is last[0]:
             return None
-        used[0] = credential
-        return _configuration(credential)
+        last[0] = credential
+        return _make_configuration(credential)
 
     return grpc.dynamic_ssl_server_credentials(
-        _configuration(used[0]),
+        _make_configuration(last[0]),
         fetch,  # type: ignore[arg-type]  # the stubs don't know that None means "unchanged"
         require_client_authentication=True,
     )
 
 
-def channel_credentials(credential: Credential) -> grpc.ChannelCredentials:
+def make_channel_credentials(credential: Credential) -> grpc.ChannelCredentials:
     """Return credentials of a client."""
     return grpc.ssl_channel_credentials(
         credential.authority.encode(), credential.key.encode(), credential.certificate.encode()
     )
 
 
-def _configuration(credential: Credential) -> grpc.ServerCertificateConfiguration:
+def _make_configuration(credential: Credential) -> grpc.ServerCertificateConfiguration:
     pair = (credential.key.encode(), credential.certificate.encode())
     return grpc.ssl_server_certificate_configuration([pair], credential.authority.encode())

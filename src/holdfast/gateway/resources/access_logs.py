@@ -67,7 +67,9 @@ _TO_MEMBER = f"'{MATCH_METADATA}' in xds.upstream_host_metadata.filter_metadata"
 
 def report_failures() -> AccessLog:
     """Return the log of requests that failed at a backend, or whose response lost a challenge."""
-    return _log(FAILURES, AccessLogFilter(or_filter=OrFilter(filters=[match_flags(BACKEND_FLAGS), match_challenge()])))
+    return _build_log(
+        FAILURES, AccessLogFilter(or_filter=OrFilter(filters=[match_flags(BACKEND_FLAGS), match_challenge()]))
+    )
 
 
 def report_attempts() -> AccessLog:
@@ -77,35 +79,37 @@ def report_attempts() -> AccessLog:
     Source: `envoy.extensions.filters.http.router.v3.Router.upstream_log`.
     """
     both = AndFilter(filters=[match_flags(ATTEMPT_FLAGS), match_expression(_TO_MEMBER)])
-    return _log(FAILURES, AccessLogFilter(and_filter=both), {**_TAGS, ATTEMPT_TAG: "true"})
+    return _build_log(FAILURES, AccessLogFilter(and_filter=both), {**_TAGS, ATTEMPT_TAG: "true"})
 
 
 def report_rejections() -> AccessLog:
     """Return the log of requests that the gateway itself rejected."""
-    return _log(REJECTIONS, match_expression(_REJECTED))
+    return _build_log(REJECTIONS, match_expression(_REJECTED))
 
 
 def report_certificates() -> AccessLog:
     """Return the log of requests, for a small sample, with the certificate that the backend presented."""
-    return _log(CERTIFICATES, match_sample(CERTIFICATE_SAMPLE_KEY), {CERTIFICATE_TAG: _CERTIFICATE})
+    return _build_log(CERTIFICATES, match_sample(CERTIFICATE_SAMPLE_KEY), {CERTIFICATE_TAG: _CERTIFICATE})
 
 
 def report_rejected_tokens() -> AccessLog:
     """Return the log of requests with an access token that a backend answered with 401, or gRPC's UNAUTHENTICATED."""
     # Envoy takes the status 401 for UNAUTHENTICATED.
-    rejected = AccessLogFilter(grpc_status_filter=GrpcStatusFilter(statuses=[GrpcStatusFilter.UNAUTHENTICATED]))
-    both = AndFilter(filters=[rejected, match_expression(_WITH_TOKEN)])
-    return _log(REJECTED_TOKENS, AccessLogFilter(and_filter=both), {TOKEN: f"%METADATA(CLUSTER:{METADATA}:{TOKEN})%"})
+    rejections = AccessLogFilter(grpc_status_filter=GrpcStatusFilter(statuses=[GrpcStatusFilter.UNAUTHENTICATED]))
+    both = AndFilter(filters=[rejections, match_expression(_WITH_TOKEN)])
+    return _build_log(
+        REJECTED_TOKENS, AccessLogFilter(and_filter=both), {TOKEN: f"%METADATA(CLUSTER:{METADATA}:{TOKEN})%"}
+    )
 
 
 def match_sample(key: str) -> AccessLogFilter:
     """Return a filter for a share of the requests, at first all; the agent sets it under *key* in Envoy's runtime."""
-    every = FractionalPercent(numerator=ALL_REQUESTS, denominator=FractionalPercent.MILLION)
-    sample = RuntimeFilter(runtime_key=key, percent_sampled=every, use_independent_randomness=True)
+    share = FractionalPercent(numerator=ALL_REQUESTS, denominator=FractionalPercent.MILLION)
+    sample = RuntimeFilter(runtime_key=key, percent_sampled=share, use_independent_randomness=True)
     return AccessLogFilter(runtime_filter=sample)
 
 
-def _log(name: str, which: AccessLogFilter, tags: Mapping[str, str] = _TAGS) -> AccessLog:
+def _build_log(name: str, which: AccessLogFilter, tags: Mapping[str, str] = _TAGS) -> AccessLog:
     """Return an access log that goes to the agent; each log has its own stream and buffer."""
     common = CommonGrpcAccessLogConfig(
         log_name=name,

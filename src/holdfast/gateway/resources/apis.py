@@ -15,12 +15,12 @@ from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.cluster_names import cluster_name
+from holdfast.gateway.resources.cluster_names import name_cluster
 from holdfast.gateway.resources.clusters import build_clusters
 from holdfast.gateway.resources.credentials import Injection, build_credential_secret, choose_injection
 from holdfast.gateway.resources.members import FurtherMembers, VerifiedMember
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES, Resource
-from holdfast.gateway.resources.routes import pack_routes, scope_name, scope_of, target_name
+from holdfast.gateway.resources.routes import find_scope, name_scope, name_target, pack_routes
 from holdfast.gateway.resources.tls import build_identity_secret, build_trust_secret
 from holdfast.gateway.resources.token_requests import TOKEN_PREFIX, TokenRequest, build_token_request, name_request
 
@@ -66,7 +66,7 @@ def build_api(
     *identities* has the gateway identities of the origins that have one; *callers* are the accepted caller
     certificates, if the API requires one. *credentials* are what gateways sign in to its backends with.
     """
-    api = _with_current_security(api, credentials)
+    api = _use_current_security(api, credentials)
     resources: list[Resource] = []
     secrets: dict[str, Resource] = {}
     by_policy: dict[Policy, frozenset[tuple[str, str]]] = {}
@@ -76,10 +76,10 @@ def build_api(
             continue
         first, group = members[0], api.group(environment)
         further = FurtherMembers(group, members[1:]) if group and members[1:] else None
-        name = target_name(api, environment)
+        name = name_target(api, environment)
         credential = credentials.get(environment)
         token = _find_token_endpoint(credential, trust, identities) if credential else None
-        backend = cluster_name(api.organization, api.id, environment)
+        backend = name_cluster(api.organization, api.id, environment)
         injection = _inject(credential, members, token, backend) if credential else None
         clusters = build_clusters(name, first.member.endpoint, first.trust, first.identity, limits, injection, further)
         resources += clusters
@@ -102,13 +102,13 @@ def build_api(
             by_policy[policy] = by_policy.get(policy, frozenset()) | keys
     routes = {environment: pack_routes(api, environment, callers) for environment in ENVIRONMENTS}
     if api.requires_certificate and resources:
-        served = [environment for environment in ENVIRONMENTS if routes[environment]]
-        keys = frozenset((ROUTES, scope_name(environment, scope_of(api))) for environment in served)
+        served_environments = [environment for environment in ENVIRONMENTS if routes[environment]]
+        keys = frozenset((ROUTES, name_scope(environment, find_scope(api))) for environment in served_environments)
         by_policy[ApiCallers(api.id)] = keys
-    return ApiResources(tuple(resources), tuple(secrets.values()), scope_of(api), routes, by_policy, api.groups)
+    return ApiResources(tuple(resources), tuple(secrets.values()), find_scope(api), routes, by_policy, api.groups)
 
 
-def _with_current_security(api: Api, credentials: Mapping[Environment, Credential]) -> Api:
+def _use_current_security(api: Api, credentials: Mapping[Environment, Credential]) -> Api:
     """Return *api* with the endpoint security of *credentials*; an earlier revision of it may have another."""
     if not credentials and not any(endpoint and endpoint.security for endpoint in map(api.endpoint, ENVIRONMENTS)):
         return api
@@ -124,10 +124,10 @@ def _inject(
     credential: Credential, members: Sequence[VerifiedMember], token: VerifiedMember | None, backend: str
 ) -> Injection:
     """Choose what is sent to all *members*: nothing, if it may not be sent to one of them or the *token* endpoint."""
-    every = [*members, token] if token else members
-    verified = all(member.trust is not None and member.trust.unverified_until is None for member in every)
-    origins = frozenset(member.origin for member in every)
-    return choose_injection(credential, origins, verified=verified, backend=backend)
+    backends = [*members, token] if token else members
+    is_verified = all(member.trust is not None and member.trust.unverified_until is None for member in backends)
+    origins = frozenset(member.origin for member in backends)
+    return choose_injection(credential, origins, verified=is_verified, backend=backend)
 
 
 def _find_token_endpoint(
@@ -168,11 +168,11 @@ def _verify(
     return VerifiedMember(member, trust.get(origin), identities.get(origin) if origin.is_secure else None)
 
 
-def _build_secrets(verified: VerifiedMember) -> list[Resource]:
+def _build_secrets(backend: VerifiedMember) -> list[Resource]:
     """Build the secrets with the anchors and the gateway identity of one member."""
     secrets = []
-    if verified.trust and verified.trust.unverified_until is None:
-        secrets.append(build_trust_secret(verified.trust))
-    if verified.identity:
-        secrets.append(build_identity_secret(verified.identity))
+    if backend.trust and backend.trust.unverified_until is None:
+        secrets.append(build_trust_secret(backend.trust))
+    if backend.identity:
+        secrets.append(build_identity_secret(backend.identity))
     return secrets

@@ -33,5 +33,5 @@ def limit_backend(limits: BackendLimits, connection: ConnectionSettings) -> Back
         "pending": connection.max_pending_requests,
         "requests": connection.max_requests,
     }
-    given = {name: value for name, value in own.items() if value is not None}
-    return replace(limits, **given) if given else limits
+    values = {name: value for name, value in own.items() if value is not None}
+    return replace(limits, **values) if values else limits

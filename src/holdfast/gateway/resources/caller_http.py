@@ -23,11 +23,11 @@ def build_http1_options(host: str, port: int) -> Http1ProtocolOptions:
         default_host_for_http_10=f"{authority}:{port}",  # HTTP/1.0 works without a Host header
         allow_custom_methods=True,
         enable_trailers=True,
-        ignore_http_11_upgrade=_other_than(WEBSOCKET),
+        ignore_http_11_upgrade=_match_other_protocols(WEBSOCKET),
     )
 
 
-def _other_than(protocol: str) -> list[StringMatcher]:
+def _match_other_protocols(protocol: str) -> list[StringMatcher]:
     """
     Return matchers for every protocol except *protocol*, ignoring case.
 

@@ -5,7 +5,7 @@ Names of clusters, which contain the organization, the API and the environment.
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 
 
-def cluster_name(organization: str, api_id: str, environment: Environment) -> str:
+def name_cluster(organization: str, api_id: str, environment: Environment) -> str:
     """Return the name of the cluster of one environment of an API."""
     return f"{organization}/{api_id}/{environment}"
 

@@ -75,16 +75,18 @@ def build_clusters(
     """
     if trust and not endpoint.origin.is_secure:
         raise ValueError(f"{endpoint.origin}: an http endpoint can't have a trust set")
-    protocol, upgrades = protocol_of(endpoint), upgrade_cluster_name(name, endpoint)
-    resources = [_cluster(name, endpoint, trust, identity, limits, protocol, injection, further)]
+    protocol, upgrades = choose_protocol(endpoint), upgrade_cluster_name(name, endpoint)
+    resources = [_build_cluster(name, endpoint, trust, identity, limits, protocol, injection, further)]
     if upgrades != name:
-        resources.append(_cluster(upgrades, endpoint, trust, identity, limits, Protocol.HTTP1, injection, further))
+        resources.append(
+            _build_cluster(upgrades, endpoint, trust, identity, limits, Protocol.HTTP1, injection, further)
+        )
     return resources
 
 
 def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
     """Return the name of the cluster for protocol upgrades to *endpoint*."""
-    return name + WEBSOCKET_SUFFIX if protocol_of(endpoint) is Protocol.HTTP2 else name
+    return name + WEBSOCKET_SUFFIX if choose_protocol(endpoint) is Protocol.HTTP2 else name
 
 
 def carries_token(cluster: Resource) -> bool:
@@ -92,7 +94,7 @@ def carries_token(cluster: Resource) -> bool:
     return METADATA in Cluster.FromString(cluster.body).metadata.filter_metadata
 
 
-def protocol_of(endpoint: Endpoint) -> Protocol:
+def choose_protocol(endpoint: Endpoint) -> Protocol:
     """Return the protocol that gateways use with *endpoint*; AUTO lets the backend choose by ALPN."""
     chosen = endpoint.connection.protocol
     if chosen is not Protocol.AUTO:
@@ -102,7 +104,7 @@ def protocol_of(endpoint: Endpoint) -> Protocol:
     return Protocol.AUTO if negotiable else Protocol.HTTP1
 
 
-def _cluster(
+def _build_cluster(
     name: str,
     endpoint: Endpoint,
     trust: TrustSet | None,
@@ -116,8 +118,8 @@ def _cluster(
     cluster = Cluster(
         name=name,
         connect_timeout=build_connect_timeout(endpoint.connection),
-        circuit_breakers=_breakers(limits),
-        load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_address(endpoint)]),
+        circuit_breakers=_build_breakers(limits),
+        load_assignment=ClusterLoadAssignment(cluster_name=name, endpoints=[_build_address(endpoint)]),
         connection_pool_per_downstream_connection=endpoint.connection.connection_per_caller,
     )
     if is_address(endpoint.origin.host):
@@ -125,7 +127,7 @@ def _cluster(
     else:
         _resolve_by_dns(cluster)
     failures = endpoint.connection.suspend_statuses if endpoint.connection.suspend_ms else () if further else None
-    options = _options(limits, protocol, failures, injection)
+    options = _build_options(limits, protocol, failures, injection)
     cluster.typed_extension_protocol_options[_OPTIONS].CopyFrom(options)
     add_suspension(cluster, endpoint.connection)
     if injection and injection.secret.startswith(TOKEN_PREFIX):
@@ -144,16 +146,16 @@ def _cluster(
 
 
 @cache
-def _breakers(limits: BackendLimits) -> CircuitBreakers:
+def _build_breakers(limits: BackendLimits) -> CircuitBreakers:
     return CircuitBreakers(
         thresholds=[
-            _thresholds(limits, RoutingPriority.DEFAULT, limits.requests),
-            _thresholds(limits, WEBSOCKET_PRIORITY, limits.websockets),
+            _build_thresholds(limits, RoutingPriority.DEFAULT, limits.requests),
+            _build_thresholds(limits, WEBSOCKET_PRIORITY, limits.websockets),
         ]
     )
 
 
-def _thresholds(limits: BackendLimits, priority: RoutingPriority, requests: int) -> CircuitBreakers.Thresholds:
+def _build_thresholds(limits: BackendLimits, priority: RoutingPriority, requests: int) -> CircuitBreakers.Thresholds:
     return CircuitBreakers.Thresholds(
         priority=priority,
         max_requests=UInt32Value(value=requests),
@@ -163,7 +165,7 @@ def _thresholds(limits: BackendLimits, priority: RoutingPriority, requests: int)
     )
 
 
-def _address(endpoint: Endpoint) -> LocalityLbEndpoints:
+def _build_address(endpoint: Endpoint) -> LocalityLbEndpoints:
     socket = SocketAddress(address=endpoint.origin.host, port_value=endpoint.origin.port)
     host = LbEndpoint(endpoint=EnvoyEndpoint(address=Address(socket_address=socket)))
     return LocalityLbEndpoints(lb_endpoints=[host])
@@ -185,7 +187,7 @@ def _resolve_by_dns(cluster: Cluster) -> None:
 
 
 @cache
-def _options_without_filters(
+def _build_options_without_filters(
     limits: BackendLimits, protocol: Protocol, failures: tuple[int, ...] | None
 ) -> HttpProtocolOptions:
     options = HttpProtocolOptions()
@@ -207,18 +209,18 @@ def _options_without_filters(
 
 @cache
 def _pack_without_filters(limits: BackendLimits, protocol: Protocol, failures: tuple[int, ...] | None) -> Any:
-    packed = Any()
-    packed.Pack(_options_without_filters(limits, protocol, failures), deterministic=True)
-    return packed
+    config = Any()
+    config.Pack(_build_options_without_filters(limits, protocol, failures), deterministic=True)
+    return config
 
 
-def _options(
+def _build_options(
     limits: BackendLimits, protocol: Protocol, failures: tuple[int, ...] | None, injection: Injection | None
 ) -> Any:
     if injection is None:
         return _pack_without_filters(limits, protocol, failures)
-    options, packed = HttpProtocolOptions(), Any()
-    options.CopyFrom(_options_without_filters(limits, protocol, failures))
+    options, config = HttpProtocolOptions(), Any()
+    options.CopyFrom(_build_options_without_filters(limits, protocol, failures))
     options.http_filters.extend(build_injector(injection))
-    packed.Pack(options, deterministic=True)
-    return packed
+    config.Pack(options, deterministic=True)
+    return config

@@ -38,8 +38,8 @@ def build_connection_filters() -> list[HttpFilter]:
     credentials = [HttpRequestHeaderMatchInput(header_name=name) for name in ("authorization", "proxy-authorization")]
     challenges = [HttpResponseHeaderMatchInput(header_name=name) for name in ("www-authenticate", "proxy-authenticate")]
     return [
-        _script(_CREDENTIALS, "envoy_on_response", credentials),
-        _script(_CHALLENGES, "envoy_on_request", challenges),
+        _build_filter(_CREDENTIALS, "envoy_on_response", credentials),
+        _build_filter(_CHALLENGES, "envoy_on_request", challenges),
     ]
 
 
@@ -62,9 +62,9 @@ def was_challenged(entry: AccessLogCommon) -> bool:
     return _NAMESPACE in metadata and _KEY in metadata[_NAMESPACE] and bool(metadata[_NAMESPACE][_KEY])
 
 
-def _script(name: str, unused: str, inputs: list[Message]) -> HttpFilter:
-    """Build a filter that runs the script, without its function *unused*, if one of *inputs* contains a scheme."""
-    lua = Lua(default_source_code=DataSource(inline_string=f"{_SCRIPT}\n{unused} = nil\n"))
+def _build_filter(name: str, function: str, inputs: list[Message]) -> HttpFilter:
+    """Build a filter that runs the script, without its function *function*, if one of *inputs* contains a scheme."""
+    lua = Lua(default_source_code=DataSource(inline_string=f"{_SCRIPT}\n{function} = nil\n"))
     extension = TypedExtensionConfig(name="envoy.filters.http.lua")
     extension.typed_config.Pack(lua, deterministic=True)
     http_filter = HttpFilter(name=name)
@@ -77,11 +77,11 @@ def _script(name: str, unused: str, inputs: list[Message]) -> HttpFilter:
 def _skip_unless(inputs: list[Message]) -> Matcher:
     predicate = Matcher.MatcherList.Predicate
     regex = StringMatcher(safe_regex=RegexMatcher(google_re2={}, regex=_ANY_SCHEME))
-    held = [
+    matches = [
         predicate(single_predicate=predicate.SinglePredicate(input=_pack(attribute), value_match=regex))
         for attribute in inputs
     ]
-    nowhere = predicate(not_matcher=predicate(or_matcher=predicate.PredicateList(predicate=held)))
+    nowhere = predicate(not_matcher=predicate(or_matcher=predicate.PredicateList(predicate=matches)))
     skip = Matcher.OnMatch(action=_pack(SkipFilter()))
     return Matcher(
         matcher_list=Matcher.MatcherList(matchers=[Matcher.MatcherList.FieldMatcher(predicate=nowhere, on_match=skip)])

@@ -63,19 +63,19 @@ def build_preflight_routes(name: str, cluster: str, public_path: str) -> list[Ro
 
 def apply_cors(policy: CorsPolicy, routes: Iterable[Route]) -> None:
     """Apply *policy* to all responses of *routes*, including the gateway's own errors."""
-    packed = Any()
-    packed.Pack(_policy(policy), deterministic=True)
+    config = Any()
+    config.Pack(_build_policy(policy), deterministic=True)
     for route in routes:
         if MUTATION_FILTER not in route.typed_per_filter_config:
             route.response_headers_to_add.append(_VARY)
         if route.HasField("direct_response"):
-            route.response_headers_to_add.extend(_allowed_origin(policy))
+            route.response_headers_to_add.extend(_build_allowed_origin(policy))
         else:
-            route.typed_per_filter_config[_FILTER].CopyFrom(packed)
+            route.typed_per_filter_config[_FILTER].CopyFrom(config)
             route.response_headers_to_remove.extend(_OF_BACKENDS)
 
 
-def _policy(policy: CorsPolicy) -> EnvoyPolicy:
+def _build_policy(policy: CorsPolicy) -> EnvoyPolicy:
     origins = [_ANYTHING if origin == ANY else StringMatcher(exact=origin) for origin in policy.origins]
     return EnvoyPolicy(
         allow_origin_string_match=origins,
@@ -86,19 +86,19 @@ def _policy(policy: CorsPolicy) -> EnvoyPolicy:
     )
 
 
-def _allowed_origin(policy: CorsPolicy) -> list[HeaderValueOption]:
+def _build_allowed_origin(policy: CorsPolicy) -> list[HeaderValueOption]:
     """Return what the filter would add, for routes that it ignores; a field whose value is empty isn't sent."""
     if ANY in policy.origins:
-        return [_field("access-control-allow-origin", ANY)]
+        return [_build_field("access-control-allow-origin", ANY)]
     origins = ", ".join(f"'{origin}'" for origin in policy.origins)
     fields = {"access-control-allow-origin": "request.headers['origin']"}
     if policy.allow_credentials:
         fields["access-control-allow-credentials"] = "'true'"
     return [
-        _field(name, f"%CEL(request.headers['origin'] in [{origins}] ? {value} : '')%")
+        _build_field(name, f"%CEL(request.headers['origin'] in [{origins}] ? {value} : '')%")
         for name, value in fields.items()
     ]
 
 
-def _field(name: str, value: str) -> HeaderValueOption:
+def _build_field(name: str, value: str) -> HeaderValueOption:
     return HeaderValueOption(header=HeaderValue(key=name, value=value))

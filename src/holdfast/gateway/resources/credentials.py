@@ -16,7 +16,7 @@ from envoy.extensions.http.injected_credentials.generic.v3.generic_pb2 import Ge
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import GenericSecret, SdsSecretConfig, Secret
 
 from holdfast.apis.catalog.endpoint_security import Credential
-from holdfast.gateway.resources.header_names import spellings
+from holdfast.gateway.resources.header_names import list_spellings
 from holdfast.gateway.resources.resource import SECRET, Resource
 from holdfast.gateway.resources.tls import fetch_by_ads, write_inline
 from holdfast.gateway.resources.token_requests import TOKEN_PREFIX, name_request
@@ -87,4 +87,4 @@ def list_removed_headers(header: str) -> list[str]:
     The caller's Authorization is among them, because it is for the gateway's API, and backends might prefer it. CGI,
     WSGI and PHP treat underscores like hyphens, so a caller could otherwise send a second value of the header.
     """
-    return list(dict.fromkeys([_AUTHORIZATION, *spellings(header.lower())]))
+    return list(dict.fromkeys([_AUTHORIZATION, *list_spellings(header.lower())]))

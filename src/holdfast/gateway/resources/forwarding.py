@@ -19,7 +19,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from holdfast.apis.catalog.api import MAX_CONTEXT
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.gateway.resources.header_names import spellings
+from holdfast.gateway.resources.header_names import list_spellings
 from holdfast.gateway.resources.routes import CALLER_HEADER, ENVIRONMENT_HEADER, TIME_HEADER
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -44,7 +44,7 @@ def forward(manager: HttpConnectionManager, environment: Environment, *, tls: bo
     This also sets Holdfast's own headers: the listener's environment, followed by the path, and, with *tls*, the
     fingerprint of the caller certificate and the time.
     """
-    manager.early_header_mutation_extensions.append(_mutations(environment, tls=tls, by_proxy=by_proxy))
+    manager.early_header_mutation_extensions.append(_build_mutations(environment, tls=tls, by_proxy=by_proxy))
     manager.use_remote_address.value = True
     manager.append_x_forwarded_port = True
     # The mutations append the peer's address (even a loopback address), so the client's is the one before the last.
@@ -55,18 +55,18 @@ def forward(manager: HttpConnectionManager, environment: Environment, *, tls: bo
     )
 
 
-def _mutations(environment: Environment, *, tls: bool, by_proxy: bool) -> TypedExtensionConfig:
+def _build_mutations(environment: Environment, *, tls: bool, by_proxy: bool) -> TypedExtensionConfig:
     own: dict[str, str] = {ENVIRONMENT_HEADER: f"{environment}{_PATH}"}
     if tls:
         own |= {CALLER_HEADER: "%DOWNSTREAM_PEER_FINGERPRINT_256%", TIME_HEADER: "%START_TIME(%s)%"}
     # Own headers are removed first: without a certificate Envoy writes nothing, and would leave what the caller sent
     # (measured). Envoy assigns an id to a request without one. CGI, WSGI and PHP treat underscores like hyphens;
     # proxies write hyphens.
-    removed = [ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, *spellings(REQUEST_ID_HEADER)]
-    removed += [spelling for name in NAMES for spelling in spellings(name) if not by_proxy or "_" in spelling]
-    removed += ["x_forwarded.*", "x-forwarded.*_.*"] if by_proxy else ["x[-_]forwarded.*"]
+    patterns = [ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER, *list_spellings(REQUEST_ID_HEADER)]
+    patterns += [spelling for name in NAMES for spelling in list_spellings(name) if not by_proxy or "_" in spelling]
+    patterns += ["x_forwarded.*", "x-forwarded.*_.*"] if by_proxy else ["x[-_]forwarded.*"]
     # One expression, because each mutation looks at all headers: 40 of them took 4 % of a request's instructions.
-    mutations = [_remove_matching("|".join(removed))]
+    mutations = [_remove_matching("|".join(patterns))]
     mutations += [_add(name, value) for name, value in own.items()]
     mutations.append(_add("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"))
     if by_proxy:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 
 
-def spellings(name: str) -> Iterator[str]:
+def list_spellings(name: str) -> Iterator[str]:
     """Return all spellings of *name* with hyphens or underscores."""
     first, *others = name.split("-")
     for separators in product("-_", repeat=len(others)):

@@ -52,7 +52,7 @@ def _detect_failures() -> OutlierDetection:
 
 def _build_check(check: HealthCheck) -> EnvoyHealthCheck:
     first, last = check.status_range
-    built = EnvoyHealthCheck(
+    message = EnvoyHealthCheck(
         timeout=Duration(seconds=check.timeout),
         interval=Duration(seconds=check.interval),
         # The same without traffic, so that a member's state is known before it is needed.
@@ -66,9 +66,9 @@ def _build_check(check: HealthCheck) -> EnvoyHealthCheck:
         ),
     )
     # The health checker speaks HTTP/1.1 whatever is negotiated, so it must offer nothing else.
-    built.tls_options.alpn_protocols.append("http/1.1")
-    built.event_logger.append(_build_sink())
-    return built
+    message.tls_options.alpn_protocols.append("http/1.1")
+    message.event_logger.append(_build_sink())
+    return message
 
 
 def _build_sink() -> TypedExtensionConfig:

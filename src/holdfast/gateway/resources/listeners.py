@@ -74,12 +74,12 @@ def build_listener(
     With *tls* it uses https, and callers may present a certificate. Headers about the caller are trusted only from
     *trusted_proxies*.
     """
-    name = listener_name(environment, tls=tls)
+    name = name_listener(environment, tls=tls)
     options = build_http1_options(*addresses[0])
-    chains = [_chain(environment, options, limits, tls=tls)]
+    chains = [_build_chain(environment, options, limits, tls=tls)]
     if trusted_proxies:
-        by_proxy = _chain(environment, options, limits, tls=tls, by_proxy=True)
-        ranges = [_range(network) for network in dict.fromkeys(trusted_proxies)]
+        by_proxy = _build_chain(environment, options, limits, tls=tls, by_proxy=True)
+        ranges = [_build_range(network) for network in dict.fromkeys(trusted_proxies)]
         by_proxy.filter_chain_match.CopyFrom(FilterChainMatch(direct_source_prefix_ranges=ranges))
         chains.append(by_proxy)
     first, *others = (Address(socket_address=SocketAddress(address=host, port_value=port)) for host, port in addresses)
@@ -88,16 +88,16 @@ def build_listener(
     return make_resource(LISTENER, name, message)
 
 
-def listener_name(environment: Environment, *, tls: bool) -> str:
+def name_listener(environment: Environment, *, tls: bool) -> str:
     """Return the name of an environment's listener."""
     return f"{environment}/tls" if tls else environment
 
 
-def _range(network: Network) -> CidrRange:
+def _build_range(network: Network) -> CidrRange:
     return CidrRange(address_prefix=str(network.network_address), prefix_len={"value": network.prefixlen})
 
 
-def _chain(
+def _build_chain(
     environment: Environment,
     options: Http1ProtocolOptions,
     limits: BackendLimits,
@@ -113,7 +113,7 @@ def _chain(
         *build_connection_filters(),
         build_query_filter(),
         build_rewriting_filter(),
-        _router(),
+        _build_router(),
     ]
     manager = HttpConnectionManager(
         stat_prefix=environment,
@@ -145,20 +145,20 @@ def _chain(
         strip_any_host_port=False,
     )
     forward(manager, environment, tls=tls, by_proxy=by_proxy)
-    chain = FilterChain(name="proxies" if by_proxy else "callers", filters=[_network_filter(manager)])
+    chain = FilterChain(name="proxies" if by_proxy else "callers", filters=[_build_network_filter(manager)])
     if tls:
         chain.transport_socket.CopyFrom(build_downstream_tls())
         chain.transport_socket_connect_timeout.CopyFrom(HANDSHAKE_WITHIN)
     return chain
 
 
-def _network_filter(manager: HttpConnectionManager) -> Filter:
+def _build_network_filter(manager: HttpConnectionManager) -> Filter:
     network_filter = Filter(name="envoy.filters.network.http_connection_manager")
     network_filter.typed_config.Pack(manager, deterministic=True)
     return network_filter
 
 
-def _router() -> HttpFilter:
+def _build_router() -> HttpFilter:
     router = HttpFilter(name="envoy.filters.http.router")
     # Nothing reads the statistics of each status code (`dynamic_stats`), which cost 2 % of a request's instructions.
     config = Router(suppress_envoy_headers=True, dynamic_stats=BoolValue(value=False), upstream_log=[report_attempts()])

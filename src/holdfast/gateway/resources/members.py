@@ -66,14 +66,14 @@ def use_members(cluster: Cluster, group: EndpointGroup, members: Sequence[Verifi
     Source: `envoy.config.cluster.v3.Cluster.transport_socket_matches`.
     """
     del cluster.load_assignment.endpoints[:]
-    for level, hosts in enumerate(_group_by_priority([verified.member for verified in members])):
-        endpoints = LocalityLbEndpoints(priority=level, lb_endpoints=map(_host, hosts))
+    for level, hosts in enumerate(_group_by_priority([backend.member for backend in members])):
+        endpoints = LocalityLbEndpoints(priority=level, lb_endpoints=map(_build_host, hosts))
         cluster.load_assignment.endpoints.append(endpoints)
     cluster.load_assignment.policy.overprovisioning_factor.value = _NO_SPILL
     _resolve(cluster, members)
     if members[0].member.endpoint.origin.is_secure:
         _verify(cluster, members, alpn)
-    _balance(cluster, group)
+    _set_balancing(cluster, group)
     watch_members(cluster, group)
 
 
@@ -120,7 +120,7 @@ def _retry_elsewhere(policy: RetryPolicy, members: Sequence[Member]) -> None:
         policy.retry_priority.typed_config.Pack(config, deterministic=True)
 
 
-def _host(member: Member) -> LbEndpoint:
+def _build_host(member: Member) -> LbEndpoint:
     origin = member.endpoint.origin
     address = Address(socket_address=SocketAddress(address=origin.host, port_value=origin.port))
     host = LbEndpoint(endpoint=EnvoyEndpoint(address=address, hostname=origin.authority))
@@ -131,16 +131,16 @@ def _host(member: Member) -> LbEndpoint:
 
 
 def _verify(cluster: Cluster, members: Sequence[VerifiedMember], alpn: Sequence[str]) -> None:
-    for verified in members:
-        if verified.trust:
-            match = cluster.transport_socket_matches.add(name=verified.origin)
-            match.match[MEMBER] = verified.origin
-            match.transport_socket.CopyFrom(build_upstream_tls(verified.trust, verified.identity, alpn))
+    for backend in members:
+        if backend.trust:
+            match = cluster.transport_socket_matches.add(name=backend.origin)
+            match.match[MEMBER] = backend.origin
+            match.transport_socket.CopyFrom(build_upstream_tls(backend.trust, backend.identity, alpn))
     cluster.transport_socket.CopyFrom(build_refusing_tls())  # for hosts that nothing matches
 
 
 def _resolve(cluster: Cluster, members: Sequence[VerifiedMember]) -> None:
-    if all(is_address(verified.member.endpoint.origin.host) for verified in members):
+    if all(is_address(backend.member.endpoint.origin.host) for backend in members):
         cluster.type = Cluster.STATIC
         return
     # Each address is a host, so only one family is used. LOGICAL_DNS, and `envoy.clusters.dns` with all addresses in
@@ -158,7 +158,7 @@ def is_address(host: str) -> bool:
     return True
 
 
-def _balance(cluster: Cluster, group: EndpointGroup) -> None:
+def _set_balancing(cluster: Cluster, group: EndpointGroup) -> None:
     if group.session is not SessionKind.NONE:
         cluster.lb_policy = Cluster.MAGLEV
     elif group.algorithm is Algorithm.LEAST_REQUEST:

@@ -18,16 +18,16 @@ def build_mock_routes(
 ) -> list[Route]:
     """Build the routes below *path* that answer callers who match *who*; others, and other requests, get 404 or 405."""
     # A path without parameters first: /pets/mine is more specific than /pets/{id}.
-    ordered = sorted(mocks, key=lambda mock: (mock.operation.target.count("{"), mock.operation.target.endswith("/*")))
+    order = sorted(mocks, key=lambda mock: (mock.operation.target.count("{"), mock.operation.target.endswith("/*")))
     routes = [
-        _answer(name, path, mock, [*who, *match_operation(method, pattern)])
-        for mock in ordered
+        _build_route(name, path, mock, [*who, *match_operation(method, pattern)])
+        for mock in order
         for method, pattern in write_patterns(path, [mock.operation]).items()
     ]
     return routes + build_operation_refusals(name, path, tuple(mock.operation for mock in mocks))
 
 
-def _answer(name: str, path: str, mock: MockResponse, headers: Sequence[HeaderMatcher]) -> Route:
+def _build_route(name: str, path: str, mock: MockResponse, headers: Sequence[HeaderMatcher]) -> Route:
     response = DirectResponseAction(status=mock.status)
     route = Route(name=name, match=RouteMatch(prefix=path, headers=headers), direct_response=response)
     if mock.media_type:

@@ -34,7 +34,7 @@ _ESCAPE = re.compile("(%[0-9A-Fa-f]{2})")
 def write_patterns(public_path: str, operations: Iterable[Operation]) -> dict[str, str]:
     """Return a pattern for each method, which `:path` must match entirely."""
     targets = list_targets_by_method(operations)
-    return {method: _pattern(public_path, targets[method]) for method in sorted(targets)}
+    return {method: _write_pattern(public_path, targets[method]) for method in sorted(targets)}
 
 
 def match_operation(method: str, pattern: str) -> list[HeaderMatcher]:
@@ -48,7 +48,8 @@ def build_operation_refusals(name: str, public_path: str, operations: tuple[Oper
         Route(
             name=name,
             match=RouteMatch(
-                prefix=public_path, headers=[_match(_pattern(public_path, group)) for group in path_class.matching]
+                prefix=public_path,
+                headers=[_match(_write_pattern(public_path, group)) for group in path_class.matching],
             ),
             direct_response=DirectResponseAction(status=METHOD_NOT_LISTED),
             response_headers_to_add=[
@@ -65,19 +66,19 @@ def _match(pattern: str) -> HeaderMatcher:
     return HeaderMatcher(name=":path", string_match=StringMatcher(safe_regex=RegexMatcher(regex=pattern)))
 
 
-def _pattern(public_path: str, targets: Iterable[str]) -> str:
-    return f"{_literal(public_path)}(?:{'|'.join(map(_template, sorted(targets)))})(?:[?].*)?"
+def _write_pattern(public_path: str, targets: Iterable[str]) -> str:
+    return f"{_write_literal(public_path)}(?:{'|'.join(map(_write_template, sorted(targets)))})(?:[?].*)?"
 
 
-def _template(target: str) -> str:
+def _write_template(target: str) -> str:
     """Return a pattern for the paths that the template *target* stands for."""
     if target == "/":
         return "/?"
-    pattern = _VALUE.join(map(_literal, PARAMETER.split(target.removesuffix(WILDCARD))))
+    pattern = _VALUE.join(map(_write_literal, PARAMETER.split(target.removesuffix(WILDCARD))))
     return f"{pattern}(?:/[^?]*)?" if target.endswith(WILDCARD) else pattern
 
 
-def _literal(text: str) -> str:
+def _write_literal(text: str) -> str:
     """Return a pattern for *text* as requests have it: percent-encoded, unless a path can contain the character."""
     return "".join(map(_match_encoded_or_plain, _ESCAPE.split(text)))
 

@@ -33,9 +33,9 @@ def declare_message(name: str, messages: Mapping[str, Sequence[Field]]) -> type[
 
 def _describe(fields: Iterable[Field]) -> Iterable[FieldDescriptorProto]:
     for name, number, kind in fields:
-        repeated, kind_name = kind.endswith("*"), kind.rstrip("*")
+        is_repeated, kind_name = kind.endswith("*"), kind.rstrip("*")
         field = FieldDescriptorProto(name=name, number=number)
-        field.label = FieldDescriptorProto.LABEL_REPEATED if repeated else FieldDescriptorProto.LABEL_OPTIONAL
+        field.label = FieldDescriptorProto.LABEL_REPEATED if is_repeated else FieldDescriptorProto.LABEL_OPTIONAL
         if kind_name in _KINDS:
             field.type = _KINDS[kind_name]
         else:

@@ -12,12 +12,12 @@ from holdfast.certificates.formats import pem
 
 
 @cache
-def public_roots_pem() -> str:
+def read_public_roots_pem() -> str:
     """Return the public roots in PEM, as gateways receive them."""
     return Path(certifi.where()).read_text("ascii")
 
 
 @cache
-def public_roots() -> tuple[Certificate, ...]:
+def read_public_roots() -> tuple[Certificate, ...]:
     """Return the public roots as certificates."""
-    return tuple(read_certificate(block.content) for block in pem.read_blocks(public_roots_pem().encode()))
+    return tuple(read_certificate(block.content) for block in pem.read_blocks(read_public_roots_pem().encode()))

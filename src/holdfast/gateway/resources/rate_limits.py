@@ -54,7 +54,7 @@ def mark_limit(route: Route, limit: RateLimit) -> None:
 def add_limit(host: VirtualHost, name: str, limit: RateLimit) -> None:
     """Limit the requests that the routes called *name* in *host* match, all together."""
     entry = RateLimitDescriptor.Entry(key=_KEY, value=name)
-    descriptor = LocalRateLimitDescriptor(entries=[entry], token_bucket=_bucket(limit.requests, limit.seconds))
+    descriptor = LocalRateLimitDescriptor(entries=[entry], token_bucket=_build_bucket(limit.requests, limit.seconds))
     _save(host, [*_read(host), descriptor])
 
 
@@ -77,7 +77,7 @@ def _save(host: VirtualHost, descriptors: list[LocalRateLimitDescriptor]) -> Non
     by_route.typed_config.Pack(Descriptor(descriptor_key=_KEY, text=_ROUTE), deterministic=True)
     config = LocalRateLimit(
         stat_prefix=_FILTER,
-        token_bucket=_bucket(_UNLIMITED, 1),
+        token_bucket=_build_bucket(_UNLIMITED, 1),
         always_consume_default_token_bucket=BoolValue(value=False),
         filter_enabled=_ALWAYS,
         filter_enforced=_ALWAYS,
@@ -88,7 +88,7 @@ def _save(host: VirtualHost, descriptors: list[LocalRateLimitDescriptor]) -> Non
     host.typed_per_filter_config[_FILTER].Pack(config, deterministic=True)
 
 
-def _bucket(requests: int, seconds: int) -> TokenBucket:
+def _build_bucket(requests: int, seconds: int) -> TokenBucket:
     return TokenBucket(
         max_tokens=requests, tokens_per_fill=UInt32Value(value=requests), fill_interval=Duration(seconds=seconds)
     )

@@ -19,34 +19,34 @@ from holdfast.gateway.resources.dot_segments import ESCAPING_HINTS, ESCAPING_PAT
 ESCAPES, TWO_HOSTS, NOT_ASCII, TRACES = "escaping-path", "two-hosts", "not-ascii", "trace"
 
 
-def _path(**how: object) -> Permission:
+def _match_path(**how: object) -> Permission:
     return Permission(url_path=PathMatcher(path=StringMatcher(**how)))
 
 
-def _header(name: str, *, invert: bool = False, **how: object) -> Permission:
+def _match_header(name: str, *, invert: bool = False, **how: object) -> Permission:
     return Permission(header=HeaderMatcher(name=name, string_match=StringMatcher(**how), invert_match=invert))
 
 
-def _all(*rules: Permission) -> Permission:
+def _match_all(*rules: Permission) -> Permission:
     return Permission(and_rules=Permission.Set(rules=rules))
 
 
 # Envoy joins the values of two Host headers with a comma, which a host name can't contain.
-_TWO_HOSTS = _header(":authority", contains=",")
+_TWO_HOSTS = _match_header(":authority", contains=",")
 # Both expressions are costly, and most requests can't match them: their path has no hint, or they have no query.
-_ESCAPES = _all(
-    Permission(or_rules=Permission.Set(rules=[_path(contains=hint) for hint in ESCAPING_HINTS])),
-    _path(safe_regex=RegexMatcher(regex=ESCAPING_PATH)),
+_ESCAPES = _match_all(
+    Permission(or_rules=Permission.Set(rules=[_match_path(contains=hint) for hint in ESCAPING_HINTS])),
+    _match_path(safe_regex=RegexMatcher(regex=ESCAPING_PATH)),
 )
 # As over HTTP/1.1, where Envoy's parser rejects it (RFC 3986). Over HTTP/2, Envoy encodes the path before any filter.
-_NOT_ASCII = _all(
-    _header(":path", contains="?"),
-    _header(":path", safe_regex=RegexMatcher(regex=r"[\x00-\x7f]*"), invert=True),
+_NOT_ASCII = _match_all(
+    _match_header(":path", contains="?"),
+    _match_header(":path", safe_regex=RegexMatcher(regex=r"[\x00-\x7f]*"), invert=True),
 )
 
 # The response is the request that the backend got (RFC 9110, section 9.3.8), so the caller would learn what the gateway
 # added, such as a credential. Lenient backends ignore the case of methods.
-_TRACES = _header(":method", exact="TRACE", ignore_case=True)
+_TRACES = _match_header(":method", exact="TRACE", ignore_case=True)
 _RULES = {ESCAPES: _ESCAPES, TWO_HOSTS: _TWO_HOSTS, NOT_ASCII: _NOT_ASCII, TRACES: _TRACES}
 
 

@@ -46,7 +46,7 @@ def list_kinds(cluster: str, endpoint: Endpoint, who: Sequence[HeaderMatcher] = 
     ]
 
 
-def kinds_of_method(method: str, kinds: Iterable[RequestKind]) -> list[RequestKind]:
+def select_kinds(method: str, kinds: Iterable[RequestKind]) -> list[RequestKind]:
     """Return those of *kinds* that requests with *method* can be; an upgrade is a GET (RFC 6455, section 4.1)."""
     upgrade, others, idempotent = kinds
     is_other = all(matcher.string_match.exact != method for matcher in OTHER_METHODS)

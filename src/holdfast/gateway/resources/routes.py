@@ -24,7 +24,7 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Endpoint, Environment
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.identities.caller_certificate import AcceptedCaller
-from holdfast.gateway.resources.cluster_names import cluster_name
+from holdfast.gateway.resources.cluster_names import name_cluster
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
 from holdfast.gateway.resources.constants import API_METADATA
 from holdfast.gateway.resources.cors import apply_cors, build_preflight_routes
@@ -39,7 +39,7 @@ from holdfast.gateway.resources.operations import (
     write_patterns,
 )
 from holdfast.gateway.resources.rate_limits import add_limit, mark_limit, merge_limits
-from holdfast.gateway.resources.request_kinds import RequestKind, kinds_of_method, list_kinds
+from holdfast.gateway.resources.request_kinds import RequestKind, list_kinds, select_kinds
 from holdfast.gateway.resources.resource import ROUTES, Resource, make_resource
 from holdfast.gateway.resources.response_rewriting import add_mapping, build_mapping, set_public_path
 from holdfast.gateway.resources.suspension import mark_suspension
@@ -56,13 +56,13 @@ TIME_HEADER = "x-holdfast-time"
 _OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER)
 
 
-def target_name(api: Api, environment: Environment) -> str:
+def name_target(api: Api, environment: Environment) -> str:
     """
     Return the name of the cluster that routes to one environment of *api* use: a separate one for each revision.
 
     Routes then change from one revision to another in one step, and requests in flight finish at the old cluster.
     """
-    name = cluster_name(api.organization, api.id, environment)
+    name = name_cluster(api.organization, api.id, environment)
     return f"{name}/r{api.revision}" if api.revision else name
 
 
@@ -82,7 +82,7 @@ def build_routes(
     if (endpoint is None and api.mocks is None) or not api.state.is_live:
         return []
     callers = [caller for caller in callers if caller.environment in {"", environment}]
-    name, cluster = cluster_name(api.organization, api.id, environment), target_name(api, environment)
+    name, cluster = name_cluster(api.organization, api.id, environment), name_target(api, environment)
     if api.state is State.BLOCKED:
         routes = build_answers(name, path, 503)
     elif api.mocks is not None or endpoint is None:
@@ -90,18 +90,18 @@ def build_routes(
         others = _refuse_others(name, path, callers) if api.requires_certificate else []
         routes = others + build_mock_routes(name, path, api.mocks or ())
     elif api.rules.operations is not None:
-        routes = _routes_of_operations(api, environment, path, list_kinds(cluster, endpoint), callers)
+        routes = _build_operation_routes(api, environment, path, list_kinds(cluster, endpoint), callers)
     elif api.rules.only_websockets:
         others = _refuse_others(name, path, callers) if api.requires_certificate else []
-        routes = others + _routes_to(api, environment, path, list_kinds(cluster, endpoint)[:1])
+        routes = others + _build_routes_to(api, environment, path, list_kinds(cluster, endpoint)[:1])
         routes += build_answers(name, path, NO_WEBSOCKET)
     elif not api.requires_certificate:
-        routes = _routes_to(api, environment, path, list_kinds(cluster, endpoint))
+        routes = _build_routes_to(api, environment, path, list_kinds(cluster, endpoint))
     else:
         routes = [
             route
             for caller in sorted(callers)
-            for route in _routes_to(api, environment, path, list_kinds(cluster, endpoint, _who(caller)))
+            for route in _build_routes_to(api, environment, path, list_kinds(cluster, endpoint, _match_caller(caller)))
         ] + build_answers(name, path, 403)
     if api.rules.cors:
         routes = build_preflight_routes(name, cluster, path) + routes
@@ -109,7 +109,7 @@ def build_routes(
     return routes
 
 
-def _routes_of_operations(
+def _build_operation_routes(
     api: Api,
     environment: Environment,
     path: str,
@@ -117,13 +117,13 @@ def _routes_of_operations(
     callers: Collection[AcceptedCaller],
 ) -> list[Route]:
     """Build the routes of the operations that *api* lists, and those that refuse everyone and everything else."""
-    operations, name = api.rules.operations or (), cluster_name(api.organization, api.id, environment)
-    listed = [
+    operations, name = api.rules.operations or (), name_cluster(api.organization, api.id, environment)
+    operation_kinds = [
         replace(kind, headers=[*kind.headers, *match_operation(method, pattern)])
         for method, pattern in write_patterns(path, operations).items()
-        for kind in kinds_of_method(method, kinds)
+        for kind in select_kinds(method, kinds)
     ]
-    routes = _routes_to(api, environment, path, listed)
+    routes = _build_routes_to(api, environment, path, operation_kinds)
     for route in routes:
         route.request_headers_to_remove.extend(OVERRIDES)
     # Before the operations: in the routes of each caller, all patterns would take memory again.
@@ -131,7 +131,7 @@ def _routes_of_operations(
     return others + routes + build_operation_refusals(name, path, operations)
 
 
-def _who(caller: AcceptedCaller) -> list[HeaderMatcher]:
+def _match_caller(caller: AcceptedCaller) -> list[HeaderMatcher]:
     """Return the conditions for a request with the certificate of *caller*, while it is valid, both ends included."""
     seconds = Int64Range(start=int(caller.not_before.timestamp()), end=int(caller.not_after.timestamp()) + 1)
     return [
@@ -144,7 +144,7 @@ def _refuse_others(name: str, path: str, callers: Collection[AcceptedCaller]) ->
     """Build the routes that reject everyone except *callers*, for routes that accept everyone after them."""
     unknown, late = [], []
     for caller in sorted(callers):
-        same, valid = _who(caller)
+        same, valid = _match_caller(caller)
         # Otherwise, a matcher that is inverted ignores requests without the field (measured).
         other = HeaderMatcher(treat_missing_header_as_empty=True, invert_match=True)
         other.MergeFrom(same)
@@ -161,11 +161,11 @@ def build_answers(name: str, path: str, status: int, who: Sequence[HeaderMatcher
     return [Route(name=name, match=match, direct_response=DirectResponseAction(status=status))]
 
 
-def _routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[RequestKind]) -> list[Route]:
-    endpoint, name = api.endpoint(environment), cluster_name(api.organization, api.id, environment)
+def _build_routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[RequestKind]) -> list[Route]:
+    endpoint, name = api.endpoint(environment), name_cluster(api.organization, api.id, environment)
     if endpoint is None:
         return []
-    common, routes = _common(name, path, endpoint), []
+    common, routes = _build_common(name, path, endpoint), []
     can_suspend = bool(endpoint.connection.suspend_ms) or len(api.members(environment)) > 1
     for kind in kinds:
         for match, rewrite in _match_and_rewrite(path, endpoint.base_path, kind.headers):
@@ -191,7 +191,7 @@ def _match_and_rewrite(path: str, base_path: str, headers: Sequence[HeaderMatche
         yield RouteMatch(prefix=f"{path}/", headers=headers), "/"
 
 
-def _common(name: str, path: str, endpoint: Endpoint) -> Route:
+def _build_common(name: str, path: str, endpoint: Endpoint) -> Route:
     """Return what all routes from *path* to *endpoint* have in common."""
     prefix = HeaderValueOption(header=HeaderValue(key="x-forwarded-prefix", value=path))
     action = RouteAction(
@@ -218,16 +218,16 @@ def pack_routes(api: Api, environment: Environment, callers: Collection[Accepted
     There is an entry for each of its paths, with the path as the name; none if there are no routes. The first names the
     API of its routes, for access logs and traces. As messages, they would take many times the memory.
     """
-    packed = (
+    hosts = (
         _pack(api, environment, build_routes(api, environment, callers, path), path)
         for path in (api.path, api.short_path)
         if path
     )
-    return tuple(filter(None, packed))
+    return tuple(filter(None, hosts))
 
 
 def _pack(api: Api, environment: Environment, routes: Sequence[Route], path: str) -> bytes:
-    endpoint, name = api.endpoint(environment), cluster_name(api.organization, api.id, environment)
+    endpoint, name = api.endpoint(environment), name_cluster(api.organization, api.id, environment)
     if not routes:
         return b""
     host, limit = VirtualHost(name=path, routes=routes), api.rules.limit(environment)
@@ -254,26 +254,26 @@ def _merge_metadata(entry: VirtualHost, host: VirtualHost) -> None:
         host.metadata.filter_metadata[key].MergeFrom(values)  # many times faster than `update`
 
 
-def scope_of(api: Api) -> str:
+def find_scope(api: Api) -> str:
     """Return the scope of *api*'s routes: the first segment of its path."""
     return api.path.split("/")[1]
 
 
-def scope_name(environment: Environment, scope: str) -> str:
+def name_scope(environment: Environment, scope: str) -> str:
     """Return the name of the resource with the routes of *scope* in *environment*."""
     return f"{environment}/{scope}"
 
 
-def build_scoped_routes(environment: Environment, scope: str, packed: Iterable[bytes]) -> Resource:
+def build_scoped_routes(environment: Environment, scope: str, hosts: Iterable[bytes]) -> Resource:
     """
     Build the resource with all routes in *scope* that `pack_routes` returned, the longest path first.
 
     Each scope is its own resource, so that a new API doesn't replace all routes
     (`envoy.config.route.v3.ScopedRouteConfiguration`); listeners define how a request finds its scope.
     """
-    name = scope_name(environment, scope)
+    name = name_scope(environment, scope)
     host = VirtualHost(name=name, domains=["*"])
-    entries = sorted(map(VirtualHost.FromString, packed), key=lambda entry: -len(entry.name))
+    entries = sorted(map(VirtualHost.FromString, hosts), key=lambda entry: -len(entry.name))
     for entry in entries:
         host.routes.MergeFrom(entry.routes)
         _merge_metadata(entry, host)

@@ -9,7 +9,7 @@ from itertools import chain
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import ROUTES, Resource
-from holdfast.gateway.resources.routes import build_scoped_routes, scope_name
+from holdfast.gateway.resources.routes import build_scoped_routes, name_scope
 
 BuiltScopes = dict[tuple[Environment, str, tuple[bytes, ...]], Resource]  # by environment, scope and routes
 
@@ -35,22 +35,22 @@ class Scopes:
                 self._routes[environment, after.scope][api] = new
                 self._changed.add((environment, after.scope))
 
-    def take_changes(self, built: BuiltScopes) -> tuple[list[Resource], list[tuple[str, str]]]:
+    def take_changes(self, scopes: BuiltScopes) -> tuple[list[Resource], list[tuple[str, str]]]:
         """
         Return the scopes that changed since the last call, rebuilt, and the keys of those without routes.
 
-        A scope that is in *built* isn't built again; others are added to it.
+        A scope that is in *scopes* isn't built again; others are added to it.
         """
-        changed, gone = [], []
+        resources, gone = [], []
         for environment, scope in sorted(self._changed):
             routes = self._routes[environment, scope]
             if routes:
                 key = environment, scope, tuple(chain.from_iterable(routes.values()))
-                if key not in built:
-                    built[key] = build_scoped_routes(*key)
-                changed.append(built[key])
+                if key not in scopes:
+                    scopes[key] = build_scoped_routes(*key)
+                resources.append(scopes[key])
             else:
                 del self._routes[environment, scope]
-                gone.append((ROUTES, scope_name(environment, scope)))
+                gone.append((ROUTES, name_scope(environment, scope)))
         self._changed.clear()
-        return changed, gone
+        return resources, gone

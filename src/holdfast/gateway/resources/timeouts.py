@@ -12,12 +12,12 @@ _LATER_MS = 500
 
 def build_connect_timeout(connection: ConnectionSettings) -> Duration:
     """Return the longest time for connecting, which includes the TLS handshake."""
-    return _milliseconds(connection.connect_timeout_ms or DEFAULT_CONNECT_MS)
+    return _build_duration(connection.connect_timeout_ms or DEFAULT_CONNECT_MS)
 
 
 def build_idle_timeout(connection: ConnectionSettings) -> Duration:
     """Return the longest time in which neither caller nor backend sends anything."""
-    return _milliseconds(connection.idle_timeout_ms or DEFAULT_IDLE_MS)
+    return _build_duration(connection.idle_timeout_ms or DEFAULT_IDLE_MS)
 
 
 def count_silence(action: RouteAction) -> None:
@@ -38,10 +38,10 @@ def build_response_timeout(connection: ConnectionSettings) -> Duration:
 
     By default, a stream may last indefinitely, but not be silent.
     """
-    return _milliseconds(connection.response_timeout_ms or 0)
+    return _build_duration(connection.response_timeout_ms or 0)
 
 
-def _milliseconds(number: int) -> Duration:
+def _build_duration(number: int) -> Duration:
     duration = Duration()
     duration.FromMilliseconds(number)
     return duration

@@ -24,7 +24,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.certificates.trust import TlsVersion, TrustSet
-from holdfast.gateway.resources.public_roots import public_roots_pem
+from holdfast.gateway.resources.public_roots import read_public_roots_pem
 from holdfast.gateway.resources.resource import SECRET, Resource, make_resource
 
 # Ed25519 and P-521 backends fail the handshake unless they are listed (measured with Envoy 1.40).
@@ -52,7 +52,7 @@ def fetch_by_ads() -> ConfigSource:
     )
 
 
-def secret_name(trust: TrustSet) -> str:
+def name_trust_secret(trust: TrustSet) -> str:
     """Return the name of the trust secret: a content hash, so that a change of trust also changes the cluster."""
     return f"trust/{trust.anchors_hash}"
 
@@ -64,20 +64,20 @@ def build_trust_secret(trust: TrustSet) -> Resource:
     The PEM is written from parsed DER, because Envoy may reject uploaded files or read them differently.
     """
     if not trust.anchors and not trust.revocation:
-        return _public_secret(secret_name(trust))
+        return _build_public_secret(name_trust_secret(trust))
     anchors = "".join(anchor.pem for anchor in trust.anchors)
     context = CertificateValidationContext(
-        trusted_ca=write_inline(anchors + public_roots_pem() if trust.public_roots else anchors),
+        trusted_ca=write_inline(anchors + read_public_roots_pem() if trust.public_roots else anchors),
         only_verify_leaf_cert_crl=bool(trust.revocation) and not trust.revocation_of_path,
     )
     if trust.revocation:
         context.crl.CopyFrom(write_inline("".join(crl.pem for crl in trust.revocation)))
-    return _secret(secret_name(trust), context)
+    return _build_secret(name_trust_secret(trust), context)
 
 
 @cache
-def _public_secret(name: str) -> Resource:
-    return _secret(name, CertificateValidationContext(trusted_ca=write_inline(public_roots_pem())))
+def _build_public_secret(name: str) -> Resource:
+    return _build_secret(name, CertificateValidationContext(trusted_ca=write_inline(read_public_roots_pem())))
 
 
 def write_inline(text: str) -> DataSource:
@@ -85,18 +85,18 @@ def write_inline(text: str) -> DataSource:
     return DataSource(inline_string=text)
 
 
-def _secret(name: str, context: CertificateValidationContext) -> Resource:
+def _build_secret(name: str, context: CertificateValidationContext) -> Resource:
     return make_resource(SECRET, name, Secret(name=name, validation_context=context))
 
 
-def identity_secret_name(identity: UnsealedIdentity) -> str:
+def name_identity_secret(identity: UnsealedIdentity) -> str:
     """Return the name of the identity secret: a content hash, so that connections with an old identity close."""
     return f"client/{identity.hash}"
 
 
 def build_identity_secret(identity: UnsealedIdentity) -> Resource:
     """Build the SDS secret with the chain and key of *identity*; only this function writes its private key."""
-    name = identity_secret_name(identity)
+    name = name_identity_secret(identity)
     certificate = TlsCertificate(
         certificate_chain=write_inline("".join(link.pem for link in identity.chain)),
         private_key=write_inline(identity.key_pem),
@@ -125,9 +125,9 @@ def build_upstream_tls(trust: TrustSet, identity: UnsealedIdentity | None, alpn:
         alpn_protocols=alpn,
     )
     if trust.unverified_until is None:
-        common.combined_validation_context.CopyFrom(_validation(trust))
+        common.combined_validation_context.CopyFrom(_build_validation(trust))
     if identity:
-        common.tls_certificate_sds_secret_configs.add(name=identity_secret_name(identity), sds_config=fetch_by_ads())
+        common.tls_certificate_sds_secret_configs.add(name=name_identity_secret(identity), sds_config=fetch_by_ads())
     context = UpstreamTlsContext(
         common_tls_context=common,
         sni=trust.server_name,
@@ -176,7 +176,7 @@ def refuses_backend(cluster: Resource, member: str = "") -> bool:
     return NO_CERTIFICATE in context.common_tls_context.validation_context.verify_certificate_hash
 
 
-def _validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidationContext:
+def _build_validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidationContext:
     own = CertificateValidationContext(
         match_typed_subject_alt_names=[_name_match(name) for name in trust.accepted_names],
         verify_certificate_hash=trust.certificate_pins,
@@ -184,7 +184,7 @@ def _validation(trust: TrustSet) -> CommonTlsContext.CombinedCertificateValidati
     )
     return CommonTlsContext.CombinedCertificateValidationContext(
         default_validation_context=own,
-        validation_context_sds_secret_config=SdsSecretConfig(name=secret_name(trust), sds_config=fetch_by_ads()),
+        validation_context_sds_secret_config=SdsSecretConfig(name=name_trust_secret(trust), sds_config=fetch_by_ads()),
     )
 
 

@@ -32,8 +32,8 @@ def count_requests() -> AccessLog:
     """Return the logger that counts every request, by route and status (0: the caller left)."""
     config = Config(stat_prefix=STATS_PREFIX)
     # One tag with all of it: two tags cost twice as much.
-    config.counters.add(stat=_stat(REQUESTS, f"{_ROUTE} %RESPONSE_CODE%"), value_fixed=UInt64Value(value=1))
-    return _log(config)
+    config.counters.add(stat=_build_stat(REQUESTS, f"{_ROUTE} %RESPONSE_CODE%"), value_fixed=UInt64Value(value=1))
+    return _build_log(config)
 
 
 def measure_sample() -> AccessLog:
@@ -43,22 +43,22 @@ def measure_sample() -> AccessLog:
     Source: `envoy.extensions.access_loggers.stats.v3.Config`.
     """
     config = Config(stat_prefix=STATS_PREFIX)
-    config.counters.add(stat=_stat(SAMPLED, f"{_ROUTE} {_TLS}"), value_fixed=UInt64Value(value=1))
-    config.counters.add(stat=_stat(RECEIVED, _ROUTE), value_format="%DOWNSTREAM_WIRE_BYTES_RECEIVED%")
-    config.counters.add(stat=_stat(SENT, _ROUTE), value_format="%DOWNSTREAM_WIRE_BYTES_SENT%")
+    config.counters.add(stat=_build_stat(SAMPLED, f"{_ROUTE} {_TLS}"), value_fixed=UInt64Value(value=1))
+    config.counters.add(stat=_build_stat(RECEIVED, _ROUTE), value_format="%DOWNSTREAM_WIRE_BYTES_RECEIVED%")
+    config.counters.add(stat=_build_stat(SENT, _ROUTE), value_format="%DOWNSTREAM_WIRE_BYTES_SENT%")
     config.histograms.add(
-        stat=_stat(MILLISECONDS, _ROUTE), unit=Config.Histogram.Milliseconds, value_format="%DURATION%"
+        stat=_build_stat(MILLISECONDS, _ROUTE), unit=Config.Histogram.Milliseconds, value_format="%DURATION%"
     )
-    log = _log(config)
+    log = _build_log(config)
     log.filter.CopyFrom(match_sample(SAMPLE_KEY))
     return log
 
 
-def _stat(name: str, tag: str) -> Config.Stat:
+def _build_stat(name: str, tag: str) -> Config.Stat:
     return Config.Stat(name=name, tags=[Config.Tag(name=STATS_TAG, value_format=tag)])
 
 
-def _log(config: Config) -> AccessLog:
+def _build_log(config: Config) -> AccessLog:
     log = AccessLog(name="envoy.access_loggers.stats")
     log.typed_config.Pack(config, deterministic=True)
     return log

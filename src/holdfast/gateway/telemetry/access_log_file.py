@@ -102,11 +102,11 @@ class AccessLogFile:
         if last == 0:
             self._file.unlink()
         for number in range(last, 0, -1):
-            before = self._numbered(number - 1) if number > 1 else self._file
+            before = self._find_file(number - 1) if number > 1 else self._file
             if before.exists():
-                before.replace(self._numbered(number))
+                before.replace(self._find_file(number))
 
-    def _numbered(self, number: int) -> Path:
+    def _find_file(self, number: int) -> Path:
         return self._file.with_name(f"{self._file.name}.{number}")
 
     def _copy(self) -> None:

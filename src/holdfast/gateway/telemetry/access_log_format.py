@@ -74,7 +74,7 @@ class AccessLogFormat:
     fields: tuple[str, ...] = DEFAULT_FIELDS
     text: str = ""
 
-    def kept(self) -> dict[str, str]:
+    def find_states(self) -> dict[str, str]:
         """Return Envoy's command for each filter state that is kept before other filters change the request."""
         return {
             _STATE + name: _OF_CALLER.get(name) or f"%REQ({name.removeprefix('header.').upper()}):512%"
@@ -84,12 +84,12 @@ class AccessLogFormat:
 
     def commands(self, environment: str) -> dict[str, str]:
         """Return Envoy's command for each field, for the listener of *environment*."""
-        return {name: _command(name, environment) for name in self.fields}
+        return {name: _write_command(name, environment) for name in self.fields}
 
     def line(self, environment: str) -> str:
         """Return the template of a line of text, for the listener of *environment*."""
         pieces = ((literal.replace("%", "%%"), name) for literal, name, _, _ in Formatter().parse(self.text))
-        return "".join(literal + (_command(name, environment) if name else "") for literal, name in pieces) + "\n"
+        return "".join(literal + (_write_command(name, environment) if name else "") for literal, name in pieces) + "\n"
 
 
 def parse_format(text: str) -> AccessLogFormat:
@@ -106,11 +106,11 @@ def parse_format(text: str) -> AccessLogFormat:
         for name in fields:
             _check(name)
         return AccessLogFormat(tuple(dict.fromkeys(fields)))
-    if not (named := tuple(_read_names(text))):
+    if not (placeholders := tuple(_read_names(text))):
         raise FormatUnusable(
             f"{text!r} names no field. Use json, json:FIELD,... or a text such as '{{time}} {{status}}'"
         )
-    return AccessLogFormat(named, text)
+    return AccessLogFormat(placeholders, text)
 
 
 def check_format(text: str) -> str:
@@ -143,7 +143,7 @@ def _check(name: str) -> None:
         raise FormatUnusable(f"{name!r} isn't a field. Fields are {names} and header.NAME")
 
 
-def _command(name: str, environment: str) -> str:
+def _write_command(name: str, environment: str) -> str:
     if name == "environment":
         return environment
     return FIELDS.get(name) or f"%FILTER_STATE({_STATE}{name}:PLAIN)%"

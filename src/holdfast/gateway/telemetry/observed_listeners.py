@@ -49,10 +49,10 @@ def observe_listener(
                 if collector or (layout and "failure" in layout.fields):
                     _name_errors(manager)
                 for filters in (manager.http_filters, *(upgrade.filters for upgrade in manager.upgrade_configs)):
-                    filters.insert(0, _keep({PATH_STATE: "%PATH(NQ:PATH)%"} | (layout.kept() if layout else {})))
+                    filters.insert(0, _keep({PATH_STATE: "%PATH(NQ:PATH)%"} | (layout.find_states() if layout else {})))
                 network_filter.typed_config.Pack(manager, deterministic=True)
-    observed: bytes = listener.SerializeToString(deterministic=True)
-    return observed
+    content: bytes = listener.SerializeToString(deterministic=True)
+    return content
 
 
 def _build_log(layout: AccessLogFormat, environment: str, file: Path) -> AccessLog:

@@ -39,8 +39,8 @@ def build_sum(name: str, description: str, values: Values, since: int, now: int)
         )
         for attributes, value in values
     ]
-    counted = Sum(data_points=points, aggregation_temporality=AGGREGATION_TEMPORALITY_CUMULATIVE, is_monotonic=True)
-    return Metric(name=name, description=description, sum=counted)
+    data = Sum(data_points=points, aggregation_temporality=AGGREGATION_TEMPORALITY_CUMULATIVE, is_monotonic=True)
+    return Metric(name=name, description=description, sum=data)
 
 
 def export_metrics(resource: Resource, metrics: Iterable[Metric]) -> bytes:

@@ -45,11 +45,11 @@ def build_tracing(collector: Collector, gateway: str, environment: str) -> HttpC
     instance = StaticConfigResourceDetectorConfig(attributes={"service.instance.id": gateway})
     config = OpenTelemetryConfig(
         service_name=SERVICE,
-        resource_detectors=[_extension("envoy.tracers.opentelemetry.resource_detectors.static_config", instance)],
-        sampler=_extension(
+        resource_detectors=[_build_extension("envoy.tracers.opentelemetry.resource_detectors.static_config", instance)],
+        sampler=_build_extension(
             "envoy.tracers.opentelemetry.samplers.parent_based",
             ParentBasedSamplerConfig(
-                wrapped_sampler=_extension("envoy.tracers.opentelemetry.samplers.trace_id_ratio_based", ratio)
+                wrapped_sampler=_build_extension("envoy.tracers.opentelemetry.samplers.trace_id_ratio_based", ratio)
             ),
         ),
     )
@@ -78,7 +78,7 @@ def build_tracing(collector: Collector, gateway: str, environment: str) -> HttpC
     )
 
 
-def _extension(name: str, message: Message) -> TypedExtensionConfig:
+def _build_extension(name: str, message: Message) -> TypedExtensionConfig:
     extension = TypedExtensionConfig(name=name)
     extension.typed_config.Pack(message, deterministic=True)
     return extension

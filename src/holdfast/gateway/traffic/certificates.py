@@ -36,8 +36,8 @@ class PresentedCertificates:
             certificate = common.custom_tags.get(CERTIFICATE_TAG, "")
             if common.route_name and _FINGERPRINT.fullmatch(certificate):
                 # Each thread of Envoy has its own stream, so requests don't arrive in their order.
-                seen = common.start_time.ToNanoseconds(), certificate
-                self._last[common.route_name] = max(seen, self._last.pop(common.route_name, seen))
+                latest = common.start_time.ToNanoseconds(), certificate
+                self._last[common.route_name] = max(latest, self._last.pop(common.route_name, latest))
                 self._new.add(common.route_name)
         while len(self._last) > MAX_CLUSTERS:
             self._new.discard(oldest := next(iter(self._last)))
@@ -47,8 +47,9 @@ class PresentedCertificates:
         """Return *clusters* of a flush with the certificates of those whose requests were verified."""
         # A request may have been counted by the flush before, and logged after it.
         late, self._new = self._new - clusters.keys(), set()
-        verified = {name for name, measures in clusters.items() if any(measures.tls_versions)}
-        known = {name: self._last[name][1] for name in late | (verified & self._last.keys())}
+        verified_clusters = {name for name, measures in clusters.items() if any(measures.tls_versions)}
+        certificates = {name: self._last[name][1] for name in late | (verified_clusters & self._last.keys())}
         return dict(clusters) | {
-            name: replace(clusters.get(name, _NOTHING), certificate=certificate) for name, certificate in known.items()
+            name: replace(clusters.get(name, _NOTHING), certificate=certificate)
+            for name, certificate in certificates.items()
         }

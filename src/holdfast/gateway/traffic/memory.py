@@ -25,7 +25,7 @@ _LONGEST = 256 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class TrafficState:
     """The content of the file. Numbers of parts count only within its *source*. *at* is None in a new file."""
 
     source: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -42,7 +42,7 @@ class Memory:
         self._path = directory / TRAFFIC_FILE
         self._failed = False
 
-    def read(self) -> Kept:
+    def read(self) -> TrafficState:
         """Return what is kept, or a new beginning if nothing can be read. Blocks."""
         try:
             with self._path.open("rb") as file:
@@ -51,16 +51,16 @@ class Memory:
             pass
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("traffic that wasn't reported is lost, because its file can't be read", reason=str(error))
-        return Kept()
+        return TrafficState()
 
-    def write(self, kept: Kept) -> None:
+    def write(self, state: TrafficState) -> None:
         """
         Replace the file. Blocks.
 
         If that fails, as on a full disk, the file is removed: with old counters, requests would be counted twice.
         """
         try:
-            replace_file(self._path, json.dumps(_describe(kept), separators=(",", ":")).encode())
+            replace_file(self._path, json.dumps(_describe(state), separators=(",", ":")).encode())
         except OSError as error:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
@@ -71,12 +71,12 @@ class Memory:
             self._failed = False
 
 
-def _describe(kept: Kept) -> dict[str, Any]:
+def _describe(state: TrafficState) -> dict[str, Any]:
     return {
-        "source": kept.source,
-        "at": kept.at.timestamp() if kept.at else None,
-        "number": kept.number,
-        "counters": kept.counters,
+        "source": state.source,
+        "at": state.at.timestamp() if state.at else None,
+        "number": state.number,
+        "counters": state.counters,
         "parts": [
             [
                 part.number,
@@ -87,14 +87,14 @@ def _describe(kept: Kept) -> dict[str, Any]:
                 part.dropped,
                 {name: measures.members() for name, measures in part.clusters.items()},
             ]
-            for part in kept.parts
+            for part in state.parts
         ],
     }
 
 
-def _restore(members: Mapping[str, Any]) -> Kept:
+def _restore(members: Mapping[str, Any]) -> TrafficState:
     at = members["at"]
-    return Kept(
+    return TrafficState(
         source=members["source"],
         at=datetime.fromtimestamp(at, UTC) if at is not None else None,
         number=members["number"],

@@ -12,7 +12,7 @@ from holdfast.gateway.traffic import certificates
 from holdfast.gateway.traffic.backlog import Backlog, Part
 from holdfast.gateway.traffic.certificates import PresentedCertificates
 from holdfast.gateway.traffic.counting import Counting
-from holdfast.gateway.traffic.memory import Kept, Memory
+from holdfast.gateway.traffic.memory import Memory, TrafficState
 from holdfast.gateway.traffic.metrics_service import Flush
 from holdfast.gateway.traffic.sampling import ENOUGH, Sampling
 from holdfast.gateway.traffic.totals import Totals
@@ -43,19 +43,19 @@ class TrafficRecorder:
         *totals* gets what each flush adds.
         """
         self._memory = Memory(directory)
-        kept = self._memory.read()
-        self.source = kept.source
+        state = self._memory.read()
+        self.source = state.source
         self._now = now
         self._totals = totals
         self._sampling = Sampling(admin, SAMPLE_KEY, ENOUGH)
         self.certificates = PresentedCertificates()
         self._certificate_sampling = Sampling(admin, CERTIFICATE_SAMPLE_KEY, certificates.ENOUGH)
-        self._counting = Counting(kept.counters, is_new=is_new)
-        self._backlog = Backlog(kept.number, kept.parts)
-        self._last_flush = kept.at or now()
+        self._counting = Counting(state.counters, is_new=is_new)
+        self._backlog = Backlog(state.number, state.parts)
+        self._last_flush = state.at or now()
         self._next_cut = now()
-        self._unwritten: Kept | None = None
-        self._written = kept.number  # the highest number in the file
+        self._unwritten: TrafficState | None = None
+        self._written = state.number  # the highest number in the file
         self._news = asyncio.Event()  # something is to be written
         self._ready = asyncio.Event()  # a part may be handed out
         self._ready.set()
@@ -65,16 +65,16 @@ class TrafficRecorder:
     def take(self, flush: Flush) -> None:
         """Record a flush of Envoy, as of now."""
         now, before = self._now(), self._last_flush
-        passed = max(now - before, timedelta())
-        is_late = passed > GAP
-        minute = _minute_of(now if is_late else before + passed / 2)
+        interval = max(now - before, timedelta())
+        is_late = interval > GAP
+        minute = _find_minute(now if is_late else before + interval / 2)
         if self._backlog.open not in {None, minute}:
             self._cut(before)
         clusters = self.certificates.add_to(self._counting.compare(flush))
         if self._totals is not None:
             self._totals.add(clusters)
         self._last_flush, self.latest = now, flush.counters
-        seconds = min(passed, now - minute) if is_late else passed
+        seconds = min(interval, now - minute) if is_late else interval
         self._backlog.add(
             minute, clusters, seconds.total_seconds(), is_late=is_late, uncounted=self._counting.uncounted
         )
@@ -82,7 +82,7 @@ class TrafficRecorder:
             self._cut(now)
         self._rate = (
             flush.process,
-            sum(measures.requests for measures in clusters.values()) / max(passed.total_seconds(), 1),
+            sum(measures.requests for measures in clusters.values()) / max(interval.total_seconds(), 1),
         )
         self._news.set()
 
@@ -103,10 +103,10 @@ class TrafficRecorder:
 
     async def write(self) -> None:
         """Write the parts that aren't in the file yet, which may then be handed out."""
-        if kept := self._unwritten:
+        if state := self._unwritten:
             self._unwritten = None
-            await asyncio.to_thread(self._memory.write, kept)
-            self._written = kept.number
+            await asyncio.to_thread(self._memory.write, state)
+            self._written = state.number
             self._ready.set()
 
     async def next_part(self) -> Part:
@@ -128,8 +128,8 @@ class TrafficRecorder:
         self._next_cut = self._now() + EVERY
         # The counters are never changed, only replaced.
         counters = dict(self._counting.last)
-        self._unwritten = Kept(self.source, at, self._backlog.number, counters, self._backlog.parts)
+        self._unwritten = TrafficState(self.source, at, self._backlog.number, counters, self._backlog.parts)
 
 
-def _minute_of(moment: datetime) -> datetime:
+def _find_minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)

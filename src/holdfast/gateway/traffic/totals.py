@@ -48,10 +48,10 @@ class Totals:
 
 
 def _describe(series: _Series, count: int) -> Count:
-    named = read_cluster_name(series[0])
-    if named is None:
+    cluster = read_cluster_name(series[0])
+    if cluster is None:
         return {"otel.metric.overflow": True}, count
-    organization, api, environment = named
+    organization, api, environment = cluster
     return (
         {
             "holdfast.organization": organization,

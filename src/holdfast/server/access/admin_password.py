@@ -63,8 +63,8 @@ def find_given_password(settings: Settings) -> str | None:
 
 def _read(file: Path) -> str:
     try:
-        with file.expanduser().open(encoding="utf-8") as opened:
-            return opened.read(MAX_FILE).strip()
+        with file.expanduser().open(encoding="utf-8") as source:
+            return source.read(MAX_FILE).strip()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it isn't text"
         raise CannotStart(f"HOLDFAST_ADMIN_PASSWORD_FILE: can't read {file}: {why}.") from error

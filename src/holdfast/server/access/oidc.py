@@ -32,24 +32,24 @@ def open_single_sign_on(settings: Settings) -> SingleSignOn | None:
         raise CannotStart("HOLDFAST_OIDC_ROLES is missing, so nobody would have a role. Set it to GROUP=ROLE.")
     if "openid" not in settings.oidc_scopes.split():
         raise CannotStart("HOLDFAST_OIDC_SCOPES must include openid. Without it, the provider doesn't identify users.")
-    agreed = ProviderSettings(
+    provider_settings = ProviderSettings(
         issuer=settings.oidc_issuer,
         client_id=settings.oidc_client_id,
-        client_secret=_secret(settings),
+        client_secret=_read_secret(settings),
         scopes=settings.oidc_scopes,
         name_claim=settings.oidc_name_claim,
         groups_claim=settings.oidc_groups_claim,
     )
-    provider = Provider(agreed, _tls(settings.oidc_ca_file))
+    provider = Provider(provider_settings, _make_context(settings.oidc_ca_file))
     return SingleSignOn(provider, settings.oidc_label, settings.oidc_organization, settings.oidc_roles)
 
 
 def read_again(settings: Settings, provider: "Provider") -> None:
     """Reload the client secret and CA certificates of *provider* from their files. Raises CannotStart."""
-    provider.change(_secret(settings), _tls(settings.oidc_ca_file))
+    provider.change(_read_secret(settings), _make_context(settings.oidc_ca_file))
 
 
-def _secret(settings: Settings) -> str:
+def _read_secret(settings: Settings) -> str:
     secret_setting, file = settings.oidc_client_secret, settings.oidc_client_secret_file
     if (secret_setting is None) == (file is None):
         raise CannotStart("Set either HOLDFAST_OIDC_CLIENT_SECRET or HOLDFAST_OIDC_CLIENT_SECRET_FILE.")
@@ -57,8 +57,8 @@ def _secret(settings: Settings) -> str:
         secret = secret_setting.get_secret_value() if secret_setting else ""
     else:
         try:
-            with file.expanduser().open(encoding="utf-8") as opened:
-                secret = opened.read(MAX_SECRET).strip()
+            with file.expanduser().open(encoding="utf-8") as source:
+                secret = source.read(MAX_SECRET).strip()
         except (OSError, ValueError) as error:
             raise CannotStart(f"HOLDFAST_OIDC_CLIENT_SECRET_FILE: can't read {file}.") from error
     if not secret:
@@ -66,7 +66,7 @@ def _secret(settings: Settings) -> str:
     return secret
 
 
-def _tls(file: Path | None) -> ssl.SSLContext | None:
+def _make_context(file: Path | None) -> ssl.SSLContext | None:
     if file is None:
         return None
     try:

@@ -70,7 +70,7 @@ CERTIFICATE = "HOLDFAST_GATEWAY_TLS_CERT"  # its content counts, not the path
 
 
 def build_presence(
-    settings: Settings, data: Path, store: Store, sealing: Sealing, presented: Sequence[CertificateFiles[Any]]
+    settings: Settings, data: Path, store: Store, sealing: Sealing, certificates: Sequence[CertificateFiles[Any]]
 ) -> Presence:
     """Return the presence of this process, which isn't registered yet. Raises CannotStart."""
     if store.is_shared:
@@ -82,7 +82,7 @@ def build_presence(
     digests = digest_settings(settings)
     if store.is_shared:
         digests[SEALING_KEY] = digest_sealing(sealing)
-    refresh = partial(_refresh, digests, presented)
+    refresh = partial(_refresh, digests, certificates)
     home = _find_home(data) if store.is_shared else ""
     return Presence(store, refresh(own), home, shared=store.is_shared, refresh=refresh)
 
@@ -127,10 +127,12 @@ def _check_sealing_key(store: Store, sealing: Sealing, data: Path) -> None:
         raise CannotStart(str(error)) from error
 
 
-def _refresh(settings: dict[str, str], presented: Sequence[CertificateFiles[Any]], own: ControlPlane) -> ControlPlane:
+def _refresh(
+    settings: dict[str, str], certificates: Sequence[CertificateFiles[Any]], own: ControlPlane
+) -> ControlPlane:
     """Return *own* with what its certificate files contain now."""
     pin, chain = None, b""
-    for files in presented:
+    for files in certificates:
         if isinstance(files, PublisherCertificate):
             pin = files.pin
         elif isinstance(files, GatewayCertificate) and files.current:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.network.sockets import CannotStart
-from holdfast.server.database.opening import database_location, open_store
-from holdfast.server.machine.directories import data_directory, database_in
+from holdfast.server.database.opening import open_store, read_location
+from holdfast.server.machine.directories import locate_database, lock_data_directory
 from holdfast.server.settings import Settings
 from holdfast.store.errors import StoreDamaged, StoreForeign
 from holdfast.store.location import Location, PostgresqlLocation
@@ -37,7 +37,7 @@ class Copy:
     rows: int
 
 
-def migrate(settings: Settings) -> Migration:
+def migrate_database(settings: Settings) -> Migration:
     """
     Bring the tables of the database up to date. With PostgreSQL, control planes can run meanwhile.
 
@@ -46,14 +46,14 @@ def migrate(settings: Settings) -> Migration:
         StoreFailure: The database can't be used.
     """
     data = settings.data.expanduser()
-    location = database_location(settings, data)
+    location = read_location(settings, data)
     if isinstance(location, PostgresqlLocation):
         return _migrate(location)
-    with data_directory(data):
+    with lock_data_directory(data):
         return _migrate(location)
 
 
-def copy(settings: Settings) -> Copy:
+def copy_database(settings: Settings) -> Copy:
     """
     Copy the SQLite database in the data directory, which doesn't change, to an empty PostgreSQL database.
 
@@ -62,29 +62,29 @@ def copy(settings: Settings) -> Copy:
         StoreFailure: One of the databases can't be used, or a row can't be copied; then nothing was copied.
     """
     data = settings.data.expanduser()
-    source, target = database_in(data), database_location(settings, data)
+    source, target = locate_database(data), read_location(settings, data)
     if not isinstance(target, PostgresqlLocation):
         raise CannotStart("Name the PostgreSQL database to copy to with --database.")
     if not source.is_file():
         raise CannotStart(f"There is no SQLite database in {data}. Choose its directory with --data.")
     from holdfast.store.postgresql.copying import copy_to_server, update_statistics
 
-    with data_directory(data):
+    with lock_data_directory(data):
         _check(source)
-        copied = copy_to_server(source, target)
+        counts = copy_to_server(source, target)
     update_statistics(target)
-    return Copy(source, target, copied.tables, copied.rows)
+    return Copy(source, target, counts.tables, counts.rows)
 
 
 def _migrate(location: Location) -> Migration:
-    before = _revision_of(location)
+    before = _get_revision(location)
     store = asyncio.run(open_store(location))
     after = get_newest_revision()
     store.close()
     return Migration(before, after)
 
 
-def _revision_of(location: Location) -> str | None:
+def _get_revision(location: Location) -> str | None:
     if isinstance(location, Path):
         if not location.exists():
             return None

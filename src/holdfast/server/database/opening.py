@@ -8,7 +8,8 @@ from pathlib import Path
 import structlog
 
 from holdfast.network.sockets import CannotStart
-from holdfast.server.machine.directories import database_in
+from holdfast.server.clock import utc_now
+from holdfast.server.machine.directories import locate_database
 from holdfast.server.settings import Settings
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreRefused, StoreUnreachable
@@ -20,15 +21,17 @@ PATIENCE = 60.0  # seconds that a start waits for the server of the database
 PAUSE = 0.5  # seconds until it tries again
 
 
-def database_location(settings: Settings, data: Path) -> Location:
+def read_location(settings: Settings, data: Path) -> Location:
     """Return where the database is: in the directory *data*, unless a server is set. Raises CannotStart."""
     if settings.database is None:
-        return database_in(data)
+        return locate_database(data)
     # Only PostgreSQL needs the driver.
     from holdfast.store.postgresql.location import parse_location
 
     try:
-        return parse_location(settings.database.get_secret_value(), _password(settings), settings.database_connections)
+        return parse_location(
+            settings.database.get_secret_value(), _read_password(settings), settings.database_connections
+        )
     except ValueError as error:
         raise CannotStart(f"HOLDFAST_DATABASE: {error}.") from None
 
@@ -41,12 +44,12 @@ async def open_store(location: Location) -> Store:
         StoreFailure: The server can't be reached, refuses the connection, or the database can't be used.
     """
     if isinstance(location, Path):
-        return Store(location)
+        return Store(location, utc_now())
     loop = asyncio.get_running_loop()
     ends_at, waits = loop.time() + PATIENCE, False
     while True:
         try:
-            return await asyncio.to_thread(Store, location)
+            return await asyncio.to_thread(Store, location, utc_now())
         except StoreRefused:
             raise
         except StoreUnreachable as error:
@@ -58,15 +61,15 @@ async def open_store(location: Location) -> Store:
         await asyncio.sleep(PAUSE)
 
 
-def _password(settings: Settings) -> str:
+def _read_password(settings: Settings) -> str:
     secret, file = settings.database_password, settings.database_password_file
     if secret is not None and file is not None:
         raise CannotStart("HOLDFAST_DATABASE_PASSWORD and HOLDFAST_DATABASE_PASSWORD_FILE are both set. Unset one.")
     if file is None:
         return secret.get_secret_value() if secret else ""
     try:
-        with file.expanduser().open(encoding="utf-8") as opened:
-            password = opened.read(MAX_PASSWORD).rstrip("\r\n")
+        with file.expanduser().open(encoding="utf-8") as source:
+            password = source.read(MAX_PASSWORD).rstrip("\r\n")
     except (OSError, ValueError) as error:
         raise CannotStart(f"HOLDFAST_DATABASE_PASSWORD_FILE: can't read {file}.") from error
     if not password:

@@ -84,14 +84,14 @@ class DiscoveryPort:
     def _refresh(self) -> None:
         runtime = self._runtime
         try:
-            issued, authority = issue_server_credential(runtime.store, runtime.sealing, runtime.now())
+            credential, authority = issue_server_credential(runtime.store, runtime.sealing, runtime.now())
         except (CannotUnseal, UnusableSealingKey) as error:
             if self._problem != str(error):
                 log.error("no certificate for the discovery port", reason=str(error))
             self._problem = str(error)
         else:
             self._problem = ""
-            self._credential = Credential(issued.key.pem, write_pem(issued.certificate), authority.pem)
+            self._credential = Credential(credential.key.pem, write_pem(credential.certificate), authority.pem)
 
     def _renew(self, fingerprint: str, csr: str) -> Renewed:
         runtime = self._runtime

@@ -28,8 +28,8 @@ def open_enrollment_keys(file: Path | None) -> Callable[[], tuple[EnrollmentKey,
 
 def _read(path: Path) -> tuple[EnrollmentKey, ...]:
     try:
-        with path.open(encoding="ascii") as opened:
-            return read_enrollment_keys(opened.read(MAX_SIZE))
+        with path.open(encoding="ascii") as source:
+            return read_enrollment_keys(source.read(MAX_SIZE))
     except OSError as error:
         raise UnusableEnrollmentKeys(f"Can't read {path}: {error.strerror}.") from error
     except UnicodeDecodeError:

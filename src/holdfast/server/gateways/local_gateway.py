@@ -104,12 +104,12 @@ class LocalGateway:
         """Start the agent again whenever it ends, until cancelled."""
         pause = FIRST_PAUSE
         while True:
-            started = time.monotonic()
+            began = time.monotonic()
             await self._until_ended()
             if self._stopping or self._record.read() is None:
                 log.info("gateway was stopped")
                 await asyncio.Event().wait()
-            if time.monotonic() - started > CALM_AFTER:
+            if time.monotonic() - began > CALM_AFTER:
                 pause = FIRST_PAUSE
             log.error("gateway agent ended", again_in_seconds=pause)
             await asyncio.sleep(pause)
@@ -161,12 +161,12 @@ class LocalGateway:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,
-            env=_environment(),
+            env=_build_environment(),
         )
 
 
-def _environment() -> dict[str, str]:
-    passed = {
+def _build_environment() -> dict[str, str]:
+    variables = {
         name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_") or name in _INHERITED
     }
-    return ENVIRONMENT | passed
+    return ENVIRONMENT | variables

@@ -48,11 +48,11 @@ class HttpConnection(asyncio.Protocol, ABC):
 
 
 class TlsConnection(SSLProtocol):
-    """asyncio's TLS below *http*, with less memory, a time limit, and a call of *ended* when it is closed."""
+    """asyncio's TLS below *http*, with less memory, a time limit, and a call of *on_close* when it is closed."""
 
     max_size = TLS_READ
 
-    def __init__(self, http: HttpConnection, context: ssl.SSLContext, ended: Callable[[], None]) -> None:
+    def __init__(self, http: HttpConnection, context: ssl.SSLContext, on_close: Callable[[], None]) -> None:
         super().__init__(
             asyncio.get_running_loop(),
             http,
@@ -63,7 +63,7 @@ class TlsConnection(SSLProtocol):
             ssl_shutdown_timeout=TLS_CLOSE_WITHIN,
         )
         self._set_read_buffer_limits(RECEIVE_BUFFER)  # type: ignore[attr-defined]  # missing in typeshed
-        self._http, self._ended = http, ended
+        self._http, self._on_close = http, on_close
         self._socket: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as asyncio calls it
@@ -72,9 +72,9 @@ class TlsConnection(SSLProtocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Call *ended*."""
+        """Call *on_close*."""
         super().connection_lost(exc)
-        self._ended()
+        self._on_close()
 
     def is_busy(self) -> bool:
         """Return whether a request is in flight, or its response not yet sent."""
@@ -98,18 +98,18 @@ def _has_unsent(transport: asyncio.Transport | None) -> bool:
 
 
 class Acceptor:
-    """Accepts connections on *listening*; closes those beyond *limits* at once."""
+    """Accepts connections on *listeners*; closes those beyond *limits* at once."""
 
     def __init__(
         self,
-        listening: Sequence[socket.socket],
+        listeners: Sequence[socket.socket],
         tls: ssl.SSLContext | None,
         make: Callable[[Callable[[], None]], HttpConnection],
         limits: ConnectionLimits,
         trusted_proxies: Sequence[Network] = (),
     ) -> None:
         """*make* creates the HTTP connection; its argument is called when the connection is closed."""
-        self._listening, self._tls, self._make = listening, tls, make
+        self._listeners, self._tls, self._make = listeners, tls, make
         self._shares = Shares(limits.publisher, limits.publisher_share)
         self._trusted_proxies = trusted_proxies
         self._loop = asyncio.get_running_loop()
@@ -119,7 +119,7 @@ class Acceptor:
 
     def start(self) -> None:
         """Start accepting connections."""
-        for listener in self._listening:
+        for listener in self._listeners:
             # Limits what the kernel buffers before Holdfast reads it. Accepted sockets inherit this.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             listener.setblocking(False)
@@ -130,23 +130,23 @@ class Acceptor:
         self._stop_listening()
         if self._retry:
             self._retry.cancel()
-        for listener in self._listening:
+        for listener in self._listeners:
             listener.close()
 
     def _listen(self) -> None:
         self._retry = None
-        for listener in self._listening:
+        for listener in self._listeners:
             self._loop.add_reader(listener, self._accept, listener)
 
     def _stop_listening(self) -> None:
-        for listener in self._listening:
+        for listener in self._listeners:
             if listener.fileno() >= 0:
                 self._loop.remove_reader(listener)
 
-    def _accept(self, listening: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPT_AT_ONCE):
             try:
-                accepted, (host, *_) = listening.accept()
+                client, (host, *_) = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
                 return
             except OSError as error:
@@ -157,24 +157,24 @@ class Acceptor:
                 return
             holder = make_client_key(host)
             if not self._shares.take(holder, unbounded=is_trusted(host, self._trusted_proxies)):
-                accepted.close()
+                client.close()
                 continue
-            accepted.setblocking(False)
-            self._connect(accepted, holder)
+            client.setblocking(False)
+            self._connect(client, holder)
 
-    def _connect(self, accepted: socket.socket, holder: str) -> None:
-        def ended() -> None:
+    def _connect(self, client: socket.socket, holder: str) -> None:
+        def release() -> None:
             self.open.discard(connection)
             self._shares.give_back(holder)
 
-        connection = TlsConnection(self._make(_nothing), self._tls, ended) if self._tls else self._make(ended)
+        connection = TlsConnection(self._make(_nothing), self._tls, release) if self._tls else self._make(release)
         self.open.add(connection)
-        task = self._loop.create_task(self._hand_over(accepted, connection))
+        task = self._loop.create_task(self._hand_over(client, connection))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _hand_over(self, accepted: socket.socket, connection: asyncio.BaseProtocol) -> None:
-        await self._loop.connect_accepted_socket(lambda: connection, accepted)
+    async def _hand_over(self, client: socket.socket, connection: asyncio.BaseProtocol) -> None:
+        await self._loop.connect_accepted_socket(lambda: connection, client)
 
 
 def _nothing() -> None:

@@ -37,16 +37,16 @@ class StrictConnection(h11.Connection):
         return super().next_event()
 
 
-def _check_head(received: bytes, max_head: int) -> None:
+def _check_head(data: bytes, max_head: int) -> None:
     """
-    Raise RemoteProtocolError if the head at the start of *received* is too long or ambiguous. It may be incomplete.
+    Raise RemoteProtocolError if the head at the start of *data* is too long or ambiguous. It may be incomplete.
 
     Ambiguous are lines that don't end with CRLF, folded lines, NUL, a Content-Length that isn't a number, and more than
     one Content-Length or Transfer-Encoding, including one of each.
     """
-    if not any(blank in received for blank in _BLANK):
+    if not any(blank in data for blank in _BLANK):
         return  # incomplete; the head may arrive byte by byte, so check it only once
-    head = received.partition(_END)[0] + b"\r\n"
+    head = data.partition(_END)[0] + b"\r\n"
     if len(head) > max_head:  # h11 limits only incomplete heads
         raise h11.RemoteProtocolError("the head is too long")
     if _LONE.search(head) or _FOLDED.search(head):

@@ -86,8 +86,8 @@ class Server:
         self._state = ServerState()
         self._date()
 
-        def make(ended: Callable[[], None]) -> _Protocol:
-            return _Protocol(config, self._state, ended)
+        def make(on_close: Callable[[], None]) -> _Protocol:
+            return _Protocol(config, self._state, on_close)
 
         self.acceptor = Acceptor(listening, tls, make, limits, trusted_proxies)
 
@@ -127,10 +127,10 @@ class Server:
 class _Protocol(H11Protocol, HttpConnection):
     """Closes slow connections, rejects ambiguous requests, and reads no more of a body than the app asks for."""
 
-    def __init__(self, config: uvicorn.Config, state: ServerState, ended: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServerState, on_close: Callable[[], None]) -> None:
         super().__init__(config, state, {})
         self.conn: StrictConnection = StrictConnection(MAX_HEAD)
-        self._ended = ended
+        self._on_close = on_close
         self._deadline: asyncio.TimerHandle | None = None
 
     @property
@@ -179,10 +179,10 @@ class _Protocol(H11Protocol, HttpConnection):
             self._abort_after(TAKEN_WITHIN)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the time limit, and call *ended*."""
+        """Cancel the time limit, and call *on_close*."""
         self._cancel_abort()
         super().connection_lost(exc)
-        self._ended()
+        self._on_close()
 
     def is_busy(self) -> bool:
         """Return whether a request is in flight or its response not yet sent. Event streams don't count."""

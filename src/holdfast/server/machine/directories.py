@@ -21,7 +21,7 @@ GATEWAY = "gateway"  # the data directory of the gateway on the same machine
 _OWN = (DATABASE_FILE, LOCK_FILE)  # a directory that contains one of these has been a data directory before
 
 
-def database_in(data: Path) -> Path:
+def locate_database(data: Path) -> Path:
     """
     Return the path of the database in a data directory, with symbolic links resolved.
 
@@ -31,7 +31,7 @@ def database_in(data: Path) -> Path:
 
 
 @contextmanager
-def data_directory(data: Path) -> Iterator[None]:
+def lock_data_directory(data: Path) -> Iterator[None]:
     """
     Create the data directory, remove permissions of other users on it and its files, and lock it.
 

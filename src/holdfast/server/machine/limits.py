@@ -31,23 +31,23 @@ def raise_file_limit() -> int:
     Raises CannotStart if that is less than FEWEST_FILES.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = allowed_files()
-    if wanted < FEWEST_FILES:
-        text = f"This process can open only {wanted} files, and Holdfast needs at least {FEWEST_FILES}."
+    limit = find_allowed_files()
+    if limit < FEWEST_FILES:
+        text = f"This process can open only {limit} files, and Holdfast needs at least {FEWEST_FILES}."
         raise CannotStart(f"{text} Raise the hard limit, such as with LimitNOFILE=65536 in systemd.")
-    if soft != wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return wanted
+    if soft != limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
 
 
-def allowed_files() -> int:
+def find_allowed_files() -> int:
     """Return how many files the process can open after it has raised its soft limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     return most if soft == resource.RLIM_INFINITY else max(soft, most)
 
 
-def connection_limits(files: int) -> ConnectionLimits:
+def compute_connection_limits(files: int) -> ConnectionLimits:
     """
     Return the limits on connections of processes that can each open this number of *files*.
 

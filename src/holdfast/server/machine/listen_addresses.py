@@ -41,27 +41,27 @@ class ListenAddresses:
         return {listener.environment: listener.url for listener in self.gateway if listener.tls is tls}
 
 
-def listen_addresses(settings: Settings) -> ListenAddresses:
+def find_listen_addresses(settings: Settings) -> ListenAddresses:
     """
     Resolve the addresses of publisher, gateway and discovery in *settings*; a name stands for all its addresses.
 
     Raises:
         CannotStart: A name has no address, or two addresses are equal or overlap.
     """
-    resolved = ListenAddresses(
+    addresses = ListenAddresses(
         resolve_addresses(PUBLISHER, settings.publisher),
-        tuple(_gateway(settings)),
+        tuple(_find_gateway_listeners(settings)),
         resolve_addresses(DISCOVERY, settings.discovery),
     )
-    every = [(PUBLISHER, address) for address in resolved.publisher]
-    every += [(DISCOVERY, address) for address in resolved.discovery]
-    every += [(listener.option, address) for listener in resolved.gateway for address in listener.addresses]
-    for one, other in combinations(every, 2):
+    bindings = [(PUBLISHER, address) for address in addresses.publisher]
+    bindings += [(DISCOVERY, address) for address in addresses.discovery]
+    bindings += [(listener.option, address) for listener in addresses.gateway for address in listener.addresses]
+    for one, other in combinations(bindings, 2):
         _refuse_overlap(one, other)
-    return resolved
+    return addresses
 
 
-def _gateway(settings: Settings) -> Iterator[GatewayListener]:
+def _find_gateway_listeners(settings: Settings) -> Iterator[GatewayListener]:
     rows: tuple[tuple[str, Environment, bool, Addresses], ...] = (
         ("gateway", "production", False, settings.gateway),
         ("sandbox", "sandbox", False, settings.sandbox),

@@ -27,12 +27,12 @@ class Platform:
     version: str
 
 
-def this_platform() -> Platform:
+def find_platform() -> Platform:
     """Return the platform of this process."""
     system = platform.system()
     match system:
         case "Linux":
-            version = _glibc()
+            version = _read_glibc()
         case "Darwin":
             version = platform.mac_ver()[0]
         case _:
@@ -40,34 +40,34 @@ def this_platform() -> Platform:
     return Platform(system, platform.machine(), version)
 
 
-def platform_problem(platform: Platform, *, own_envoy: bool = False) -> str | None:
+def describe_problem(platform: Platform, *, own_envoy: bool = False) -> str | None:
     """
     Return why Holdfast doesn't run on *platform*, None if it does.
 
     With *own_envoy*, the user provides an Envoy, so any Linux or macOS is accepted.
     """
     if platform.system in {"Linux", "Darwin"}:
-        described = None if own_envoy else _unsupported(platform)
+        description = None if own_envoy else _describe_unsupported(platform)
     else:
-        described = platform.system or "this system"
-    return f"Holdfast doesn't run on {described}. It needs {SUPPORTED}." if described else None
+        description = platform.system or "this system"
+    return f"Holdfast doesn't run on {description}. It needs {SUPPORTED}." if description else None
 
 
-def _unsupported(platform: Platform) -> str | None:
+def _describe_unsupported(platform: Platform) -> str | None:
     """Return the unsupported property of a Linux or macOS, None if it is supported."""
     architecture = _SAME.get(platform.machine.lower(), platform.machine)
     if platform.system == "Darwin":
         if architecture != "aarch64":
             return f"macOS with a Python for {platform.machine}"
-        return f"macOS {platform.version}" if _numbers(platform.version) < OLDEST_MACOS else None
+        return f"macOS {platform.version}" if _parse_version(platform.version) < OLDEST_MACOS else None
     if not platform.version:
         return "Linux without glibc (such as Alpine, which has musl)"
-    if _numbers(platform.version) < OLDEST_GLIBC:
+    if _parse_version(platform.version) < OLDEST_GLIBC:
         return f"Linux with glibc {platform.version}"
     return None if architecture in _ARCHITECTURES else f"Linux on {platform.machine}"
 
 
-def _glibc() -> str:
+def _read_glibc() -> str:
     try:
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     except (ValueError, OSError):  # another C library doesn't know the name
@@ -75,6 +75,6 @@ def _glibc() -> str:
     return version if name == "glibc" else ""
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _parse_version(version: str) -> tuple[int, ...]:
     parts = version.split(".")[:2]
     return tuple(int(part) for part in parts if part.isdigit())

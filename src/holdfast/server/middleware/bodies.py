@@ -52,29 +52,29 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as places:
             try:
-                body = await self._read(Request(scope), receive, held)
+                body = await self._read(Request(scope), receive, places)
             except _Refused as refused:
                 await refused.response(scope, receive, send)
                 return
             if body is not None:
                 await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, request: Request, receive: Receive, held: contextlib.ExitStack) -> bytes | None:
+    async def _read(self, request: Request, receive: Receive, places: contextlib.ExitStack) -> bytes | None:
         """
         Return the body, None if the client disconnected. Raises _Refused.
 
-        The caller closes *held* when the body's memory is free again.
+        The caller closes *places* when the body's memory is free again.
         """
         length = await self._declared_length(request)
-        body, more, admitted = bytearray(), True, False
+        body, more, is_admitted = bytearray(), True, False
         try:
             async with asyncio.timeout(self._within):
                 while True:
-                    if not admitted and max(length, len(body)) > SMALL_BODY:
-                        await self._admit(request, receive if more else None, held)
-                        admitted = True
+                    if not is_admitted and max(length, len(body)) > SMALL_BODY:
+                        await self._admit(request, receive if more else None, places)
+                        is_admitted = True
                     if not more:
                         return bytes(body)
                     message = await receive()
@@ -89,26 +89,26 @@ class BodyLimit:
             raise _Refused(await self._refuse(request, TOO_SLOW, text, CLOSE)) from error
 
     async def _declared_length(self, request: Request) -> int:
-        declared = request.headers.get("content-length", "0")
+        length = request.headers.get("content-length", "0")
         # Check the number of digits first: parsing a million digits would take long.
-        if not declared.isdigit() or len(declared) >= MAX_DIGITS or int(declared) > self._limit:
+        if not length.isdigit() or len(length) >= MAX_DIGITS or int(length) > self._limit:
             raise await self._too_large(request)
-        return int(declared)
+        return int(length)
 
     async def _too_large(self, request: Request) -> "_Refused":
         text = f"The request is larger than {self._limit // 1024} KiB."
         return _Refused(await self._refuse(request, TOO_LARGE, text, CLOSE))
 
-    async def _admit(self, request: Request, receive: Receive | None, held: contextlib.ExitStack) -> None:
+    async def _admit(self, request: Request, receive: Receive | None, places: contextlib.ExitStack) -> None:
         """Reserve memory for a large body of a user. Raises _Refused. *receive* is None at the end of the body."""
         sender = await self._identify(request)
         if isinstance(sender, Response):
-            raise _Refused(await _after_the_body(request, receive, sender))
+            raise _Refused(await _discard_body(request, receive, sender))
         if not self._large.take(sender):
             text = f"Too many uploads at once. Try again in {RETRY_AFTER} s."
             refusal = await self._refuse(request, TOO_MANY_BODIES, text, {"Retry-After": str(RETRY_AFTER)})
-            raise _Refused(await _after_the_body(request, receive, refusal))
-        held.callback(self._large.give_back, sender)
+            raise _Refused(await _discard_body(request, receive, refusal))
+        places.callback(self._large.give_back, sender)
 
 
 class _Refused(Exception):
@@ -119,19 +119,19 @@ class _Refused(Exception):
         self.response = response
 
 
-async def _after_the_body(request: Request, receive: Receive | None, refusal: Response) -> Response:
+async def _discard_body(request: Request, receive: Receive | None, refusal: Response) -> Response:
     """Discard the rest of the body, because many clients read the response only after they have sent everything."""
     if receive is None:
         return refusal
     if "expect" in request.headers:
         refusal.headers["connection"] = "close"  # the client hasn't sent the body yet and needn't
         return refusal
-    left = MAX_BODY
+    remaining = MAX_BODY
     try:
         async with asyncio.timeout(REFUSED_BODY_WITHIN):
-            while left > 0:
+            while remaining > 0:
                 message = await receive()
-                left -= len(message.get("body", b""))
+                remaining -= len(message.get("body", b""))
                 if not message.get("more_body", False):
                     return refusal
     except TimeoutError:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from holdfast.refusals import Busy
 from holdfast.rest.errors import BUSY
 from holdfast.server.middleware.doors import Refuse
-from holdfast.server.middleware.rate_limit import address_of, identify_client
+from holdfast.server.middleware.rate_limit import find_address, identify_client
 from holdfast.work.buckets import MAX_KEYS
 
 # Handlers share 40 threads (anyio's default). No user and no address can occupy all of them.
@@ -49,14 +49,14 @@ class Lines:
         """Wait for a turn for *key*, which ends with the block. Raises Busy."""
         line = self._lines.setdefault(key, _Line(asyncio.Semaphore(self._most)))
         if line.members >= self._most + self._waiting:
-            raise _busy()
+            raise _make_busy()
         line.members += 1
         try:
             try:
                 async with asyncio.timeout(self._patience):
                     await line.turns.acquire()
             except TimeoutError as error:
-                raise _busy() from error
+                raise _make_busy() from error
             try:
                 yield
             finally:
@@ -94,13 +94,13 @@ class ConcurrencyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        shown = identify_client(scope)
-        user = self._accounts.get(shown, shown)
+        credentials = identify_client(scope)
+        user = self._accounts.get(credentials, credentials)
         async with AsyncExitStack() as turns:
             try:
-                if shown:
+                if credentials:
                     await turns.enter_async_context(self._users.turn(user))
-                await turns.enter_async_context(self._addresses.turn(address_of(scope)))
+                await turns.enter_async_context(self._addresses.turn(find_address(scope)))
             except Busy as error:
                 headers = {"Retry-After": str(error.seconds)}
                 refusal = await self._refuse(Request(scope), BUSY, str(error), headers)
@@ -108,7 +108,7 @@ class ConcurrencyLimit:
                 return
 
             async def count_as(account: str) -> None:
-                self._remember(shown, account)
+                self._remember(credentials, account)
                 if account != user:
                     await turns.enter_async_context(self._users.turn(account))
 
@@ -120,9 +120,9 @@ class ConcurrencyLimit:
             scope.setdefault("state", {})["count_as"] = count_as
             await self._app(scope, receive, follow)
 
-    def _remember(self, shown: str, account: str) -> None:
-        self._accounts[shown] = account
-        self._accounts.move_to_end(shown)
+    def _remember(self, credentials: str, account: str) -> None:
+        self._accounts[credentials] = account
+        self._accounts.move_to_end(credentials)
         if len(self._accounts) > MAX_KEYS:
             self._accounts.popitem(last=False)
 
@@ -133,5 +133,5 @@ def _begins_events(message: Message) -> bool:
     return Headers(raw=message["headers"]).get("content-type", "").startswith(EVENTS)
 
 
-def _busy() -> Busy:
+def _make_busy() -> Busy:
     return Busy("Too many concurrent requests.", SECONDS)

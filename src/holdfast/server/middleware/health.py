@@ -48,11 +48,11 @@ class Health:
             return
         is_ready = scope["path"] != LIVE
         failing = self._readiness.failing() if is_ready else []
-        degraded = self._readiness.degraded() if is_ready else []
+        parts = self._readiness.degraded() if is_ready else []
         if scope["path"] == WSO2_READY and not failing:
             await Response(_WSO2_VERSION, media_type="application/xml")(scope, receive, send)
             return
         body: dict[str, object] = {"status": "unavailable", "failing": failing} if failing else {"status": "ok"}
-        if degraded:
-            body["degraded"] = degraded
+        if parts:
+            body["degraded"] = parts
         await JSONResponse(body, 503 if failing else 200)(scope, receive, send)

@@ -32,23 +32,23 @@ class HostCookie:
                 cookies = headers.getlist("set-cookie")
                 del headers["set-cookie"]
                 for cookie in cookies:
-                    headers.append("set-cookie", _prefixed(cookie))
+                    headers.append("set-cookie", _add_prefix(cookie))
             await send(message)
 
-        await self._app(dict(scope, headers=_plain(scope)), receive, rename)
+        await self._app(dict(scope, headers=_remove_prefixes(scope)), receive, rename)
 
 
-def _prefixed(cookie: str) -> str:
+def _add_prefix(cookie: str) -> str:
     if not cookie.startswith(_OURS):
         return cookie
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
     return f"{PREFIX}{cookie}" if "secure" in attributes else f"{PREFIX}{cookie}; Secure"
 
 
-def _plain(scope: Scope) -> list[tuple[bytes, bytes]]:
+def _remove_prefixes(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Remove the prefix. Drop cookies without it: any host may have set them."""
     others = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
     pairs = "; ".join(Headers(scope=scope).getlist("cookie")).split(";")
     cookies = [pair.strip() for pair in pairs if not pair.strip().startswith(_OURS)]
-    kept = "; ".join(cookie.removeprefix(PREFIX) if cookie.startswith(_PREFIXED) else cookie for cookie in cookies)
-    return [*others, (b"cookie", kept.encode("latin-1"))] if kept else others
+    header = "; ".join(cookie.removeprefix(PREFIX) if cookie.startswith(_PREFIXED) else cookie for cookie in cookies)
+    return [*others, (b"cookie", header.encode("latin-1"))] if header else others

@@ -39,10 +39,10 @@ class RateLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond 429, or pass the request on."""
         if scope["type"] == "http":
-            wait = self._addresses.take(address_of(scope))
-            shown = identify_client(scope)
-            if not wait and shown:
-                wait = self._users.take(shown)
+            wait = self._addresses.take(find_address(scope))
+            credentials = identify_client(scope)
+            if not wait and credentials:
+                wait = self._users.take(credentials)
             if wait:
                 seconds = ceil(wait)
                 text = f"Too many requests. Try again in {seconds} s."
@@ -53,7 +53,7 @@ class RateLimit:
         await self._app(scope, receive, send)
 
 
-def address_of(scope: Scope) -> str:
+def find_address(scope: Scope) -> str:
     """Return the client's address, or its network for IPv6."""
     return make_client_key(scope["client"][0]) if scope.get("client") else "unknown"
 

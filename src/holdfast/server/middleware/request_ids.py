@@ -35,15 +35,15 @@ class RequestIds:
         scope.setdefault("state", {})["request_id"] = request_id
         # Each request is a separate task, so this needn't be unbound.
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        started = ended = False
+        has_begun = has_ended = False
 
         async def follow(message: Message) -> None:
-            nonlocal started, ended
+            nonlocal has_begun, has_ended
             if message["type"] == "http.response.start":
-                started = True
+                has_begun = True
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             else:
-                ended = not message.get("more_body", False)
+                has_ended = not message.get("more_body", False)
             await send(message)
 
         try:
@@ -51,12 +51,12 @@ class RequestIds:
         except ClientDisconnect:
             pass  # there is no client to respond to, and this isn't an error of Holdfast
         except Exception as error:
-            if started and not ended:
+            if has_begun and not has_ended:
                 raise  # the server logs it with this ID and closes the connection
             log.exception(
                 "request failed", method=scope["method"], path=_hide_secrets(scope["path"])[:MAX_PATH], status=500
             )
-            if not started:
+            if not has_begun:
                 response = await self._fail(Request(scope), error)
                 await response(scope, receive, follow)
 

@@ -30,18 +30,18 @@ def record_backup(location: Location, revision: str, name: str, now: datetime, *
     return ""
 
 
-def upgrade_and_record_restore(staged: Path, name: str, now: datetime, *, with_sealing_key: bool) -> None:
-    """Bring the copy *staged* of a backup up to date, and write that *name* was restored. Raises StoreFailure."""
-    _write(staged, Action.RESTORE_BACKUP, name, now, with_sealing_key=with_sealing_key)
-    for copy in list(staged.parent.iterdir()):
-        if copy.name.startswith(f"{staged.name}.before-"):
+def upgrade_and_record_restore(database: Path, name: str, now: datetime, *, with_sealing_key: bool) -> None:
+    """Bring the copy *database* of a backup up to date, and write that *name* was restored. Raises StoreFailure."""
+    _write(database, Action.RESTORE_BACKUP, name, now, with_sealing_key=with_sealing_key)
+    for copy in list(database.parent.iterdir()):
+        if copy.name.startswith(f"{database.name}.before-"):
             remove_copy(copy)  # the backup itself is a copy from before
 
 
 def _write(location: Location, action: Action, name: str, now: datetime, *, with_sealing_key: bool) -> None:
     user = f"{name_user(os.geteuid())} (command line)"  # no user of Holdfast has such a name
     subject = os.fsencode(name).decode("utf-8", "replace")
-    store = Store(location)
+    store = Store(location, now)
     try:
         with store.write() as session:
             for organization in accounts.list_organizations(session):

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from holdfast.files.replacement import flush
 from holdfast.network.sockets import CannotStart
 from holdfast.server.clock import utc_now
-from holdfast.server.database.opening import database_location
+from holdfast.server.database.opening import read_location
 from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.server.recovery.audit import record_backup
 from holdfast.server.recovery.backup_files import pack
@@ -59,12 +59,12 @@ def write_backup(settings: Settings, target: Path, *, with_sealing_key: bool = F
     if not target.parent.is_dir():
         raise CannotStart(f"{target.parent} isn't a directory. Create it, or choose another one.")
     if target.exists():
-        raise _exists(target)
+        raise _refuse_existing(target)
     with open_copy(settings, target.parent, with_sealing_key=with_sealing_key) as (copy, backup):
         try:
             make_file(target)  # unlike a rename, this fails if the file exists
         except FileExistsError:
-            raise _exists(target) from None
+            raise _refuse_existing(target) from None
         copy.replace(target)
         flush(target.parent)
     return _record(settings, backup, target.name, with_sealing_key=with_sealing_key)
@@ -85,7 +85,7 @@ def open_copy(
 ) -> Iterator[tuple[Path, Backup]]:
     """Copy the database into a temporary file in *directory* (None: TMPDIR), and describe it; remove it at the end."""
     data = settings.data.expanduser()
-    location = database_location(settings, data)
+    location = read_location(settings, data)
     if not isinstance(location, PostgresqlLocation):
         _check(location, data)
     with tempfile.TemporaryDirectory(prefix=".holdfast-backup-", dir=directory) as own:
@@ -93,10 +93,10 @@ def open_copy(
         if isinstance(location, PostgresqlLocation):
             from holdfast.store.postgresql.backups import copy_to_file
 
-            staged = Path(own) / "staged.sqlite"
-            copy_to_file(location, staged)
-            copy_database(staged, copy)  # a single file that is complete on disk
-            staged.unlink()
+            rows = Path(own) / "staged.sqlite"
+            copy_to_file(location, rows, utc_now())
+            copy_database(rows, copy)  # a single file that is complete on disk
+            rows.unlink()
             contents = read_contents(copy)
         else:
             copy_database(location, copy)
@@ -108,10 +108,10 @@ def open_copy(
             yield copy, Backup(copy.stat().st_size, contents)
             return
         keys, archive = read_all_keys(settings, data), Path(own) / "backup.tar"
-        lost, _ = count_lost(copy, Sealing(lambda: keys))
+        lost_secrets, _ = count_lost(copy, Sealing(lambda: keys))
         pack(copy, keys, archive)
         flush(archive)
-        yield archive, Backup(archive.stat().st_size, contents, lost)
+        yield archive, Backup(archive.stat().st_size, contents, lost_secrets)
 
 
 def _check(database: Path, data: Path) -> None:
@@ -124,12 +124,12 @@ def _check(database: Path, data: Path) -> None:
 
 def _record(settings: Settings, backup: Backup, name: str, *, with_sealing_key: bool) -> Backup:
     """Write the backup to the audit log; a database that can't be written, such as on a full disk, can be backed up."""
-    location = database_location(settings, settings.data.expanduser())
+    location = read_location(settings, settings.data.expanduser())
     revision = backup.contents.revision
     return replace(
         backup, unrecorded=record_backup(location, revision, name, utc_now(), with_sealing_key=with_sealing_key)
     )
 
 
-def _exists(target: Path) -> CannotStart:
+def _refuse_existing(target: Path) -> CannotStart:
     return CannotStart(f"{target} already exists. Choose another name or remove it.")

@@ -60,11 +60,11 @@ def open_backup(file: Path) -> Iterator[BackupFile]:
         try:
             with tarfile.open(file, mode="r:") as tar:
                 # Nothing is unpacked by the names and modes in the archive.
-                text = _member(tar, KEY_FILE).read(_MAX_KEYS).decode("ascii")
+                text = _open_member(tar, KEY_FILE).read(_MAX_KEYS).decode("ascii")
                 keys = read_keys(text, f"The sealing key in {file}") if text else ()  # without secrets, there is none
                 make_file(database)
                 with database.open("wb") as output:
-                    shutil.copyfileobj(_member(tar, DATABASE_FILE), output)
+                    shutil.copyfileobj(_open_member(tar, DATABASE_FILE), output)
         except (tarfile.TarError, KeyError, UnicodeDecodeError, EOFError) as error:
             raise BackupUnusable(file, "it is not a complete archive of a backup.") from error
         except UnusableSealingKey as error:
@@ -78,7 +78,7 @@ def _add(tar: tarfile.TarFile, name: str, content: BinaryIO, size: int) -> None:
     tar.addfile(member, content)
 
 
-def _member(tar: tarfile.TarFile, name: str) -> BinaryIO:
+def _open_member(tar: tarfile.TarFile, name: str) -> BinaryIO:
     content = tar.extractfile(name)
     if content is None:  # a directory or a device
         raise KeyError(name)

@@ -11,8 +11,8 @@ from pathlib import Path
 from holdfast.files.replacement import flush
 from holdfast.network.sockets import CannotStart
 from holdfast.server.clock import utc_now
-from holdfast.server.database.opening import database_location
-from holdfast.server.machine.directories import DATABASE_FILE, data_directory, database_in
+from holdfast.server.database.opening import read_location
+from holdfast.server.machine.directories import DATABASE_FILE, locate_database, lock_data_directory
 from holdfast.server.recovery.audit import upgrade_and_record_restore
 from holdfast.server.recovery.backup import open_copy
 from holdfast.server.recovery.backup_files import BackupFile, open_backup
@@ -43,7 +43,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class Restoration:
     """
     A restored backup, the path of the old database, and the number of secrets that can't be decrypted.
 
@@ -51,7 +51,7 @@ class Restored:
     """
 
     contents: Contents
-    kept: Path | None
+    previous: Path | None
     lost_secrets: int
     key_file: Path | None
 
@@ -73,13 +73,13 @@ class SecretsLost(CannotStart):
 class RestoreUncertain(StoreUncertain):
     """The connection was lost while the database of a server was replaced, so it isn't known which one is there."""
 
-    def __init__(self, lost: StoreFailure, kept: Path) -> None:
-        """*kept* is a backup of the earlier database."""
-        advice = f"The database may have been replaced; {kept} is a backup of the earlier one. Check which is there."
-        StoreFailure.__init__(self, lost.text, advice)
+    def __init__(self, failure: StoreFailure, backup: Path) -> None:
+        """*backup* is a backup of the earlier database."""
+        advice = f"The database may have been replaced; {backup} is a backup of the earlier one. Check which is there."
+        StoreFailure.__init__(self, failure.text, advice)
 
 
-def restore_backup(settings: Settings, file: Path, choices: Choices | None = None) -> Restored:
+def restore_backup(settings: Settings, file: Path, choices: Choices | None = None) -> Restoration:
     """
     Replace the database in the data directory by the one in *file*, and keep the old one.
 
@@ -90,26 +90,26 @@ def restore_backup(settings: Settings, file: Path, choices: Choices | None = Non
         StoreFailure: BackupUnusable, StoreFilled, StoreUsed, RestoreUncertain, or the disk is full.
     """
     data = settings.data.expanduser()
-    location, choices = database_location(settings, data), choices or Choices()
+    location, choices = read_location(settings, data), choices or Choices()
     with open_backup(file) as backup:
         with _name_file_in_errors(file):
-            contents = _check_backup(backup.database, database_in(data))
-        with data_directory(data), _stage(backup, file, database_in(data), location) as staged:
+            contents = _check_backup(backup.database, locate_database(data))
+        with lock_data_directory(data), _stage(backup, file, locate_database(data), location) as copy:
             keys = merge_keys(settings, data, backup.keys)
-            lost, why = count_lost(staged, Sealing(lambda: keys))
-            if lost and not choices.without_keys:
-                raise SecretsLost(file, lost, why, key_is_in_it=bool(backup.keys))
-            upgrade_and_record_restore(staged, file.name, utc_now(), with_sealing_key=bool(backup.keys))
+            lost_secrets, why = count_lost(copy, Sealing(lambda: keys))
+            if lost_secrets and not choices.without_keys:
+                raise SecretsLost(file, lost_secrets, why, key_is_in_it=bool(backup.keys))
+            upgrade_and_record_restore(copy, file.name, utc_now(), with_sealing_key=bool(backup.keys))
             with open_added_keys(settings, data, keys) as key_file:
                 if isinstance(location, PostgresqlLocation):
-                    kept = _replace_on_server(settings, data, staged, location, choices)
+                    previous = _replace_on_server(settings, data, copy, location, choices)
                 else:
-                    kept = replace_database(database_in(data), staged)
+                    previous = replace_database(locate_database(data), copy)
     if isinstance(location, PostgresqlLocation):
         from holdfast.store.postgresql.copying import update_statistics
 
         update_statistics(location)
-    return Restored(contents, kept, lost, key_file)
+    return Restoration(contents, previous, lost_secrets, key_file)
 
 
 @contextmanager
@@ -117,44 +117,44 @@ def _stage(backup: BackupFile, file: Path, database: Path, location: Location) -
     """Copy the database of a backup to where it is upgraded; the copy is removed at the end, unless it was moved."""
     if isinstance(location, PostgresqlLocation):
         with tempfile.TemporaryDirectory(prefix=".holdfast-restore-", dir=database.parent) as own:
-            staged = Path(own) / DATABASE_FILE
+            copy = Path(own) / DATABASE_FILE
             with _name_file_in_errors(file):
-                copy_database(backup.database, staged)
-            yield staged
+                copy_database(backup.database, copy)
+            yield copy
         return
     finish(database)
     with _name_file_in_errors(file):
-        staged = stage(backup.database, database)
+        copy = stage(backup.database, database)
     try:
-        yield staged
+        yield copy
     except BaseException:
-        remove_copy(staged)
+        remove_copy(copy)
         raise
 
 
 def _replace_on_server(
-    settings: Settings, data: Path, staged: Path, location: PostgresqlLocation, choices: Choices
+    settings: Settings, data: Path, source: Path, location: PostgresqlLocation, choices: Choices
 ) -> Path | None:
-    """Copy *staged* to the server; return where what was there is kept as a backup, None if there was nothing."""
+    """Copy *source* to the server; return where what was there is kept as a backup, None if there was nothing."""
     from holdfast.store.postgresql.copying import copy_to_server, has_content
 
-    kept = None
+    previous = None
     if choices.replace and has_content(location):
-        kept = name_old_database(data / DATABASE_FILE, utc_now())
+        previous = name_old_database(data / DATABASE_FILE, utc_now())
         with open_copy(settings, data) as (copy, _):
-            copy.replace(kept)
+            copy.replace(previous)
             flush(data)
     try:
-        copy_to_server(staged, location, replace=choices.replace)
+        copy_to_server(source, location, replace=choices.replace)
     except StoreUncertain as failure:
-        if kept:
-            raise RestoreUncertain(failure, kept) from failure
+        if previous:
+            raise RestoreUncertain(failure, previous) from failure
         raise
     except StoreFailure:
-        if kept:
-            kept.unlink()
+        if previous:
+            previous.unlink()
         raise
-    return kept
+    return previous
 
 
 def _check_backup(file: Path, database: Path) -> Contents:

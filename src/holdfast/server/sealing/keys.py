@@ -30,7 +30,7 @@ def open_sealing(settings: Settings, data: Path) -> Sealing:
     if settings.sealing_key is None and settings.sealing_key_file is None and not file.path.exists():
         return Sealing(file.read_if_there, file.read_or_make)
     try:
-        keys = _from_variable(settings) or KeyFile(settings.sealing_key_file or file.path).read()
+        keys = _read_variable(settings) or KeyFile(settings.sealing_key_file or file.path).read()
     except UnusableSealingKey as error:
         raise CannotStart(str(error)) from None
     return Sealing(lambda: keys)
@@ -52,7 +52,7 @@ def rotate_key(settings: Settings, data: Path) -> Iterator[Sealing]:
         CannotStart: The key is in a variable, which Holdfast can't change, or the file can't be written.
     """
     sealing = open_sealing(settings, data)
-    variable = _from_variable(settings)
+    variable = _read_variable(settings)
     if variable:
         if len(variable) == 1:
             raise CannotStart(
@@ -61,7 +61,7 @@ def rotate_key(settings: Settings, data: Path) -> Iterator[Sealing]:
             )
         yield sealing
         return
-    file = _key_file(settings, data)
+    file = _find_key_file(settings, data)
     try:
         keys = (make_key(), *file.read_or_make())
         file.write(keys)
@@ -75,21 +75,21 @@ def read_all_keys(settings: Settings, data: Path) -> tuple[bytes, ...]:
     """Return the sealing keys, the sealing one first; none if none was needed yet. Raises CannotStart."""
     open_sealing(settings, data)  # checks the settings
     try:
-        return _from_variable(settings) or _key_file(settings, data).read_if_there()
+        return _read_variable(settings) or _find_key_file(settings, data).read_if_there()
     except UnusableSealingKey as error:
         raise CannotStart(str(error)) from None
 
 
-def merge_keys(settings: Settings, data: Path, added: Sequence[bytes]) -> tuple[bytes, ...]:
+def merge_keys(settings: Settings, data: Path, others: Sequence[bytes]) -> tuple[bytes, ...]:
     """
-    Return the sealing keys, with those of *added* first unless they are there already.
+    Return the sealing keys, with those of *others* first unless they are there already.
 
     Keys in a variable stay as they are, because Holdfast can't change it. Raises CannotStart.
     """
     own = read_all_keys(settings, data)
-    if settings.sealing_key is not None or set(added) <= set(own):
+    if settings.sealing_key is not None or set(others) <= set(own):
         return own
-    return (*added, *(key for key in own if key not in added))[:MAX_KEYS]
+    return (*others, *(key for key in own if key not in others))[:MAX_KEYS]
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def open_added_keys(settings: Settings, data: Path, keys: Sequence[bytes]) -> It
 
     If the block fails, the file is as before, except with StoreUncertain: it may have succeeded. Raises CannotStart.
     """
-    own, file = read_all_keys(settings, data), _key_file(settings, data)
+    own, file = read_all_keys(settings, data), _find_key_file(settings, data)
     if tuple(keys) == own:
         yield None
         return
@@ -122,11 +122,11 @@ def open_added_keys(settings: Settings, data: Path, keys: Sequence[bytes]) -> It
         raise
 
 
-def _key_file(settings: Settings, data: Path) -> KeyFile:
+def _find_key_file(settings: Settings, data: Path) -> KeyFile:
     return KeyFile(settings.sealing_key_file or data / KEY_FILE)
 
 
-def _from_variable(settings: Settings) -> tuple[bytes, ...]:
+def _read_variable(settings: Settings) -> tuple[bytes, ...]:
     if settings.sealing_key is None:
         return ()
     return read_keys(settings.sealing_key.get_secret_value(), SEALING_KEY)

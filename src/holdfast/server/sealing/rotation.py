@@ -8,8 +8,8 @@ from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
 from holdfast.server.clock import utc_now
-from holdfast.server.database.opening import database_location
-from holdfast.server.machine.directories import data_directory
+from holdfast.server.database.opening import read_location
+from holdfast.server.machine.directories import lock_data_directory
 from holdfast.server.sealing.keys import SEALING_KEY, digest_sealing, open_sealing, rotate_key
 from holdfast.server.settings import Settings
 from holdfast.services.identities.gateway_identities import reseal_keys
@@ -42,12 +42,12 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
         StoreFailure: The database can't be used.
     """
     data = settings.data.expanduser()
-    location = database_location(settings, data)
+    location = read_location(settings, data)
     if isinstance(location, Path):
         if not location.is_file():
             raise CannotStart(f"There is no Holdfast database in {data}. Choose its directory with --data.")
         return _rotate_alone(settings, data, location)
-    store = Store(location)
+    store = Store(location, utc_now())
     try:
         with store.read() as session:
             live = control_planes.list_live(session, read_database_time(session))
@@ -59,8 +59,8 @@ def rotate_sealing_key(settings: Settings) -> tuple[int, int]:
 
 
 def _rotate_alone(settings: Settings, data: Path, location: Location) -> tuple[int, int]:
-    with data_directory(data), rotate_key(settings, data) as sealing:
-        store = Store(location)
+    with lock_data_directory(data), rotate_key(settings, data) as sealing:
+        store = Store(location, utc_now())
         try:
             return reseal_keys(store, sealing, utc_now())
         finally:

@@ -47,9 +47,9 @@ class Observer:
         self._durations: dict[_Series, otlp.Durations] = {}
 
     def observe(self, app: ASGIApp) -> ASGIApp:
-        """Return *app*, with its requests observed."""
+        """Return *app*, with its requests follow_request."""
 
-        async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+        async def follow_request(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return
@@ -71,7 +71,7 @@ class Observer:
             finally:
                 self._record(scope, context, began, status, request_id)
 
-        return observed
+        return follow_request
 
     def take_log(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Keep a log event for the collector; a processor of structlog, for any thread."""
@@ -123,7 +123,9 @@ class Observer:
 
     def _export_metrics(self) -> bytes:
         now = time.time_ns()
-        metrics = [build_gauge(name, said, [({}, value)], now) for name, (said, value) in self._state().items()]
+        metrics = [
+            build_gauge(name, description, [({}, value)], now) for name, (description, value) in self._state().items()
+        ]
         durations = ((dict(series), histogram) for series, histogram in self._durations.items())
         return export_metrics(self._resource, [*metrics, otlp.build_durations(durations, since=self._began, now=now)])
 

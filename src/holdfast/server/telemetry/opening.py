@@ -47,8 +47,8 @@ def _open(signal: Signal, url: str, ca_file: Path | None) -> Delivery:
 
 
 def _read_state(runtime: Runtime) -> Mapping[str, tuple[str, int]]:
-    connected = len({gateway.id for gateway in runtime.groups.gateways})
+    gateways = len({gateway.id for gateway in runtime.groups.gateways})
     return {
-        "holdfast.gateways.connected": ("Gateways connected to this control plane.", connected),
+        "holdfast.gateways.connected": ("Gateways connected to this control plane.", gateways),
         "holdfast.background_tasks.failing": ("Background tasks that aren't running.", len(runtime.background.failing)),
     }

@@ -50,16 +50,16 @@ class Durations:
     total: float = 0.0  # seconds
 
 
-def build_span(context: TraceContext, name: str, started: int, ended: int, attributes: Attributes, status: int) -> Span:
-    """Return the span of a request from *started* to *ended* (nanoseconds since 1970), answered with *status*."""
+def build_span(context: TraceContext, name: str, began: int, end: int, attributes: Attributes, status: int) -> Span:
+    """Return the span of a request from *began* to *end* (nanoseconds since 1970), answered with *status*."""
     return Span(
         trace_id=context.trace_id,
         span_id=context.span_id,
         parent_span_id=context.parent_id,
         name=name,
         kind=Span.SPAN_KIND_SERVER,
-        start_time_unix_nano=started,
-        end_time_unix_nano=ended,
+        start_time_unix_nano=began,
+        end_time_unix_nano=end,
         attributes=build_attributes(attributes),
         status=Status(code=Status.STATUS_CODE_ERROR) if status >= 500 else None,
     )
@@ -67,13 +67,13 @@ def build_span(context: TraceContext, name: str, started: int, ended: int, attri
 
 def build_log(event: Mapping[str, Any], now: int) -> LogRecord:
     """Return the record of a log event at *now* (nanoseconds since 1970)."""
-    known = {"event", "level", "timestamp", "trace_id", "span_id"}
+    own_members = {"event", "level", "timestamp", "trace_id", "span_id"}
     return LogRecord(
         time_unix_nano=now,
         severity_number=_SEVERITIES.get(event.get("level", ""), 0),
         severity_text=str(event.get("level", "")),
         body=AnyValue(string_value=str(event.get("event", ""))),
-        attributes=build_attributes({name: str(value) for name, value in event.items() if name not in known}),
+        attributes=build_attributes({name: str(value) for name, value in event.items() if name not in own_members}),
         trace_id=bytes.fromhex(event.get("trace_id", "")),
         span_id=bytes.fromhex(event.get("span_id", "")),
     )

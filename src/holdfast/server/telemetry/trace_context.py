@@ -28,8 +28,8 @@ def continue_trace(headers: Sequence[tuple[bytes, bytes]], sample: float) -> Tra
 
     A caller's `traceparent` that isn't valid is ignored (3.2.2 and 4.3 of the recommendation).
     """
-    given = [value.strip() for name, value in headers if name == b"traceparent"]
-    parent = _TRACEPARENT.fullmatch(given[0]) if len(given) == 1 else None
+    values = [value.strip() for name, value in headers if name == b"traceparent"]
+    parent = _TRACEPARENT.fullmatch(values[0]) if len(values) == 1 else None
     span_id = _random.randbytes(8)
     if parent and _is_valid(*parent.groups()):
         trace_id, parent_id = (bytes.fromhex(parent[number].decode()) for number in (2, 3))

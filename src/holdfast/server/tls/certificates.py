@@ -10,7 +10,7 @@ from holdfast.server.settings import Settings
 from holdfast.server.tls.publisher_certificate import PublisherCertificate
 
 
-def publisher_certificate(settings: Settings, publisher: Addresses) -> PublisherCertificate | None:
+def open_publisher_certificate(settings: Settings, publisher: Addresses) -> PublisherCertificate | None:
     """
     Return the publisher's certificate, None if it uses http on the *publisher* addresses.
 
@@ -24,7 +24,7 @@ def publisher_certificate(settings: Settings, publisher: Addresses) -> Publisher
     return PublisherCertificate(settings.tls_cert, settings.tls_key, utc_now)
 
 
-def gateway_certificate(settings: Settings) -> GatewayCertificate | None:
+def open_gateway_certificate(settings: Settings) -> GatewayCertificate | None:
     """Return the gateways' certificate, None if they use only http. Raises CannotStart for invalid settings."""
     files = (settings.gateway_tls_cert, settings.gateway_tls_key)
     listens = bool(settings.gateway_tls or settings.sandbox_tls)

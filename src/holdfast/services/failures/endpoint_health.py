@@ -15,7 +15,7 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.members.unhealthy import HealthCause, UnhealthyMember
 from holdfast.gateway.resources.clusters import WEBSOCKET_SUFFIX
-from holdfast.gateway.resources.routes import target_name
+from holdfast.gateway.resources.routes import name_target
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_full_api
@@ -129,7 +129,7 @@ def _describe(
     unknown = [HealthAtGateway(status.name, status.group, HealthState.NOT_REPORTED)]
     if state is None or report is None or report.health is None:
         return unknown
-    cluster = target_name(api, environment)
+    cluster = name_target(api, environment)
     is_alone = len(api.members(environment)) == 1
     problems = {
         (problem.address, problem.cause): problem

@@ -16,7 +16,7 @@ from holdfast.gateway.failures.causes import NOT_OF_BACKENDS, Cause
 from holdfast.gateway.failures.http_causes import find_cause, is_attempt_reported
 from holdfast.gateway.failures.token_problem import TokenProblem, name_cause
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.cluster_names import cluster_name, read_cluster_name
+from holdfast.gateway.resources.cluster_names import name_cluster, read_cluster_name
 from holdfast.services.failures.backend_probe import BackendProbe
 from holdfast.services.failures.failed_calls import (
     MAX_REJECTIONS_WITHOUT_API,
@@ -134,7 +134,7 @@ class Failures:
         if reported_cause in _OF_REFUSALS and self._refuses_backend(request.cluster, request.member):
             reported_cause = Cause.STORED_DATA_UNREADABLE
         if reported_cause is Cause.SIGN_IN_FAILED and owner:
-            problem = self._token_problem(request.gateway, cluster_name(*owner))
+            problem = self._token_problem(request.gateway, name_cluster(*owner))
             reported_cause, evidence = name_cause(reported_cause, request.evidence, problem)
             request = replace(request, evidence=evidence)
         call = describe_call(owner, request, reported_cause, self._limits)
@@ -208,7 +208,7 @@ class Failures:
         """Forget the failures of an API, because a change of it is in force."""
         with self._lock:
             for environment in ENVIRONMENTS:
-                cluster = cluster_name(organization, api_id, environment)
+                cluster = name_cluster(organization, api_id, environment)
                 for place in list(self._failures.get(cluster, ())):
                     self._pop((cluster, place))
                 self._forgotten.pop(cluster, None)
@@ -255,7 +255,7 @@ class Failures:
 
     def list_of_api(self, api: Api) -> dict[Environment, list[Failure]]:
         """Return the last failures of each backend of *api* that has any, one for each gateway and member."""
-        names = {environment: cluster_name(api.organization, api.id, environment) for environment in ENVIRONMENTS}
+        names = {environment: name_cluster(api.organization, api.id, environment) for environment in ENVIRONMENTS}
         with self._lock:
             by_environment = {environment: self._list_of_cluster(name) for environment, name in names.items()}
         return {environment: failures for environment, failures in by_environment.items() if failures}
@@ -296,4 +296,4 @@ class Failures:
 
 
 def _name_cluster(call: FailedCall) -> str:
-    return cluster_name(call.organization, call.api_id, call.environment) if call.environment else ""
+    return name_cluster(call.organization, call.api_id, call.environment) if call.environment else ""

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from holdfast.apis.gateways.connected_gateway import ConnectedGateway
@@ -228,13 +228,12 @@ class ConnectionRecords:
             for key, rejection in newest.rejected.items()
             if (resource := cache.get(*key)) and resource.version == rejection.version
         }
-        connected_since = datetime.fromtimestamp(newest.connected_at, UTC)
         gateway = ConnectedGateway(
             name=name,
             group=group,
             address="",
-            connected_since=connected_since,
-            seen_at=connected_since,
+            connected_since=newest.connected_at,
+            seen_at=newest.connected_at,
             applied=oldest_revision.revision if oldest_revision else None,
             applied_since=oldest_revision.since if oldest_revision else None,
             behind=newest.behind,

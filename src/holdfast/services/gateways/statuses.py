@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -203,7 +203,7 @@ def _describe_here(status: GatewayStatus, gateway: ConnectedGateway, sources: So
     return replace(
         status,
         reported_state=sources.states.of(status.name),
-        connected_since=datetime.fromtimestamp(gateway.connected_at, UTC),
+        connected_since=gateway.connected_at,
         applied_revision=gateway.applied,
         behind=gateway.behind,
         behind_since=gateway.behind_since,

@@ -10,7 +10,7 @@ from enum import StrEnum
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.path import leads_to
 from holdfast.gateway.failures.causes import Cause
-from holdfast.gateway.resources.public_roots import public_roots
+from holdfast.gateway.resources.public_roots import read_public_roots
 from holdfast.network.presentation import Presentation, Unseen
 from holdfast.services.probing.terms import StoredCertificates, Terms
 from holdfast.services.probing.verdicts import Verdict
@@ -108,5 +108,5 @@ def _add_reasons(result: Result, chain: Sequence[Certificate], terms: Terms) -> 
             result, by_public_roots=True, only_public_roots=bool(terms.stored_certificates) or terms.with_upload
         )
     entries = tuple(entry for entry in terms.stored_certificates if leads_to(chain, entry.certificates))
-    by_public = rest.public_roots and (not entries or bool(leads_to(chain, public_roots())))
+    by_public = rest.public_roots and (not entries or bool(leads_to(chain, read_public_roots())))
     return Acceptance(result, entries, by_public_roots=by_public)

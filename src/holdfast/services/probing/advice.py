@@ -14,7 +14,7 @@ from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
 from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.gateway.failures.presented_names import SHOWN_NAMES
-from holdfast.gateway.resources.public_roots import public_roots
+from holdfast.gateway.resources.public_roots import read_public_roots
 from holdfast.services.probing.faults import Fault
 from holdfast.services.probing.offers import Offer
 from holdfast.services.probing.terms import Terms
@@ -40,7 +40,7 @@ def advise(
 
     *is_complete* is False if gateways didn't answer for all certificates that might help.
     """
-    path = find_path(chain, terms.trust, public_roots() if terms.trust.public_roots else ())
+    path = find_path(chain, terms.trust, read_public_roots() if terms.trust.public_roots else ())
     first, *others = (_write_sentence(fault, path) for fault in faults)
     sentence = " ".join((first, *(f"Also: {other}" for other in others)))
     remedy, action = _choose_remedy(faults, path, terms, offer, is_complete=is_complete)

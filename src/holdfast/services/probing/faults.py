@@ -10,7 +10,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.comparison import Difference, compare
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
-from holdfast.gateway.resources.public_roots import public_roots
+from holdfast.gateway.resources.public_roots import read_public_roots
 
 # A gateway stops at the first stage with a fault, so it has accepted what a comparison finds at an earlier stage.
 _OF_ISSUER = {Cause.SELF_SIGNED_NOT_TRUSTED, Cause.UNKNOWN_ISSUER, Cause.CHAIN_INCOMPLETE}
@@ -42,7 +42,7 @@ def find_faults(
 
     They always include the reported cause, or `chain_incomplete` if the gateway says `unknown_issuer` for both.
     """
-    comparison = compare(chain, trust, now, public_roots() if trust.public_roots else ())
+    comparison = compare(chain, trust, now, read_public_roots() if trust.public_roots else ())
     differences = {Cause(difference.code): difference.difference for difference in comparison}
     if reported_cause is Cause.UNKNOWN_ISSUER and Cause.CHAIN_INCOMPLETE in differences:
         reported_cause = Cause.CHAIN_INCOMPLETE

@@ -23,9 +23,9 @@ from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.gateway.control.service import Connection, Control
 from holdfast.gateway.failures.causes import Cause, classify_reason
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
-from holdfast.gateway.probing.resources import ProbeResources, build_probe, new_name
+from holdfast.gateway.probing.resources import ProbeResources, build_probe, make_name
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
-from holdfast.gateway.resources.clusters import protocol_of
+from holdfast.gateway.resources.clusters import choose_protocol
 from holdfast.network.addresses import (
     EVERYWHERE,
     Network,
@@ -122,7 +122,7 @@ class Probes:
                 unknown = _explain_unresolved(addresses)
                 acceptance = accept(unknown, None, addresses, terms)
                 return ProbeOutcome(target, addresses, unknown, (), acceptance, place.gateway)
-            probe = build_probe(new_name(), target, terms.trust, addresses, terms.identity, self._limits)
+            probe = build_probe(make_name(), target, terms.trust, addresses, terms.identity, self._limits)
             handshake = asyncio.ensure_future(place.probe_backend(addresses, target.origin.port, probe.server_name))
             try:
                 judge = partial(judge_connection, handshake=handshake, presents=terms.identity is not None)
@@ -131,7 +131,7 @@ class Probes:
                 without = None
                 if needs_second_answer(verdict, terms):
                     rest = build_probe(
-                        new_name(), target, terms.without_upload, addresses, terms.identity, self._limits
+                        make_name(), target, terms.without_upload, addresses, terms.identity, self._limits
                     )
                     without = await self._probe_until(place, end, rest, judge)
             finally:
@@ -189,7 +189,7 @@ class Probes:
             if isinstance(addresses, Unseen):
                 return CheckOutcome(target, 0, _explain_unresolved(addresses), place.gateway)
             answer = await self._send_head(place, end, target, terms, addresses)
-            if isinstance(answer, Verdict) and answer.over_http2 and protocol_of(target) is Protocol.AUTO:
+            if isinstance(answer, Verdict) and answer.over_http2 and choose_protocol(target) is Protocol.AUTO:
                 older_target = replace(target, connection=replace(connection, protocol=Protocol.HTTP1))
                 second_answer = await self._send_head(place, end, older_target, terms, addresses)
                 if not isinstance(second_answer, Verdict):
@@ -213,7 +213,7 @@ class Probes:
         trust, identity = (terms.trust, terms.identity) if terms else (None, None)
 
         def build() -> ProbeResources:
-            return build_probe(new_name(), target, trust, addresses, identity, self._limits)
+            return build_probe(make_name(), target, trust, addresses, identity, self._limits)
 
         try:
             async with asyncio.timeout_at(end - MOMENT):
@@ -260,7 +260,7 @@ class Probes:
             return verdict
         offer, is_answered = None, True
         for possible, trust in list_offers(verdict.faults, presentation.chain, terms, now):
-            probe = build_probe(new_name(), target, trust, addresses, terms.identity, self._limits)
+            probe = build_probe(make_name(), target, trust, addresses, terms.identity, self._limits)
             answer = await self._probe_until(place, end, probe, partial(judge_certificates, presents=presents))
             if is_mended(answer, verdict.faults):
                 offer = possible

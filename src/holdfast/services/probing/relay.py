@@ -16,7 +16,7 @@ from holdfast.gateway.control.stream import Exchange
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
-from holdfast.gateway.probing.resources import addresses_of, has_key
+from holdfast.gateway.probing.resources import has_key, list_addresses
 from holdfast.gateway.resources.resource import SECRET, Resource
 from holdfast.network.addresses import Network, may_be_reached
 from holdfast.services.control_planes.mailbox import MAX_BODY, Conversation, Mailbox, NoReply
@@ -107,7 +107,7 @@ class Relay:
     async def _check(self, gateway: str, identity: str, task: Task) -> None:
         """Raise NoAnswer if the gateway must not do *task*."""
         resources = task.resources if isinstance(task, Connect | Head) else ()
-        addresses = task.addresses if isinstance(task, ProbeBackend) else addresses_of(resources)
+        addresses = task.addresses if isinstance(task, ProbeBackend) else list_addresses(resources)
         for address in addresses:
             if not may_be_reached(ip_address(address), self._networks):
                 raise NoAnswer(f"Tests of the gateway's control plane aren't allowed to connect to {address}.")

@@ -16,8 +16,8 @@ from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, build_
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.files.sealing_keys import UnusableSealingKey
-from holdfast.gateway.resources.cluster_names import cluster_name
-from holdfast.gateway.resources.routes import target_name
+from holdfast.gateway.resources.cluster_names import name_cluster
+from holdfast.gateway.resources.routes import name_target
 from holdfast.gateway.resources.token_requests import ENDPOINT_PREFIX, name_request
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -138,13 +138,13 @@ def _name_clusters(session: Session, context: Context, origin: str) -> frozenset
     users = apis.list_using_origins(session, organization, [origin])
     variants = revisions.list_deployed(session, organization, users)
     backends = {
-        target_name(api, environment)
+        name_target(api, environment)
         for api in variants
         for environment in ENVIRONMENTS
         if origin in api.origins(environment)
     }
     tokens = {
-        ENDPOINT_PREFIX + name_request(cluster_name(organization, api.id, environment), security)
+        ENDPOINT_PREFIX + name_request(name_cluster(organization, api.id, environment), security)
         for api in variants
         for environment, security in api.securities
         if security.token and str(parse_token_endpoint(security.token.url).origin) == origin

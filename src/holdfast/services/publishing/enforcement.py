@@ -13,7 +13,7 @@ from holdfast.apis.enforcement import Enforcement, OriginTrust, Policy, Progress
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES
-from holdfast.gateway.resources.routes import scope_name, scope_of, target_name
+from holdfast.gateway.resources.routes import find_scope, name_scope, name_target
 from holdfast.services.access.context import Context
 from holdfast.services.gateways.connections import Connections, find_connections
 from holdfast.services.gateways.elsewhere import Elsewhere
@@ -117,7 +117,7 @@ class Enforcements:
         Gateways of groups without such routes count until they have none; if nobody has any, all gateways count.
         """
         situation, caches = self._read(context), self._groups.caches
-        keys = [(ROUTES, scope_name(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
+        keys = [(ROUTES, name_scope(environment, path.split("/")[1])) for environment in ENVIRONMENTS]
         by_group = dict.fromkeys(caches, keys)
         candidates = list(find_targets(self._groups, by_group, self.revision, situation.connections))
         targets = [target for target in candidates if target.is_concerned] or candidates
@@ -127,11 +127,11 @@ class Enforcements:
     def find_of_deployment(self, context: Context, api: Api, group: str) -> Enforcement:
         """Return whether the gateways of *group* serve *api*, as it is deployed there."""
         situation, cache = self._read(context), self._groups.caches.get(group)
-        clusters = [(CLUSTER, target_name(api, environment)) for environment in ENVIRONMENTS]
+        clusters = [(CLUSTER, name_target(api, environment)) for environment in ENVIRONMENTS]
         keys = [key for key in clusters if cache and cache.get(*key)]
         if not keys:
             return Enforcement(Progress.WAITING if situation.behind else Progress.NOT_SERVED)
-        keys += [(ROUTES, scope_name(environment, scope_of(api))) for environment in ENVIRONMENTS]
+        keys += [(ROUTES, name_scope(environment, find_scope(api))) for environment in ENVIRONMENTS]
         targets = list(find_targets(self._groups, {group: keys}, self.revision, situation.connections))
         return self._describe(targets, self._find_absent(situation, {group}), behind=situation.behind)
 

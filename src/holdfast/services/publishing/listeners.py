@@ -13,7 +13,7 @@ from holdfast.apis.catalog.endpoint import Environment
 from holdfast.gateway.discovery.bind_failure import read_bind_failures
 from holdfast.gateway.discovery.cache import Cache, Gateway
 from holdfast.gateway.resources.constants import GATEWAY_SECRET
-from holdfast.gateway.resources.listeners import listener_name
+from holdfast.gateway.resources.listeners import name_listener
 from holdfast.gateway.resources.resource import LISTENER, SECRET
 from holdfast.network.addresses import Addresses
 from holdfast.network.sockets import CannotStart, explain_failed_listen
@@ -59,7 +59,7 @@ class Listeners:
         """*cache* is that of the group of the gateway with the id *gateway*, which is on this machine."""
         self._cache = cache
         self._gateway = gateway
-        self._listeners = {listener_name(listener.environment, tls=listener.tls): listener for listener in listeners}
+        self._listeners = {name_listener(listener.environment, tls=listener.tls): listener for listener in listeners}
         self._problems: dict[str, str] = {}
 
     def list_states(self) -> list[ListenerState]:

@@ -13,7 +13,7 @@ from holdfast.certificates.comparison import compare, find_path
 from holdfast.certificates.revocation import keep_last_to_end
 from holdfast.certificates.trust import TrustSet, deduplicate
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES, Cause
-from holdfast.gateway.resources.public_roots import public_roots
+from holdfast.gateway.resources.public_roots import read_public_roots
 from holdfast.services.probing.verdicts import Verdict
 
 
@@ -68,5 +68,5 @@ def find_end(chain: Sequence[Certificate], trust: TrustSet) -> datetime:
 def _add_public_roots(trust: TrustSet) -> tuple[TrustSet, Sequence[Certificate]]:
     """Return *trust* and the public roots as `compare` takes them, which uses either imported or public anchors."""
     if trust.anchors and trust.public_roots:
-        return replace(trust, anchors=deduplicate([*trust.anchors, *public_roots()])), ()
-    return trust, public_roots() if trust.public_roots else ()
+        return replace(trust, anchors=deduplicate([*trust.anchors, *read_public_roots()])), ()
+    return trust, read_public_roots() if trust.public_roots else ()

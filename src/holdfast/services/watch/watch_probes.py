@@ -15,7 +15,7 @@ from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
-from holdfast.gateway.probing.resources import build_probe, new_name
+from holdfast.gateway.probing.resources import build_probe, make_name
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.network.addresses import EVERYWHERE, Network, Resolver
 from holdfast.network.backend import SECONDS
@@ -87,7 +87,7 @@ class WatchProbes:
 
     async def ask(self, before: WatchProbe, target: Endpoint, terms: Terms) -> Verdict | None:
         """Return whether the gateway of *before* accepts the backend's certificates; None if it doesn't answer."""
-        probe = build_probe(new_name(), target, terms.trust, before.addresses, terms.identity, self._limits)
+        probe = build_probe(make_name(), target, terms.trust, before.addresses, terms.identity, self._limits)
         try:
             async with asyncio.timeout(WITHIN), self._control.connect(before.place.gateway, probe) as connection:
                 return await judge_certificates(connection, presents=terms.identity is not None)

@@ -2,6 +2,7 @@
 A copy of a PostgreSQL database as an SQLite file, of one moment, while control planes run.
 """
 
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, func, insert, select, text
@@ -16,13 +17,13 @@ from holdfast.store.revisions import get_newest_revision
 from holdfast.store.tables import Table
 
 
-def copy_to_file(location: PostgresqlLocation, target: Path) -> None:
+def copy_to_file(location: PostgresqlLocation, target: Path, now: datetime) -> None:
     """
     Copy all rows to the new SQLite file *target*, and compare each one as Holdfast reads it.
 
     Raises StoreFailure, including CopyDiffers, or StoreUnusable if the tables aren't those of this version.
     """
-    Store(target).close()
+    Store(target, now).close()
     engine = create_engine(f"sqlite:///{target}", hide_parameters=True)
     try:
         with open_to_inspect(location) as session, engine.begin() as copy:

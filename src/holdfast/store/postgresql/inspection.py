@@ -2,11 +2,10 @@
 The state of a PostgreSQL database and its server, for checks. It only reads.
 """
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import datetime
 from uuid import uuid4
 
 import psycopg
@@ -50,12 +49,12 @@ def open_to_inspect(location: PostgresqlLocation) -> Iterator[Session]:
         database.close()
 
 
-def examine_server(session: Session) -> ServerState:
-    """Return the state of the server."""
+def examine_server(session: Session, clock: Callable[[], datetime]) -> ServerState:
+    """Return the state of the server; *clock* is this machine's."""
     connection = session.connection()
-    start = time.time()
+    before = clock()
     at = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-    middle = (start + time.time()) / 2
+    middle = before + (clock() - before) / 2
     tls = connection.exec_driver_sql("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl").scalar()
     address = connection.exec_driver_sql(
         "SELECT inet_server_addr() IS NULL OR inet_server_addr() <<= '127.0.0.0/8' OR inet_server_addr() = '::1'"
@@ -73,9 +72,7 @@ def examine_server(session: Session) -> ServerState:
         " - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
     ).scalar_one()
     version = _get_driver(session).info.parameter_status("server_version") or ""
-    return ServerState(
-        version, tls or "", address, at.astimezone(UTC).timestamp() - middle, is_read_only, tuple(lossy), free
-    )
+    return ServerState(version, tls or "", address, (at - middle).total_seconds(), is_read_only, tuple(lossy), free)
 
 
 def examine_revision(session: Session, location: PostgresqlLocation) -> TablesState:
