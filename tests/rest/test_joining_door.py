@@ -14,6 +14,13 @@ from rest.calls import PREFIX, assert_problem
 GATEWAYS = f"{PREFIX}/gateways"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _gateways_of_this_module_need_no_attention_afterwards(save):
+    put_back = save()
+    yield
+    put_back()
+
+
 @pytest.fixture(scope="module")
 def operator(enlist, sign_in):
     """A client of an admin of the default organization."""
