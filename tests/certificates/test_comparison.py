@@ -209,9 +209,9 @@ def test_only_the_first_path_through_a_cross_signed_ca_is_tried():
     leaf = issue(HOST, by=ones)
     path = find_path(chain_of(leaf.followed_by(ones, others)), make_trust(second))
     assert [certificate.issuer for certificate in path.certificates] == ["CN=Cross-signed", "CN=First root"]
-    assert (path.is_anchored, path.other) == (False, chain_of(others)[0])
+    assert (path.is_anchored, path.alternative) == (False, chain_of(others)[0])
     assert find_path(chain_of(leaf.followed_by(others, ones)), make_trust(second)).is_anchored
-    assert find_path(chain_of(leaf), make_trust(second)).other is None
+    assert find_path(chain_of(leaf), make_trust(second)).alternative is None
 
 
 def test_a_circular_chain_ends():

@@ -77,7 +77,7 @@ def test_the_presented_chain_is_returned_in_order_and_unverified():
         result = probe(backend.port, HOST)
     assert list_subjects(result) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
     assert (result.address, result.tls_version, result.presented.beyond) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
-    assert (result.cipher, result.alpn, result.asks_for_certificate, result.ended) == (
+    assert (result.cipher, result.alpn, result.asks_for_certificate, result.end_reason) == (
         "TLS_AES_256_GCM_SHA384",
         "",
         False,
@@ -118,13 +118,13 @@ def test_a_probe_reports_how_a_backend_rejects_a_missing_client_certificate(vers
     assert result.asks_for_certificate
     assert list_subjects(result) == [f"CN={HOST}"]
     is_tls13 = version is ssl.TLSVersion.TLSv1_3
-    assert result.ended == ("tlsv13 alert certificate required" if is_tls13 else "tls alert handshake failure")
+    assert result.end_reason == ("tlsv13 alert certificate required" if is_tls13 else "tls alert handshake failure")
 
 
 def test_a_backend_with_optional_client_certificates_does_not_end_the_connection():
     with ListeningBackend(demand_certificate(ssl.TLSVersion.TLSv1_3, ssl.CERT_OPTIONAL)) as backend:
         result = probe(backend.port)
-    assert (result.asks_for_certificate, result.ended) == (True, "")
+    assert (result.asks_for_certificate, result.end_reason) == (True, "")
 
 
 def test_http2_is_offered_as_the_gateway_does():

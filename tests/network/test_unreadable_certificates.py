@@ -57,7 +57,7 @@ def test_other_certificates_are_not_taken_for_an_unreadable_own_one(version):
     assert presentation.chain == ()
     assert [unreadable.position for unreadable in presentation.presented.unreadable] == [1]
     assert [role.value for _, role in presentation.presented.with_roles] == ["intermediate", "root"]
-    assert presentation.ended
+    assert presentation.end_reason
 
 
 def test_certificates_beyond_the_limit_are_counted_and_not_read():

@@ -71,8 +71,8 @@ def test_missing_files_and_files_with_other_content_are_named(tmp_path):
         certificate.write_bytes(content)
         assert "doesn't contain certificates in PEM" in fail_to_load(certificate, key)
     files = PublisherCertificate(certificate, key, utc_now)
-    assert (files.current, files.presented(now()).not_after) == (None, None)
-    assert "doesn't contain certificates in PEM" in files.presented(now()).problem
+    assert (files.current, files.get_state(now()).not_after) == (None, None)
+    assert "doesn't contain certificates in PEM" in files.get_state(now()).problem
 
 
 def test_a_damaged_key_is_refused(tmp_path):
@@ -151,11 +151,11 @@ KINDS = [PublisherCertificate, GatewayCertificate]
 def test_a_certificate_that_is_not_valid_now_is_presented_and_reported(tmp_path, kind, when, why):
     files = kind(*write_identity(tmp_path, issue("127.0.0.1", **when)), utc_now)
     assert files.current is not None
-    assert why in files.presented(now()).problem
-    assert not files.presented(now()).is_valid(now())
+    assert why in files.get_state(now()).problem
+    assert not files.get_state(now()).is_valid(now())
     write_identity(tmp_path, issue("127.0.0.1"))
     files.read_again()
-    assert files.presented(now()).problem == ""
+    assert files.get_state(now()).problem == ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -166,12 +166,12 @@ def test_a_valid_certificate_is_replaced_only_by_a_valid_one(tmp_path, kind):
         write_identity(tmp_path, issue("127.0.0.1", **worse))
         files.read_again()
         assert files.current is valid
-        assert files.presented(now()).problem
-        assert files.presented(now()).is_valid(now())
+        assert files.get_state(now()).problem
+        assert files.get_state(now()).is_valid(now())
     files.paths[1].unlink()
     files.read_again()
     assert files.current is valid
-    assert files.presented(now()).problem.startswith(f"File not found: {files.paths[1]}.")
+    assert files.get_state(now()).problem.startswith(f"File not found: {files.paths[1]}.")
 
 
 def test_unreadable_files_are_reported_until_they_are_readable(tmp_path, monkeypatch):
@@ -180,9 +180,9 @@ def test_unreadable_files_are_reported_until_they_are_readable(tmp_path, monkeyp
         context.setattr(Path, "open", refuse)
         files = PublisherCertificate(certificate, key, utc_now)
     problem = f"Can't read {certificate}: Permission denied. Make it readable for the user that runs Holdfast."
-    assert (files.current, files.presented(now()).problem) == (None, problem)
+    assert (files.current, files.get_state(now()).problem) == (None, problem)
     files.read_again()
-    assert files.presented(now()).problem == ""
+    assert files.get_state(now()).problem == ""
 
 
 def refuse(self, *_arguments, **_more):

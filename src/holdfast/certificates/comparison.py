@@ -47,15 +47,15 @@ class Path:
     """
     The only certification path that a gateway tries, complete or not.
 
-    *other* is a certificate that the backend sends, has the same name as one on the path, and would lead to an anchor:
+    *alternative* is a certificate that the backend sends, has the name of one on the path, and would lead to an anchor:
     the CA is cross-signed, and the gateway tried the wrong certificate first.
     """
 
     certificates: tuple[Certificate, ...]  # the leaf first; the anchor last if there is one
-    sent: int  # certificates that the backend sends
+    sent_count: int  # certificates that the backend sends
     anchors: tuple[Certificate, ...]
     is_anchored: bool
-    other: Certificate | None = None
+    alternative: Certificate | None = None
     unable: Certificate | None = None  # would be next, but its keyUsage forbids signing certificates
 
     @property
@@ -107,8 +107,8 @@ def find_path(chain: Sequence[Certificate], trust: TrustSet, public_roots: Seque
             break
         path.append(issuer)
     is_anchored = path[-1].fingerprint in fingerprints
-    other = None if is_anchored else _find_alternative(path, chain, anchors)
-    return Path(tuple(path), len(chain), anchors, is_anchored, other, _find_unable(path[-1], [*anchors, *chain]))
+    alternative = None if is_anchored else _find_alternative(path, chain, anchors)
+    return Path(tuple(path), len(chain), anchors, is_anchored, alternative, _find_unable(path[-1], [*anchors, *chain]))
 
 
 def _is_self_signed(certificate: Certificate) -> bool:
@@ -166,8 +166,8 @@ def _check_path(path: Path, trust: TrustSet, now: datetime) -> Iterator[Mismatch
         yield _make_mismatch("unknown_issuer", "issuer", expectation, f"{top.issuer}, {by}")
     elif not top.is_self_issued and not path.unable and _may_lead_on(top, trust):
         expectation = f"a certificate of {top.issuer}, sent by the backend or imported"
-        number = "1 certificate" if path.sent == 1 else f"{path.sent} certificates"
-        last = "issued" if path.sent == 1 else "the last issued"
+        number = "1 certificate" if path.sent_count == 1 else f"{path.sent_count} certificates"
+        last = "issued" if path.sent_count == 1 else "the last issued"
         yield _make_mismatch("chain_incomplete", "issuer", expectation, f"{number}, {last} by {top.issuer}")
     else:
         expectation = _enumerate([anchor.subject for anchor in trust.anchors]) or PUBLIC

@@ -27,7 +27,7 @@ def check_tls(settings: Settings, publisher: Addresses, now: datetime) -> Check:
     except CannotStart as error:
         return Check.failed("TLS", str(error), "Fix it before the next start.")
     if files:
-        return _check_presented("TLS", files.presented(now), now)
+        return _check_presented("TLS", files.get_state(now), now)
     open_addresses = [address for address in publisher if not is_loopback(address[0])]
     if not open_addresses:
         return Check.ok("TLS", "The publisher uses http and can be reached only from this machine.")
@@ -46,7 +46,7 @@ def check_gateway_tls(settings: Settings, now: datetime) -> Check:
         return Check.failed("gateway TLS", str(error), "Fix it before the next start.")
     if files is None:
         return Check.ok("gateway TLS", "The gateways use only http, so APIs can't require client certificates.")
-    return _check_presented("gateway TLS", files.presented(now), now)
+    return _check_presented("gateway TLS", files.get_state(now), now)
 
 
 def has_gateway_certificate(settings: Settings) -> bool:

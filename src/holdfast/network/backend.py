@@ -111,13 +111,13 @@ class _Connection:
             return Unseen(obstacle, reason or "The backend presented no certificate.", self._shown)
         return Handshake(
             address=self._shown,
-            sent=tuple(certificates[:MAX_CERTIFICATES]),
+            certificates=tuple(certificates[:MAX_CERTIFICATES]),
             beyond=max(len(certificates) - MAX_CERTIFICATES, 0),
             tls_version=self._tls.get_protocol_version_name(),
             cipher=self._tls.get_cipher_name() or "",
             alpn=self._tls.get_alpn_proto_negotiated().decode("ascii", "replace"),
             asks_for_certificate=self._requests_certificate,
-            ended=reason,
+            end_reason=reason,
         )
 
     def _shake_hands(self, backend: socket.socket) -> None:

@@ -38,13 +38,13 @@ class Handshake:
     """A handshake with a backend; its certificates aren't read yet, so that another machine can read them."""
 
     address: str  # with port, IPv6 in brackets
-    sent: tuple[bytes, ...]  # DER, at most MAX_CERTIFICATES
+    certificates: tuple[bytes, ...]  # DER, at most MAX_CERTIFICATES
     beyond: int  # further certificates, which were left out
     tls_version: str
     cipher: str
     alpn: str
     asks_for_certificate: bool
-    ended: str
+    end_reason: str
 
     def read(self) -> "Presentation":
         """Return what was presented. This takes time for large keys, so call it in a thread."""
@@ -52,12 +52,12 @@ class Handshake:
 
         return Presentation(
             address=self.address,
-            presented=replace(read_presented(self.sent, MAX_CERTIFICATES), beyond=self.beyond),
+            presented=replace(read_presented(self.certificates, MAX_CERTIFICATES), beyond=self.beyond),
             tls_version=self.tls_version,
             cipher=self.cipher,
             alpn=self.alpn,
             asks_for_certificate=self.asks_for_certificate,
-            ended=self.ended,
+            end_reason=self.end_reason,
         )
 
 
@@ -71,7 +71,7 @@ class Presentation:
     cipher: str
     alpn: str  # empty: no protocol was negotiated
     asks_for_certificate: bool
-    ended: str  # how the backend ended the handshake or connection, in OpenSSL's words; empty: it didn't
+    end_reason: str  # how the backend ended the handshake or connection, in OpenSSL's words; empty: it didn't
 
     @property
     def chain(self) -> "tuple[Certificate, ...]":

@@ -49,7 +49,7 @@ class CertificateFiles(ABC, Generic[T]):
         """The content that is presented; None if there is none."""
         return self._loaded.content if self._loaded else None
 
-    def presented(self, now: datetime) -> ServerCertificate:
+    def get_state(self, now: datetime) -> ServerCertificate:
         """Return the state of the presented certificate."""
         if self._loaded is None:
             return ServerCertificate(self.whose, None, None, self._unused)
@@ -71,10 +71,10 @@ class CertificateFiles(ABC, Generic[T]):
         self._read()
         if self._loaded is not before:
             log.info(f"{self.whose} certificate reloaded", file=str(self._certificate))
-            self._replaced()
+            self._announce()
         self.tell(self._now())
 
-    def _replaced(self) -> None:
+    def _announce(self) -> None:
         """React to a new certificate."""
 
     async def watch(self, interval: float = LOOK_AGAIN) -> None:
@@ -85,13 +85,13 @@ class CertificateFiles(ABC, Generic[T]):
         """
         while True:
             now = self._now()
-            if self._state() != self._seen or self.presented(now).problem:
+            if self._read_states() != self._seen or self.get_state(now).problem:
                 self.read_again()
             self.tell(now)
             await asyncio.sleep(interval)
 
     def _read(self) -> None:
-        self._seen = self._state()
+        self._seen = self._read_states()
         try:
             content = self._load(self._certificate, self._key)
         except UnusableCertificate as error:
@@ -99,7 +99,7 @@ class CertificateFiles(ABC, Generic[T]):
             return
         now = self._now()
         wrong = explain_time(self._certificate, content, now)
-        if wrong and self._loaded and self.presented(now).is_valid(now):
+        if wrong and self._loaded and self.get_state(now).is_valid(now):
             self._unused = wrong
             return
         self._unused = ""
@@ -108,7 +108,7 @@ class CertificateFiles(ABC, Generic[T]):
 
     def tell(self, now: datetime) -> None:
         """Log a problem of the certificate at *now*, or that it expires soon, once each."""
-        certificate = self.presented(now)
+        certificate = self.get_state(now)
         problem, stage = certificate.problem, certificate.find_stage(now)
         logged_problem, logged_stage = self._logged
         self._logged = (problem, stage)
@@ -122,7 +122,7 @@ class CertificateFiles(ABC, Generic[T]):
             days = (certificate.not_after - now) // DAY
             log.log(level, f"{self.whose} certificate expires soon", days=days, not_after=f"{certificate.not_after}")
 
-    def _state(self) -> list[tuple[int, int, int, int] | None]:
+    def _read_states(self) -> list[tuple[int, int, int, int] | None]:
         return [_read_state(self._certificate), _read_state(self._key)]
 
 
@@ -146,7 +146,7 @@ class GatewayCertificate(CertificateFiles[Credential]):
     def _load(self, certificate: Path, key: Path) -> Loaded[Credential]:
         return load_for_gateway(certificate, key, self._options)
 
-    def _replaced(self) -> None:
+    def _announce(self) -> None:
         if self.on_change and self.current:
             self.on_change(self.current)
 

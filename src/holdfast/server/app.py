@@ -246,4 +246,4 @@ def _list_degraded_parts(
     certificates: Sequence[CertificateFiles[Any]], conditions: Mapping[str, Callable[[], bool]]
 ) -> list[str]:
     lacking = [name for name, holds in conditions.items() if not holds()]
-    return lacking + [f"{files.whose} certificate" for files in certificates if files.presented(utc_now()).problem]
+    return lacking + [f"{files.whose} certificate" for files in certificates if files.get_state(utc_now()).problem]

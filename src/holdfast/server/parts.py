@@ -143,7 +143,7 @@ def build_parts(
         presence,
         single_sign_on=sso,
         listening=listeners,
-        server_certificates=lambda now: [files.presented(now) for files in certificates],
+        server_certificates=lambda now: [files.get_state(now) for files in certificates],
         publisher_pins=partial(_find_pins, certificates, presence),
         discovery_addresses=partial(find_discovery_addresses, presence),
         discovery=(settings.advertise or settings.discovery)[0] if settings.discovery else None,

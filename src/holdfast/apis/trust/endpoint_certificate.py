@@ -87,7 +87,9 @@ class EndpointCertificate:
         if not self.certificates:
             raise UnreadableCertificate(self.alias)
 
-    def replaced_by(self, certificates: tuple[Certificate, ...], now: datetime, *, keep: bool) -> "EndpointCertificate":
+    def replace_certificates(
+        self, certificates: tuple[Certificate, ...], now: datetime, *, keep: bool
+    ) -> "EndpointCertificate":
         """
         Return this alias after replacing its certificates with *certificates*.
 

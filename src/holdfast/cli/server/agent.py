@@ -170,7 +170,7 @@ def _can_start_again(options: AgentOptions, certificate: "GatewayCertificate | N
     if certificate:
         certificate.read_again()
         if certificate.is_previous:  # only this process has it
-            problem = certificate.presented(utc_now()).problem
+            problem = certificate.get_state(utc_now()).problem
     if problem:
         log.error("gateway isn't restarted", why=problem)
         RecordFile(options.data).write_problem(problem)

@@ -76,7 +76,7 @@ class CallersTls:
 
     def find_problems(self, now: datetime) -> Iterator[str]:
         """Return why callers can't connect over TLS, or will soon be unable to."""
-        if self._files and (problem := self._files.presented(now).problem):
+        if self._files and (problem := self._files.get_state(now).problem):
             yield problem
         if self._waiting:
             yield (

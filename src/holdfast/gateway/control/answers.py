@@ -145,13 +145,13 @@ class Seen:
         return {
             "id": self.id,
             "address": handshake.address,
-            "sent": [encode(certificate) for certificate in handshake.sent],
+            "sent": [encode(certificate) for certificate in handshake.certificates],
             "beyond": handshake.beyond,
             "tlsVersion": handshake.tls_version,
             "cipher": handshake.cipher,
             "alpn": handshake.alpn,
             "asksForCertificate": handshake.asks_for_certificate,
-            "ended": handshake.ended[:MAX_REASON],
+            "ended": handshake.end_reason[:MAX_REASON],
         }
 
     @classmethod

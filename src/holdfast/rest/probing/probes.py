@@ -133,7 +133,9 @@ def _describe_connection(endpoint: str, presentation: Presentation | Unseen, gat
         "cipher": presentation.cipher,
         "alpn": presentation.alpn,
         "clientCertificateRequested": presentation.asks_for_certificate,
-        "problem": {"code": "connection_ended", "message": presentation.ended} if presentation.ended else None,
+        "problem": {"code": "connection_ended", "message": presentation.end_reason}
+        if presentation.end_reason
+        else None,
     }
 
 

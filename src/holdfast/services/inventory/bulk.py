@@ -133,7 +133,7 @@ def _plan(
             for certificate in before.certificates
         )
         current = {certificate.fingerprint: certificate for part in parts for certificate in part}
-        after = before.replaced_by(tuple(current.values()), context.now, keep=replacement.keep)
+        after = before.replace_certificates(tuple(current.values()), context.now, keep=replacement.keep)
         replacements.append(PlannedReplacement(before, after, users.get(before.origin), _find_refusal(session, after)))
     return replacements
 

@@ -80,10 +80,10 @@ def _describe_path(path: Path) -> str:
     else:
         end = f"whose issuer, {display(path.top.issuer) or '(no name)'}, is neither sent by the backend nor trusted"
     sentence = f"The gateway tried the path {steps}, {end}."
-    if path.other:
+    if path.alternative:
         sentence += (
-            f" The backend also sends a certificate of {display(path.other.subject)} that was issued by "
-            f"{display(path.other.issuer)}, which is trusted, but gateways try only one path."
+            f" The backend also sends a certificate of {display(path.alternative.subject)} that was issued by "
+            f"{display(path.alternative.issuer)}, which is trusted, but gateways try only one path."
         )
     return sentence
 
@@ -116,7 +116,7 @@ def _advise_import(cause: Cause, offer: Offer, path: Path, terms: Terms) -> str:
         return f"Replace {terms.aliases[0]} with {what}, {condition}. Importing it in addition wouldn't help."
     if offer.instead:
         return f"Import {what}, {condition}, and delete the other certificates of this endpoint, which prevent its use."
-    if cause is Cause.CHAIN_INCOMPLETE and path.sent == 1:
+    if cause is Cause.CHAIN_INCOMPLETE and path.sent_count == 1:
         issuer = display(path.top.issuer) or "(no name)"
         return (
             f"If a trusted CA issued the certificate of {issuer}, have the backend send it; or import {what}, "

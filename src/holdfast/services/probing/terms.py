@@ -177,7 +177,7 @@ def _build_entry(
 ) -> EndpointCertificate:
     """Return the entry that would be stored."""
     if before:
-        return before.replaced_by(certificates, context.now, keep=keep)
+        return before.replace_certificates(certificates, context.now, keep=keep)
     return admission.build_entry(context, "", target, certificates)
 
 

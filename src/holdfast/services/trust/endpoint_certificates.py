@@ -118,7 +118,7 @@ def replace_certificate(
     with context.write() as session:
         before = admission.find_certificate(session, context, alias)
         check_expected(expected, make_certificate_tag(before))
-        after = before.replaced_by(upload.certificates, context.now, keep=keep)
+        after = before.replace_certificates(upload.certificates, context.now, keep=keep)
         admission.refuse_indistinguishable(session, after)
         save_replacement(session, context, before, after, keep=keep)
         if pin:
