@@ -11,7 +11,8 @@ QUICK := -m "not envoy and not browser and not long" $(addprefix tests/,certific
 # the story from end to end.
 ON_BOTH := $(addprefix tests/,store services rest web server browser/test_tutorial.py)
 
-.PHONY: help install run test quick lowest coverage fuzz picture tables reference docs check bench lock vendor upgrade
+.PHONY: help install run test quick lowest coverage fuzz picture tables reference docs check check-types check-tests check-rest \
+	bench lock vendor upgrade
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,9 +68,17 @@ $(HELP)/index.html: $(VENV)/installed mkdocs.yml tools/docs_hooks.py $(shell fin
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 check: install ## lint, types, layers, English
+	@$(MAKE) --no-print-directory --jobs 2 check-tests check-types check-rest
+
+check-types:
+	$(BIN)/mypy
+
+check-tests:
+	$(BIN)/mypy --config-file tests/mypy.ini tests
+
+check-rest:
 	$(BIN)/ruff check src tests tools bench
 	$(BIN)/ruff format --check src tests tools bench
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/prose.py
 

@@ -61,12 +61,12 @@ def test_errors_are_logged_as_json_with_their_request_id(holdfast: Holdfast) -> 
     os.kill(envoy, signal.SIGKILL)
     wait_until(lambda: not is_running(envoy))
     wait_until(lambda: any(event["event"] == "gateway process ended" for event in events(holdfast)))
-    with closing(sqlite3.connect(holdfast.data / "holdfast.sqlite", timeout=30)) as connection:
-        connection.execute("ALTER TABLE api RENAME TO gone")
-        connection.commit()
+    with closing(sqlite3.connect(holdfast.data / "holdfast.sqlite", timeout=30)) as database:
+        database.execute("ALTER TABLE api RENAME TO gone")
+        database.commit()
         answers = [ask(holdfast, f"{path}?query={SECRET}") for path in (f"{REST}/apis", "/failures", f"{REST}/search")]
-        connection.execute("ALTER TABLE gone RENAME TO api")
-        connection.commit()
+        database.execute("ALTER TABLE gone RENAME TO api")
+        database.commit()
     ids = [answer.headers["x-request-id"] for answer in answers if answer.status_code == 500]
     assert ids
 

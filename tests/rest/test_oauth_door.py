@@ -39,7 +39,7 @@ def ask(script, register, berta, password):
         credentials = {"username": berta.name, "password": password} if grant == "password" else {}
         return script.post(path, data={"grant_type": grant} | credentials | form, auth=auth)
 
-    ask.credentials = own
+    ask.credentials = own  # type: ignore[attr-defined]
     return ask
 
 

@@ -89,7 +89,7 @@ def ask(client, request):
             assert response.headers["location"] == f"{prefix}/apis/{response.json()['id']}"
         return response
 
-    ask.prefix = prefix
+    ask.prefix = prefix  # type: ignore[attr-defined]
     return ask
 
 

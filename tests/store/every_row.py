@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, UniqueConstraint
 from sqlalchemy import Table as SqlTable
 
 from databases import write_new_database
@@ -81,9 +81,7 @@ def _key(column: Column[Any], row: int) -> Any:
 
 def _unique(table: SqlTable) -> list[set[str]]:
     unique = [
-        set(constraint.columns.keys())
-        for constraint in table.constraints
-        if type(constraint).__name__ == "UniqueConstraint"
+        set(constraint.columns.keys()) for constraint in table.constraints if isinstance(constraint, UniqueConstraint)
     ]
     return unique + [set(index.columns.keys()) for index in table.indexes if index.unique]
 

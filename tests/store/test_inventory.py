@@ -195,8 +195,8 @@ def test_rows_that_an_old_version_changed_or_inserted_are_described_before_they_
             text("UPDATE certificate SET der = :der WHERE endpoint_certificate_id = :id"),
             {"id": second.id, "der": der},
         )
-        entry = {"id": second.id, "at": NOW.replace(tzinfo=None) + DAY}
-        session.execute(text("UPDATE endpoint_certificate SET updated_at = :at WHERE id = :id"), entry)
+        update = {"id": second.id, "at": NOW.replace(tzinfo=None) + DAY}
+        session.execute(text("UPDATE endpoint_certificate SET updated_at = :at WHERE id = :id"), update)
     context = context_of(store, anna, NOW)
     assert "changed" in [expiration.alias for expiration in find_expiring(context, NOW + 365 * DAY * 10)]
     with store.read() as session:

@@ -246,10 +246,9 @@ def test_users_of_a_database_without_roles_are_admins(tmp_path):
     path = tmp_path / "old.sqlite"
     with database_at(path, "0003") as connection:
         connection.exec_driver_sql("INSERT INTO organization VALUES ('default', '2026-01-01')")
-        user = "('id', 'default', 'anna', 'hash', '2026-01-01')"
-        connection.exec_driver_sql(f"INSERT INTO user_account VALUES {user}")  # noqa: S608 - a constant
-        session = "('token', 'default', 'id', '2026-01-01', '2036-01-01')"
-        connection.exec_driver_sql(f"INSERT INTO session VALUES {session}")  # noqa: S608
+        connection.exec_driver_sql("INSERT INTO user_account VALUES ('id', 'default', 'anna', 'hash', '2026-01-01')")
+        session_row = "('token', 'default', 'id', '2026-01-01', '2036-01-01')"
+        connection.exec_driver_sql(f"INSERT INTO session VALUES {session_row}")  # noqa: S608 - a constant
     store = Store(path, utc_now())
     with store.read() as session:
         user = accounts.get_user_by_name(session, "anna")

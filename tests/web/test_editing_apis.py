@@ -106,7 +106,7 @@ def test_the_command_to_try_an_api_calls_its_first_operation_without_parameters(
     assert "/1.0.0/b c&#39;" in page
 
 
-TYPES = {
+TYPES: dict[str, tuple[dict[str, object], str]] = {
     "http": ({"type": "HTTP"}, "http"),
     "soap": ({"type": "SOAP"}, "address"),
     "grpc": ({"type": "GRPC", "isDefaultVersion": True}, "http"),

@@ -4,7 +4,7 @@ Server-sent events of pages that show a state while it changes.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from fastapi import Request
@@ -41,7 +41,7 @@ def stream_state(request: Request, runtime: Runtime, user: Principal, read_state
 
 async def write_events(
     request: Request, runtime: Runtime, user: Principal, read_state: Read, pause: float = 0.0
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """Yield the events of `stream_state`."""
     observer = runtime.groups.observe()
     runtime.live_pages[user.account] += 1
