@@ -27,7 +27,7 @@ def name(shared_runtime, operator):
     """A gateway that is enrolled, connected and reporting, and rejects a resource."""
     name = f"eu-{uuid.uuid4().hex[:8]}"
     assert operator.post(f"{PREFIX}/gateways", json={"name": name, "labels": {"region": "eu"}}).status_code == 201
-    gateway, watch = shared_runtime.groups.default.connect(name)
+    gateway, watch = shared_runtime.groups.default.connect(name, NOW)
     gateway.applied = AppliedRevision(41, NOW)
     gateway.rejected[CLUSTER, SECRET_NAME] = Rejection("1", "it cannot be parsed")
     shared_runtime.gateway_states.connect(Peer(name), "ipv4:192.0.2.7:4711", NOW)
@@ -80,7 +80,7 @@ def test_a_gateway_is_stale_only_while_it_is_not_connected(operator, shared_runt
     try:
         assert "finding-warning" in card(operator, name)
         assert operator.get(where).json()["connection"]["report"]["staleSince"]
-        gateway, watch = shared_runtime.groups.default.connect(name)
+        gateway, watch = shared_runtime.groups.default.connect(name, NOW)
         assert "finding-warning" not in card(operator, name)
         assert operator.get(where).json()["connection"]["report"]["staleSince"] is None
         shared_runtime.groups.default.disconnect(gateway, watch)
