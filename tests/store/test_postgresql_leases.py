@@ -15,6 +15,8 @@ from holdfast.store.topics import Topic
 from postgresql import shared_server
 from running import wait_until
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def database():

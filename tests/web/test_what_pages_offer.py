@@ -13,7 +13,7 @@ from rest.calls import URL
 from rest.operations import House
 from web.crawling import Sent, crawl
 
-pytestmark = pytest.mark.sqlite(reason="about permissions; test_one_state.py reads each page there")
+pytestmark = [pytest.mark.sqlite(reason="about permissions; test_one_state.py reads each page there"), pytest.mark.long]
 
 NEW = issue("pizza.test")
 TEMPLATES = Path(__file__).parents[2] / "src/holdfast/web/templates"
@@ -78,7 +78,6 @@ def visit(organization):
 
 
 @pytest.mark.parametrize("role", list(Role))
-@pytest.mark.long
 def test_every_link_works_and_exactly_the_permitted_buttons_are_enabled(organization, visit, save, role):
     *_, everything = organization
     visitor, pages, others = visit(role)
