@@ -75,9 +75,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="what tests store rows in")
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """With tests of processes, one more than there are CPUs: for a quarter of their time, they wait."""
-    return (os.cpu_count() or 1) + ("not envoy" not in config.option.markexpr)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are CPUs: for a quarter of the time, tests wait. With two more, they took longer."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
