@@ -22,10 +22,12 @@ from trusting import trust_set
 ISSUED = {der!r}
 api = make_api(context="/pizza", production="https://backend.example/", sandbox="https://sandbox.example/")
 api = replace(api, id="85890fbb-0000-4000-8000-000000000000")
-trust = {{each.origin: trust_set([read_certificate(ISSUED)], each.origin.reference) for each in api.endpoints}}
+certificates = [read_certificate(ISSUED)]
+trust = {{endpoint.origin: trust_set(certificates, endpoint.origin.reference) for endpoint in api.endpoints}}
 listeners = [build_listener("production", [("127.0.0.1", 8280)], tls=tls) for tls in (False, True)]
 routes = build_scoped_routes("production", find_scope(api), pack_routes(api, "production"))
-print([(each.name, each.version) for each in [*build_api(api, trust).all, *listeners, routes]])
+resources = [*build_api(api, trust).all, *listeners, routes]
+print([(resource.name, resource.version) for resource in resources])
 """
 
 

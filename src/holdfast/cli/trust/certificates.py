@@ -275,7 +275,11 @@ def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) ->
     for number, certificate in enumerate(certificates):
         if number:
             say("")
-        of_it = [finding for finding in findings if finding["fingerprint"] == certificate["fingerprint"]]
+        own_findings = [
+            (finding["severity"], f"{finding['message']} {finding['remedy']} [{finding['code']}]")
+            for finding in findings
+            if finding["fingerprint"] == certificate["fingerprint"]
+        ]
         validity = certificate["validity"]
         write_facts(
             [
@@ -288,10 +292,7 @@ def _show(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) ->
                 ("Signature", certificate["signatureAlgorithm"]),
                 ("CA", "yes" if certificate["isCa"] else "no"),
                 ("SHA-256", group_fingerprint(certificate["fingerprint"])),
-                *(
-                    (finding["severity"], f"{finding['message']} {finding['remedy']} [{finding['code']}]")
-                    for finding in of_it
-                ),
+                *own_findings,
             ]
         )
 
