@@ -68,6 +68,7 @@ class Wire:
                     piece = end.recv(PIECE)
                     if not piece:
                         return
+                    is_dead |= not self._whole.is_set()
                     if not is_dead:
                         self.received += len(piece) if end is far else 0
                         if end is far:

@@ -98,3 +98,25 @@ def test_a_gateway_that_was_away_is_named_and_gets_only_the_difference(
             load.go_on()
         assert difference < everything / 10
         assert set(load.answers) == {"200"}
+
+
+def test_no_request_fails_if_a_deployment_and_a_restart_of_the_publisher_happen_while_a_gateway_is_away(
+    holdfast: Holdfast, wire: Wire, gateway: RemoteGateway
+):
+    """The new publisher has never known the clusters of what was deployed before."""
+    with Backend(IDENTITY) as backend:
+        api = holdfast.publish_trusted_api(backend.url("/revision"), IDENTITY.pem)
+        revision = holdfast.rest.post(f"/apis/{api.id}/revisions", json={}).raise_for_status().json()["id"]
+        holdfast.change_endpoints(api, backend.url("/working-copy"))
+        wait_until(lambda: gateway.status_of(api) == 200 and "/working-copy" in backend.paths)
+        with Load(gateway, api.path) as load:
+            wire.cut()
+            path = f"/apis/{api.id}/deploy-revision"
+            holdfast.rest.post(path, params={"revisionId": revision}, json=[{"name": "Default"}]).raise_for_status()
+            holdfast.kill_publisher()
+            holdfast.start()
+            backend.paths.clear()
+            wire.mend()
+            wait_until(lambda: "/revision" in backend.paths, NOTICED_WITHIN)
+            load.go_on()
+        assert set(load.answers) == {"200"}, load.answers

@@ -114,22 +114,24 @@ def identify(context: grpc.aio.ServicerContext[Any, Any]) -> Peer | None:
 
 
 async def serve_cache(
-    cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None, *, serves_envoys: bool = False
+    cache: Cache, address: str, take: Callable[[FailedRequest], None] = lambda _: None, **options: Any
 ) -> grpc.aio.Server:
     """Serve one cache to every gateway, and pass failed requests to *take*."""
     access_log = AccessLog(identify, lambda _, request: take(request), utc_now)
-    service = DiscoveryService(identify, lambda _: cache, utc_now, serves_envoys=serves_envoys)
+    service = DiscoveryService(identify, lambda _: cache, utc_now, **options)
     return await serve(address, service.register, access_log.register)
 
 
 @asynccontextmanager
-async def discovery(
-    directory: Path, *, serves_envoys: bool = False
-) -> AsyncIterator[tuple[Cache, Callable[[str], Awaitable[Edge]]]]:
-    """Serve a cache on a socket in *directory*, and yield it with a function that connects to it."""
+async def discovery(directory: Path, **options: Any) -> AsyncIterator[tuple[Cache, Callable[[str], Awaitable[Edge]]]]:
+    """
+    Serve a cache on a socket in *directory*, and yield it with a function that connects to it.
+
+    *options* are those of the service.
+    """
     cache, address = Cache(), f"unix:{directory / 'ads'}"
     async with AsyncExitStack() as stack:
-        server = await serve_cache(cache, address, serves_envoys=serves_envoys)
+        server = await serve_cache(cache, address, **options)
         stack.push_async_callback(server.stop, 0)
 
         async def connect(node: str) -> Edge:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.edge import discovery, until, versions
+from holdfast.gateway.discovery.subscription import NOT_IN_FORCE, Subscription
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, ROUTES, SECRET, Resource
 
 
@@ -30,6 +31,30 @@ def test_a_reconnecting_gateway_gets_only_what_is_new(tmp_path):
             return updates
 
     assert asyncio.run(story()) == [{"b": "2"}, {"a": ""}]
+
+
+def test_a_reconnecting_gateway_keeps_the_clusters_that_its_routes_may_use_while_they_drain(tmp_path):
+    async def story():
+        async with discovery(tmp_path, drain=0.2) as (cache, connect):
+            cache.apply([make("b")])
+            edge, begin = await connect("edge"), asyncio.get_running_loop().time()
+            await edge.ask(CLUSTER, has={"a": "1", "removed before": NOT_IN_FORCE})
+            updates = [await edge.take() for _ in range(3)]
+            return updates, asyncio.get_running_loop().time() - begin
+
+    updates, seconds = asyncio.run(story())
+    assert updates == [{"b": "1"}, {"removed before": ""}, {"a": ""}]
+    assert seconds >= 0.2
+
+
+def test_a_cluster_that_exists_again_while_it_drains_stays():
+    subscription = Subscription(CLUSTER)
+    subscription.request((), (), has := {"a": "1", "b": "1"}, first=True)
+    assert subscription.retain(has, {})
+    assert [update.removed for update in subscription.updates({}, ())] == [()]
+    assert subscription.updates(current := {"a": make("a")}, ["a"]) == []
+    subscription.release()
+    assert [update.removed for update in subscription.updates(current, ())] == [("b",)]
 
 
 def test_a_reconnecting_gateway_that_has_everything_counts_at_once(tmp_path):

@@ -164,7 +164,11 @@ def build_parts(
     )
     services = (
         DiscoveryService(
-            identify, groups.find_cache, utc_now, distributor.welcome if store.is_shared else None
+            identify,
+            groups.find_cache,
+            utc_now,
+            distributor.welcome if store.is_shared else None,
+            drain=settings.backend_drain,
         ).register,
         AccessLog(identify, partial(_record, groups, failures, causes), utc_now).register,
         control.register,

@@ -25,6 +25,7 @@ from holdfast.gateway.agent.storing import Save, Storing, save_nothing
 from holdfast.gateway.agent.tokens import Tokens
 from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
+from holdfast.gateway.discovery.subscription import NOT_IN_FORCE
 from holdfast.gateway.probing.constants import PREFIX
 from holdfast.gateway.resources.resource import Resource
 
@@ -36,8 +37,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
 REJECTIONS = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED}
 PASSING, PASSES_WITHIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}, timedelta(seconds=5)
 SETTLES_WITHIN = 5.0  # seconds for Envoy to use what is stored, before the control plane is asked for differences
-# The version of a resource that is here but not in force: the control plane then sends or removes it.
-_NOT_IN_FORCE = "not in force"
 _END = "end of the initial state"  # no resource has this name, so its removal follows all resources of a type
 
 
@@ -216,7 +215,7 @@ class Upstream:
             request.node.id = self._node
             here = {**self._cache.resources(type_url), **self._callers_tls.waiting(type_url)}
             versions = {name: resource.version for name, resource in here.items() if self._is_in_force(resource)}
-            names = dict.fromkeys([*here, *(name for kind, name in unsettled_keys if kind == type_url)], _NOT_IN_FORCE)
+            names = dict.fromkeys([*here, *(name for kind, name in unsettled_keys if kind == type_url)], NOT_IN_FORCE)
             for name, version in (names | versions).items():
                 if not self._is_own((type_url, name)):
                     request.initial_resource_versions[name] = version

@@ -37,6 +37,8 @@ MAX_NAMES, LONGEST_NAME = 200_000, 1000
 MAX_LOGGED = 1000  # characters of a NACK
 # Make before break: a resource is sent before those that refer to it.
 ORDER = (SECRET, CLUSTER, LISTENER, ROUTES)
+# What routes refer to, directly or not.
+_TARGETS = frozenset([SECRET, CLUSTER])
 # What gateways on other machines aren't sent, by type URL.
 _WITHHELD = {SECRET: frozenset([GATEWAY_SECRET])}
 Register = Callable[[grpc.aio.Server], None]
@@ -69,9 +71,13 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
         welcome: Callable[[], Awaitable[object]] | None = None,
         *,
         serves_envoys: bool = False,
+        drain: float = 0.0,
     ) -> None:
         """
         *welcome* is awaited before a gateway is sent anything.
+
+        A gateway that connects with clusters and secrets that don't exist anymore keeps them for *drain* seconds,
+        because its routes refer to them until they are replaced.
 
         With *serves_envoys*, gateways are Envoys and not agents: routes to a new cluster wait until it is ready, and
         the first routes are one message, because an Envoy accepts connections after the first one. It rejects all
@@ -82,6 +88,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
         self._find_cache = find_cache
         self._now = now
         self._serves_envoys = serves_envoys
+        self._drain = drain
 
     def register(self, server: grpc.aio.Server) -> None:
         """Register the service with *server*."""
@@ -99,7 +106,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
         cache = self._find_cache(peer) if peer else None
         if peer is None or cache is None:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This isn't the stream of a known gateway.")
-        stream = _Stream(cache, peer, self._now, serves_envoys=self._serves_envoys)
+        stream = _Stream(cache, peer, self._now, self._drain, serves_envoys=self._serves_envoys)
         reader = asyncio.create_task(stream.read(requests))
         try:
             while not stream.ended:
@@ -117,9 +124,13 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
 
 
 class _Stream:
-    def __init__(self, cache: Cache, peer: Peer, now: Callable[[], datetime], *, serves_envoys: bool) -> None:
+    def __init__(
+        self, cache: Cache, peer: Peer, now: Callable[[], datetime], drain: float, *, serves_envoys: bool
+    ) -> None:
         self._peer = peer
         self._now = now
+        self._drain = drain
+        self._releases: list[asyncio.TimerHandle] = []
         self._cache = cache
         self.gateway: Gateway
         self.gateway, self.watch = cache.connect(peer.name, now())
@@ -140,6 +151,8 @@ class _Stream:
         finally:
             self.ended = True
             self._retry.cancel()
+            for release in self._releases:
+                release.cancel()
             if self._hold:
                 self._hold.cancel()
             self.watch.set()
@@ -165,6 +178,8 @@ class _Stream:
             has = dict(request.initial_resource_versions) if first else {}  # later ones mean nothing
             _check_limits(subscription, request.resource_names_subscribe, has)
             subscription.request(request.resource_names_subscribe, request.resource_names_unsubscribe, has, first=first)
+            if has and self._drain and request.type_url in _TARGETS:
+                self._retain(subscription, has)
             for name, version in has.items():
                 self.gateway.acknowledged[request.type_url, name] = version
             keys = {(request.type_url, name) for name in request.resource_names_subscribe if name != WILDCARD}
@@ -180,6 +195,14 @@ class _Stream:
         if starts or request.node.id or request.initial_resource_versions:
             # A reconnecting gateway that has everything is sent nothing, so no ACK would wake the observers.
             self._cache.tell_observers()
+
+    def _retain(self, subscription: Subscription, has: Mapping[str, str]) -> None:
+        def release() -> None:
+            subscription.release()
+            self.watch.set()
+
+        if subscription.retain(has, self._cache.resources(subscription.type_url)):
+            self._releases.append(asyncio.get_running_loop().call_later(self._drain, release))
 
     def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
         error = request.error_detail.message if request.HasField("error_detail") else None

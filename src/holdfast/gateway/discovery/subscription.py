@@ -15,6 +15,8 @@ from holdfast.gateway.discovery.cache import Gateway, Rejection
 from holdfast.gateway.resources.resource import Resource
 
 WILDCARD = "*"
+# The version of a resource that an agent has but that isn't in force: it is then sent or removed.
+NOT_IN_FORCE = "not in force"
 # Keeps messages far below gRPC's usual limit of 4 MiB; a larger resource gets its own message.
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
 # Characters of a NACK: in more, no names are searched, because that would stop all other streams; and of what is kept.
@@ -42,6 +44,8 @@ class Subscription:
     names: set[str] = field(default_factory=set)
     sent: dict[str, str] = field(default_factory=dict)  # name -> version sent to the gateway ("": removed)
     pending: dict[str, Update] = field(default_factory=dict)  # nonce -> update without an ACK or NACK yet
+    # Names that the gateway had when it connected, don't exist anymore, and aren't removed yet.
+    retained: set[str] = field(default_factory=set)
     _due: dict[str, None] = field(default_factory=dict)  # names to compare with the next updates
     _divided: list[list[str]] = field(default_factory=list)  # names of rejected updates, by the next update with them
     _compare_all: bool = True
@@ -72,6 +76,16 @@ class Subscription:
             self.sent.pop(name, None)
             self._due[name] = None
 
+    def retain(self, has: Mapping[str, str], current: Mapping[str, Resource]) -> bool:
+        """Leave what isn't in *current* to a gateway that *has* it, until `release`; return whether there is any."""
+        self.retained |= {name for name, version in has.items() if name not in current and version != NOT_IN_FORCE}
+        return bool(self.retained)
+
+    def release(self) -> None:
+        """Remove what was retained with the next updates, unless it exists again."""
+        self._due.update(dict.fromkeys(self.retained))
+        self.retained.clear()
+
     def forget(self, names: Iterable[str]) -> None:
         """Send *names* again with the next updates, even if they haven't changed."""
         for name in names:
@@ -90,7 +104,7 @@ class Subscription:
         for name in self._take_due(current, changes):
             resource, version = None if name in self.withheld else current.get(name), self.sent.get(name)
             if resource is None:
-                if version or (version is None and name in self.names):
+                if name not in self.retained and (version or (version is None and name in self.names)):
                     gone.append(name)
             elif version != resource.version and (self.wildcard or name in self.names):
                 upserts.append(resource)
