@@ -10,6 +10,7 @@ Callers that keep calling while a test changes something.
 import select
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -21,6 +22,13 @@ import httpx2
 from running import refusal, wait_until
 
 PAUSE = 0.005  # seconds between a caller's requests: without it, the callers take all processors from what they call
+WEBSOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+CLOSE_FRAME = b"\x88\x80\0\0\0\0"  # masked and empty (RFC 6455, section 5.5.1)
 
 
 class Gateway(Protocol):
@@ -34,22 +42,27 @@ class Gateway(Protocol):
 class Caller:
     """A client of a gateway that keeps its connection open; its requests take a fifth of the CPU time of httpx2."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, headers: Mapping[str, str] | None = None) -> None:
         address = urlsplit(gateway.gateway_url)
+        self._headers = headers or {}
         self._connection = HTTPConnection(str(address.hostname), address.port, timeout=30)
 
     def call(self, path: str) -> str:
-        """Send a request, over a new connection if the gateway has closed that one; return 200, or the refusal."""
+        """Send a request, over a new connection if the gateway has closed that one; return 200, 101 or the refusal."""
         socket = self._connection.sock
         if socket and select.select([socket], [], [], 0)[0]:
             self._connection.close()
         try:
-            self._connection.request("GET", path)
+            self._connection.request("GET", path, headers=self._headers)
             answer = self._connection.getresponse()
             content = answer.read()
         except (OSError, HTTPException):
             self._connection.close()
             raise
+        if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._connection.send(CLOSE_FRAME)
+            self._connection.close()
+            return "101"
         if answer.status == HTTPStatus.OK:
             return "200"
         return refusal(httpx2.Response(answer.status, headers=answer.getheaders(), content=content))
@@ -60,10 +73,22 @@ class Caller:
 
 
 class Load:
-    """Several callers who call one path until the block ends; if it *reconnects*, some over new connections."""
+    """
+    Several callers who call one path until the block ends; if it *reconnects*, some over new connections.
 
-    def __init__(self, gateway: Gateway, path: str, callers: int = 3, *, reconnects: bool = False) -> None:
-        self._gateway, self._path = gateway, path
+    With *headers* WEBSOCKET, they open a websocket each time, and close it.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        path: str,
+        callers: int = 3,
+        *,
+        reconnects: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._gateway, self._path, self._headers = gateway, path, headers
         calls = [self._call_again if reconnects and number % 2 else self._call for number in range(callers)]
         self._threads = [threading.Thread(target=call, args=[number]) for number, call in enumerate(calls)]
         self._end = threading.Event()
@@ -82,13 +107,13 @@ class Load:
             thread.join()
 
     def _call(self, number: int) -> None:
-        with closing(Caller(self._gateway)) as caller:
+        with closing(Caller(self._gateway, self._headers)) as caller:
             while not self._end.wait(PAUSE):
                 self._send(caller, number)
 
     def _call_again(self, number: int) -> None:
         while not self._end.wait(PAUSE):
-            with closing(Caller(self._gateway)) as caller:
+            with closing(Caller(self._gateway, self._headers)) as caller:
                 self._send(caller, number)
 
     def _send(self, caller: Caller, number: int) -> None:

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from backends import Backend
-from issuing import issue
-from load import Load
-from running import Holdfast, refusal, wait_until
+from backends import Backend, http2_backend, websocket_backend
+from issuing import Issued, issue
+from load import WEBSOCKET, Load
+from running import Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
 HOST = "127.0.0.1"
@@ -88,6 +88,34 @@ def test_an_endpoint_is_changed_under_load_without_a_failed_request(holdfast: Ho
                 wait_until(lambda backend=backend, count=count: backend.requests > count + 10)
         assert set(load.answers) == {"200"}, load.answers
         assert holdfast.call(stand_in.path).status_code == 200
+
+
+@pytest.mark.parametrize("identity", [issue(HOST), None], ids=["https", "http"])
+def test_a_protocol_is_changed_under_load_without_a_failed_request_or_websocket(
+    holdfast: Holdfast, identity: Issued | None
+):
+    def publish(url: str) -> PublishedApi:
+        return holdfast.publish_trusted_api(url, identity.pem) if identity else holdfast.publish_api(url)
+
+    def choose(api: PublishedApi, url: str, protocol: str) -> None:
+        endpoint = {"production_endpoints": {"url": url, "config": {"protocol": protocol}}}
+        holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoint}).raise_for_status()
+
+    # The other backend takes websockets only over HTTP/1.1, as most do.
+    with http2_backend(identity) as url, websocket_backend(identity) as other_url:
+        api, other = publish(url), publish(other_url)
+        with (
+            Load(holdfast, api.path) as requests,
+            Load(holdfast, other.path, headers=WEBSOCKET) as websockets,
+        ):
+            for protocol, version, status in [("http2", "2", 502), ("http1", "1.1", 426)] * 3:
+                choose(api, url, protocol)
+                choose(other, other_url, protocol)
+                wait_until(lambda version=version: holdfast.call(api.path).json()["http"] == version)
+                wait_until(lambda status=status: holdfast.call(other.path).status_code == status)
+                for load in (requests, websockets):
+                    load.go_on()
+        assert (set(requests.answers), set(websockets.answers)) == ({"200"}, {"101"}), websockets.answers
 
 
 @pytest.mark.parametrize("change", ["replaced", "deleted", "API deleted"])

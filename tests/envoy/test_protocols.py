@@ -65,9 +65,12 @@ def test_websockets_use_http_1_while_requests_use_http_2(holdfast: Holdfast, pro
             assert holdfast.call(api.path).json()["http"] == expected
 
 
-def test_after_trust_is_removed_no_websocket_is_opened(holdfast: Holdfast):
+@pytest.mark.parametrize("protocol", ["auto", "http2"])
+def test_after_trust_is_removed_no_websocket_is_opened(holdfast: Holdfast, protocol: str):
     with http2_backend(IDENTITY) as url:
         api = holdfast.publish_api(url)
+        endpoint = {"production_endpoints": {"url": url, "config": {"protocol": protocol}}}
+        holdfast.rest.put(f"/apis/{api.id}", json={"endpointConfig": endpoint}).raise_for_status()
         alias = holdfast.import_certificate(url, IDENTITY.pem)
         target = f"{holdfast.gateway_url}{api.path}".replace("http:", "ws:")
         with connect(target, open_timeout=30) as open_before:

@@ -11,7 +11,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from holdfast.apis.catalog.connection_settings import read_connection
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.gateway.resources.backend_limits import BackendLimits
-from holdfast.gateway.resources.clusters import build_clusters, upgrade_cluster_name
+from holdfast.gateway.resources.clusters import build_clusters, name_clusters
 from trusting import trust_set
 
 OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -70,7 +70,7 @@ def test_an_https_backend_chooses_the_protocol():
     (cluster,) = make("https://backend.test")
     assert list(tls(cluster).common_tls_context.alpn_protocols) == ["h2", "http/1.1"]
     assert protocol(cluster).WhichOneof("upstream_protocol_options") == "auto_config"
-    assert upgrade_cluster_name("name", parse_endpoint("https://backend.test")) == cluster.name == "name"
+    assert name_clusters("name", parse_endpoint("https://backend.test")) == (cluster.name, "name")
 
 
 def test_the_cluster_of_an_http_backend_has_no_tls():
@@ -113,7 +113,7 @@ def test_a_chosen_protocol_is_the_only_one_offered_and_used(url, settings, alpn,
     protocols = [list(tls(cluster).common_tls_context.alpn_protocols) if url[4] == "s" else [] for cluster in clusters]
     assert protocols == alpn
     endpoint = replace(parse_endpoint(url), connection=read_connection(settings))
-    assert upgrade_cluster_name("name", endpoint) == clusters[-1].name
+    assert name_clusters("name", endpoint) == (clusters[0].name, clusters[-1].name)
 
 
 def test_callers_have_separate_connections_only_with_one_connection_per_caller():

@@ -58,7 +58,7 @@ def test_upgrades_have_separate_limits_and_a_second_cluster_if_all_requests_use_
     endpoint = replace(parse_endpoint("http://pizza.test"), connection=ConnectionSettings(protocol=Protocol.HTTP2))
     routes = build_routes(replace(make_api(), production=endpoint), "production")
     assert [route.route.priority for route in routes] == [RoutingPriority.HIGH] * 2 + [RoutingPriority.DEFAULT] * 4
-    assert [route.route.cluster.rpartition("/")[2] for route in routes] == ["upgrade"] * 2 + ["production"] * 4
+    assert [route.route.cluster.rpartition("/")[2] for route in routes] == ["upgrade"] * 2 + ["h2"] * 4
 
 
 def test_an_environment_without_an_endpoint_has_no_routes():

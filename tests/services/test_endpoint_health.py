@@ -67,7 +67,7 @@ def test_only_a_gateway_that_reports_and_has_the_api_counts_as_sending_requests(
             newer = replace(member, member="two.test", cause="added later", since=None)
             report(MemberHealth((member, foreign)))
             assert states() == [HealthState.AVAILABLE, HealthState.AVAILABLE, HealthState.SUSPENDED]
-            report(MemberHealth((newer, replace(member, cluster=f"{cluster}/upgrade"))))
+            report(MemberHealth((newer, member)))
             assert states() == [HealthState.AVAILABLE, HealthState.UNHEALTHY, HealthState.SUSPENDED]
             report(MemberHealth())
             clock.advance(seconds=1)

@@ -36,7 +36,7 @@ from holdfast.gateway.resources.timeouts import build_connect_timeout
 from holdfast.gateway.resources.tls import build_refusing_tls, build_upstream_tls
 from holdfast.gateway.resources.token_requests import TOKEN_PREFIX
 
-WEBSOCKET_SUFFIX, WEBSOCKET_PRIORITY = "/upgrade", RoutingPriority.HIGH
+_HTTP2_SUFFIX, _WEBSOCKET_SUFFIX, WEBSOCKET_PRIORITY = "/h2", "/upgrade", RoutingPriority.HIGH
 # A response whose caller doesn't read it fills its stream's window. The connection's window holds the windows of all
 # streams, so slow callers never stall the others; with Envoy's defaults, two slow callers stall all (measured).
 _STREAMS, _STREAM_WINDOW = 100, 1024 * 1024
@@ -71,22 +71,27 @@ def build_clusters(
 
     Open websockets don't count against the backend's request limit, because their routes have another priority than
     those of requests, and each priority has its own limits and connections. Only an endpoint that always uses HTTP/2
-    has a second cluster, with HTTP/1.1 for upgrades; see `websockets` for all others.
+    has a second cluster, with HTTP/1.1 for upgrades; see `websockets` for all others. The first one is for requests.
     """
     if trust and not endpoint.origin.is_secure:
         raise ValueError(f"{endpoint.origin}: an http endpoint can't have a trust set")
-    protocol, upgrades = choose_protocol(endpoint), upgrade_cluster_name(name, endpoint)
-    resources = [_build_cluster(name, endpoint, trust, identity, limits, protocol, injection, further)]
-    if upgrades != name:
-        resources.append(
-            _build_cluster(upgrades, endpoint, trust, identity, limits, Protocol.HTTP1, injection, further)
-        )
-    return resources
+    requests, upgrades = name_clusters(name, endpoint)
+    protocols = {upgrades: Protocol.HTTP1, requests: choose_protocol(endpoint)}
+    return [
+        _build_cluster(cluster, endpoint, trust, identity, limits, protocols[cluster], injection, further)
+        for cluster in dict.fromkeys([requests, upgrades])
+    ]
 
 
-def upgrade_cluster_name(name: str, endpoint: Endpoint) -> str:
-    """Return the name of the cluster for protocol upgrades to *endpoint*."""
-    return name + WEBSOCKET_SUFFIX if choose_protocol(endpoint) is Protocol.HTTP2 else name
+def name_clusters(name: str, endpoint: Endpoint) -> tuple[str, str]:
+    """
+    Return the names of the clusters for requests and for protocol upgrades to *endpoint*.
+
+    Both have other names with HTTP/2 than with other protocols. When an endpoint's protocol changes, its routes move to
+    new clusters, so that no websocket reaches a cluster whose protocol has changed before its routes.
+    """
+    is_http2 = choose_protocol(endpoint) is Protocol.HTTP2
+    return (name + _HTTP2_SUFFIX, name + _WEBSOCKET_SUFFIX) if is_http2 else (name, name)
 
 
 def carries_token(cluster: Resource) -> bool:

@@ -10,7 +10,7 @@ from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, RetryPolic
 from google.protobuf.duration_pb2 import Duration
 
 from holdfast.apis.catalog.endpoint import Endpoint
-from holdfast.gateway.resources.clusters import WEBSOCKET_PRIORITY, upgrade_cluster_name
+from holdfast.gateway.resources.clusters import WEBSOCKET_PRIORITY, name_clusters
 from holdfast.gateway.resources.retries import OTHER_METHODS, build_retry_policy
 from holdfast.gateway.resources.timeouts import build_response_timeout
 from holdfast.gateway.resources.websockets import UPGRADE
@@ -28,19 +28,22 @@ class RequestKind:
     is_websocket: bool = False
 
 
-def list_kinds(cluster: str, endpoint: Endpoint, who: Sequence[HeaderMatcher] = ()) -> list[RequestKind]:
-    """Return the kinds of requests of callers that match *who*: the first that matches a request applies."""
+def list_kinds(target: str, endpoint: Endpoint, who: Sequence[HeaderMatcher] = ()) -> list[RequestKind]:
+    """
+    Return the kinds of requests of callers that match *who*: the first that matches a request applies.
+
+    *target* is what `name_target` returned.
+    """
     connection, usual = endpoint.connection, RoutingPriority.DEFAULT
     priority = usual if connection.connection_per_caller else WEBSOCKET_PRIORITY
     timeout = build_response_timeout(connection)
     careful, free = (build_retry_policy(connection, idempotent=idempotent) for idempotent in (False, True))
     few = replace(connection, retry_all_methods=False) if connection.retry_all_methods else connection
     opening = build_retry_policy(few, idempotent=False)
+    cluster, upgrades = name_clusters(target, endpoint)
     return [
         # A websocket has no end that a timeout could wait for.
-        RequestKind(
-            [*who, UPGRADE], upgrade_cluster_name(cluster, endpoint), priority, opening, Duration(), is_websocket=True
-        ),
+        RequestKind([*who, UPGRADE], upgrades, priority, opening, Duration(), is_websocket=True),
         RequestKind([*who, *OTHER_METHODS], cluster, usual, careful, timeout),
         RequestKind(who, cluster, usual, free, timeout),
     ]

@@ -25,6 +25,7 @@ from holdfast.apis.catalog.endpoint import Endpoint, Environment
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.gateway.resources.cluster_names import name_cluster
+from holdfast.gateway.resources.clusters import name_clusters
 from holdfast.gateway.resources.connection_authentication import allow_bound_connections
 from holdfast.gateway.resources.constants import API_METADATA
 from holdfast.gateway.resources.cors import apply_cors, build_preflight_routes
@@ -58,12 +59,19 @@ _OWN_HEADERS = (ENVIRONMENT_HEADER, CALLER_HEADER, TIME_HEADER)
 
 def name_target(api: Api, environment: Environment) -> str:
     """
-    Return the name of the cluster that routes to one environment of *api* use: a separate one for each revision.
+    Return the name of what routes to one environment of *api* refer to: a separate one for each revision.
 
-    Routes then change from one revision to another in one step, and requests in flight finish at the old cluster.
+    Routes then change from one revision to another in one step, and requests in flight finish at the old clusters. Use
+    `list_target_clusters` for the names of its clusters.
     """
     name = name_cluster(api.organization, api.id, environment)
     return f"{name}/r{api.revision}" if api.revision else name
+
+
+def list_target_clusters(api: Api, environment: Environment) -> frozenset[str]:
+    """Return the names of the clusters that routes to one environment of *api* use; none without a backend there."""
+    endpoint = api.endpoint(environment)
+    return frozenset(name_clusters(name_target(api, environment), endpoint)) if endpoint else frozenset()
 
 
 def build_routes(
@@ -82,7 +90,7 @@ def build_routes(
     if (endpoint is None and api.mocks is None) or not api.state.is_live:
         return []
     callers = [caller for caller in callers if caller.environment in {"", environment}]
-    name, cluster = name_cluster(api.organization, api.id, environment), name_target(api, environment)
+    name, target = name_cluster(api.organization, api.id, environment), name_target(api, environment)
     if api.state is State.BLOCKED:
         routes = build_answers(name, path, 503)
     elif api.mocks is not None or endpoint is None:
@@ -90,21 +98,21 @@ def build_routes(
         others = _refuse_others(name, path, callers) if api.requires_certificate else []
         routes = others + build_mock_routes(name, path, api.mocks or ())
     elif api.rules.operations is not None:
-        routes = _build_operation_routes(api, environment, path, list_kinds(cluster, endpoint), callers)
+        routes = _build_operation_routes(api, environment, path, list_kinds(target, endpoint), callers)
     elif api.rules.only_websockets:
         others = _refuse_others(name, path, callers) if api.requires_certificate else []
-        routes = others + _build_routes_to(api, environment, path, list_kinds(cluster, endpoint)[:1])
+        routes = others + _build_routes_to(api, environment, path, list_kinds(target, endpoint)[:1])
         routes += build_answers(name, path, NO_WEBSOCKET)
     elif not api.requires_certificate:
-        routes = _build_routes_to(api, environment, path, list_kinds(cluster, endpoint))
+        routes = _build_routes_to(api, environment, path, list_kinds(target, endpoint))
     else:
         routes = [
             route
             for caller in sorted(callers)
-            for route in _build_routes_to(api, environment, path, list_kinds(cluster, endpoint, _match_caller(caller)))
+            for route in _build_routes_to(api, environment, path, list_kinds(target, endpoint, _match_caller(caller)))
         ] + build_answers(name, path, 403)
     if api.rules.cors:
-        routes = build_preflight_routes(name, cluster, path) + routes
+        routes = build_preflight_routes(name, target, path) + routes
         apply_cors(api.rules.cors, routes)
     return routes
 

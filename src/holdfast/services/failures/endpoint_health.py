@@ -14,8 +14,7 @@ from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
 from holdfast.apis.enforcement import Enforcement, Progress
 from holdfast.gateway.members.unhealthy import HealthCause, UnhealthyMember
-from holdfast.gateway.resources.clusters import WEBSOCKET_SUFFIX
-from holdfast.gateway.resources.routes import name_target
+from holdfast.gateway.resources.routes import list_target_clusters
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_full_api
@@ -129,13 +128,12 @@ def _describe(
     unknown = [HealthAtGateway(status.name, status.group, HealthState.NOT_REPORTED)]
     if state is None or report is None or report.health is None:
         return unknown
-    cluster = name_target(api, environment)
+    clusters = list_target_clusters(api, environment)
     is_alone = len(api.members(environment)) == 1
     problems = {
         (problem.address, problem.cause): problem
         for problem in report.health.unhealthy
-        if problem.cluster in {cluster, cluster + WEBSOCKET_SUFFIX}
-        and (is_alone or problem.member == endpoint.origin.authority)
+        if problem.cluster in clusters and (is_alone or problem.member == endpoint.origin.authority)
     }
     if problems:
         return [_read(status, problem) for problem in problems.values()]

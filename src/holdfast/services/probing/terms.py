@@ -17,7 +17,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.gateway.resources.cluster_names import name_cluster
-from holdfast.gateway.resources.routes import name_target
+from holdfast.gateway.resources.routes import list_target_clusters
 from holdfast.gateway.resources.token_requests import ENDPOINT_PREFIX, name_request
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -138,10 +138,11 @@ def _name_clusters(session: Session, context: Context, origin: str) -> frozenset
     users = apis.list_using_origins(session, organization, [origin])
     variants = revisions.list_deployed(session, organization, users)
     backends = {
-        name_target(api, environment)
+        name
         for api in variants
         for environment in ENVIRONMENTS
         if origin in api.origins(environment)
+        for name in list_target_clusters(api, environment)
     }
     tokens = {
         ENDPOINT_PREFIX + name_request(name_cluster(organization, api.id, environment), security)

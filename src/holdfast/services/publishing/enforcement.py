@@ -13,7 +13,7 @@ from holdfast.apis.enforcement import Enforcement, OriginTrust, Policy, Progress
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.resource import CLUSTER, ROUTES
-from holdfast.gateway.resources.routes import find_scope, name_scope, name_target
+from holdfast.gateway.resources.routes import find_scope, list_target_clusters, name_scope
 from holdfast.services.access.context import Context
 from holdfast.services.gateways.connections import Connections, find_connections
 from holdfast.services.gateways.elsewhere import Elsewhere
@@ -127,8 +127,8 @@ class Enforcements:
     def find_of_deployment(self, context: Context, api: Api, group: str) -> Enforcement:
         """Return whether the gateways of *group* serve *api*, as it is deployed there."""
         situation, cache = self._read(context), self._groups.caches.get(group)
-        clusters = [(CLUSTER, name_target(api, environment)) for environment in ENVIRONMENTS]
-        keys = [key for key in clusters if cache and cache.get(*key)]
+        names = [name for environment in ENVIRONMENTS for name in list_target_clusters(api, environment)]
+        keys = [(CLUSTER, name) for name in names if cache and cache.get(CLUSTER, name)]
         if not keys:
             return Enforcement(Progress.WAITING if situation.behind else Progress.NOT_SERVED)
         keys += [(ROUTES, name_scope(environment, find_scope(api))) for environment in ENVIRONMENTS]
