@@ -1,5 +1,5 @@
 """
-Makes databases in files cheap: their commits don't wait for the disk, and new ones are copies.
+Makes databases cheap: commits to files don't wait for the disk, new files are copies, and statements compile once.
 
 Tests kill processes but don't cut the power, and what was written outlives a process.
 """
@@ -9,9 +9,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy.orm import configure_mappers
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Mapper, configure_mappers
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from holdfast.server.clock import utc_now
@@ -30,6 +31,33 @@ def make_commits_cheap() -> None:
         connection.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]  # see `configure`
 
     engine._configure = configure_cheaply  # noqa: SLF001
+
+
+class SharedStatements(dict[Any, Any]):
+    """
+    The compiled statements of all databases of one kind, in place of a cache for each database.
+
+    SQLAlchemy's keys begin with the dialect, of which each database has its own.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the compiled statement, or the default."""
+        return super().get(_without_database(key), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(_without_database(key), compiled)
+
+
+def _without_database(key: Any) -> Any:
+    dialect, *rest = key
+    return type(dialect), dialect.server_version_info, *rest
+
+
+def make_statements_cheap() -> None:
+    """Let this process compile a statement once, and not once for each database that it opens."""
+    statements = SharedStatements()
+    for kind in (Engine, Mapper):
+        kind._compiled_cache = property(lambda _: statements, lambda *_: None)  # noqa: SLF001
 
 
 def make_new_databases_cheap() -> None:

@@ -19,7 +19,7 @@ import structlog
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from cheap_databases import make_commits_cheap
+from cheap_databases import make_commits_cheap, make_statements_cheap
 from cheap_passwords import CHEAP, make_passwords_cheap
 from databases import Databases, PostgresqlDatabases, SqliteDatabases, Storage
 from files_in_memory import keep_files_in_memory
@@ -65,6 +65,7 @@ structlog.configure(
 PASSWORD = "crisp-thin-päsword"
 make_passwords_cheap()
 make_commits_cheap()
+make_statements_cheap()
 SEALING = Sealing(lambda: (bytes(32),))
 GATEWAYS = {"production": "http://127.0.0.1:8280", "sandbox": "http://127.0.0.1:8281"}
 TLS_GATEWAYS = {"production": "https://127.0.0.1:8243", "sandbox": "https://127.0.0.1:8244"}

@@ -131,10 +131,20 @@ def _preload() -> None:
     become_agents_cheaply()
     for name in PRELOADED:
         importlib.import_module(name)
+    _load_templates()
     make_passwords_cheap()
     make_commits_cheap()
     make_new_databases_cheap()
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "threads don't survive a fork"
+
+
+def _load_templates() -> None:
+    """Load the templates of all pages, which otherwise each fork does for the pages that it is asked for."""
+    from holdfast.web import rendering
+
+    environment = rendering._environment  # noqa: SLF001 - pages only render with it
+    for name in environment.list_templates():
+        environment.get_template(name)
 
 
 def _serve(wishes: IO[bytes], pids: IO[bytes], tests: int) -> None:

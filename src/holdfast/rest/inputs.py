@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import AwareDatetime, BeforeValidator
 
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.services.access.context import Context
 
 MAX_PROBLEMS = 20  # a request may have thousands of parameters, each with a sentence in the response

@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 
 from holdfast.rest.prefixes import OTHERS, PREFIX
 from holdfast.rest.reference import MEMBERS, PARAMETERS, TAGS
@@ -69,12 +68,6 @@ _WITH_BODY = {
     "415": "The media type of the body isn't supported.",
 }
 _WITH_MATCH = {"412": "The object has changed since you read it."}
-
-
-def name_operation(route: APIRoute) -> str:
-    """Return the name of an operation in generated clients: the name of its function."""
-    is_second = route.methods == {"HEAD"}  # of a function that handles POST, too
-    return f"head_{route.name}" if is_second else route.name
 
 
 def install(door: FastAPI) -> None:

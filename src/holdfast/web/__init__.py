@@ -40,59 +40,61 @@ from holdfast.web.trust import certificates, exceptions, pinning, rotation, trus
 from holdfast.web.watch import calendar, expiry, watched_endpoints
 from holdfast.web.watch.calendar import FeedLimits
 
+_ROUTERS = (
+    home.router,
+    sign_in.router,
+    single_sign_on.router,
+    testing.router,
+    api_docs.router,
+    definitions.router,
+    new_api.router,
+    apis.router,
+    editing.router,
+    prototypes.router,
+    callers.router,
+    endpoints.router,
+    environments.router,
+    request_rules.router,
+    lifecycle.router,
+    deployments.router,
+    certificates.router,
+    all_certificates.router,
+    details.router,
+    changes.router,
+    views.router,
+    gateway_identities.router,
+    trust_settings.router,
+    exceptions.router,
+    failures.router,
+    gateways.router,
+    groups.router,
+    notifications.router,
+    channels.router,
+    silences.router,
+    owners.router,
+    watched_endpoints.router,
+    expiry.router,
+    calendar.router,
+    live.router,
+    pinning.router,
+    rotation.router,
+    account.router,
+    audit.router,
+    tokens.router,
+    unused_trust.router,
+    traffic.router,
+    users.router,
+    search.router,
+)
+
 
 def create_door(runtime: Runtime) -> FastAPI:
     """Create the ASGI application that serves the pages."""
-    door = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    # With `include_router`, FastAPI analyzes all pages again, which delays the first request by a quarter second.
+    routes = [route for router in _ROUTERS for route in router.routes]
+    door = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, routes=routes)
     door.state.runtime = runtime
     door.state.feed_limits = FeedLimits()
-    for page in (
-        home,
-        sign_in,
-        single_sign_on,
-        testing,
-        api_docs,
-        definitions,
-        new_api,
-        apis,
-        editing,
-        prototypes,
-        callers,
-        endpoints,
-        environments,
-        request_rules,
-        lifecycle,
-        deployments,
-        certificates,
-        all_certificates,
-        details,
-        changes,
-        views,
-        gateway_identities,
-        trust_settings,
-        exceptions,
-        failures,
-        gateways,
-        groups,
-        notifications,
-        channels,
-        silences,
-        owners,
-        watched_endpoints,
-        expiry,
-        calendar,
-        live,
-        pinning,
-        rotation,
-        account,
-        audit,
-        tokens,
-        unused_trust,
-        traffic,
-        users,
-        search,
-    ):
-        door.include_router(page.router)
     mount_static_files(door)
     mount_docs_site(door)
     errors.install(door)

@@ -15,8 +15,8 @@ from fastapi.responses import StreamingResponse
 from holdfast.apis.errors import InvalidField
 from holdfast.audit.chain import Link
 from holdfast.rest.access import responses
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import AuditChain, AuditEvents
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.csv_rows import write_rows
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.inputs import Time

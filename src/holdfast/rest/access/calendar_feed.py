@@ -5,8 +5,8 @@
 from fastapi import Request, Response
 
 from holdfast.rest.access import responses
-from holdfast.rest.access.authentication import RequestContext
 from holdfast.rest.access.responses import NewCalendarFeed
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.access import feeds

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
 from holdfast.network.forwarded import get_address
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.router import Router
 from holdfast.services.access import oauth
 from holdfast.services.access.oauth import ACCESS_LASTS, Grant, GrantRefused, TokenGrant, TokenRequest
@@ -27,7 +27,7 @@ REGISTRATION = "/client-registration/v0.17/register"
 TOKEN, REVOKE = "/oauth2/token", "/oauth2/revoke"
 registration = Router(tags=["Tokens"])
 # These two ignore unknown parameters (RFC 6749, sections 3.1 and 3.2).
-router = Router(tags=["Tokens"])
+router = Router(tags=["Tokens"], dependencies=())
 Text = Annotated[str, Form()]
 _ERROR = {
     "description": "An error (RFC 6749, section 5.2).",

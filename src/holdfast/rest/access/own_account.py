@@ -6,9 +6,9 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.network.forwarded import get_address
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import Account, Sessions
 from holdfast.rest.access.users import describe_user
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.access import own_account

@@ -5,7 +5,7 @@ Authentication of the senders of large bodies, before the body is read.
 from fastapi import Request
 from starlette.responses import Response
 
-from holdfast.rest.access.authentication import authenticate
+from holdfast.rest.authentication import authenticate
 from holdfast.rest.errors import PROBLEMS, answer_domain_error
 from holdfast.services.runtime import Runtime
 

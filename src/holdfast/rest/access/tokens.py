@@ -8,8 +8,8 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.rest.access import responses
-from holdfast.rest.access.authentication import Bearer, RequestContext
 from holdfast.rest.access.responses import NewToken, Tokens
+from holdfast.rest.authentication import Bearer, RequestContext
 from holdfast.rest.inputs import Time
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router

@@ -6,8 +6,8 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.rest.access import responses
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.access.responses import NewOrganization, Organizations, Users
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router

@@ -2,9 +2,9 @@
 `/attention`: what needs attention, as on Home.
 """
 
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.attention import responses
 from holdfast.rest.attention.responses import Attention
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.attention.attention import list_items

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from holdfast.apis.catalog.additional_properties import PROPERTIES, map_properties
 from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.errors import InvalidFields
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog import responses
 from holdfast.rest.catalog.api_body import ApiAnswer, ApiBody, ApiChange, ApiChangeAnswer, ApiListAnswer
 from holdfast.rest.catalog.description import describe_api, summarize_api

@@ -12,7 +12,7 @@ from holdfast.apis.definitions.documents import MAX_BYTES, read_document
 from holdfast.apis.definitions.openapi import read_definition
 from holdfast.apis.definitions.servers import Unused
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ImportAnswer, ImportBody
 from holdfast.rest.catalog.apis import answer_created
 from holdfast.rest.catalog.endpoint_config import rename_fields

@@ -19,7 +19,7 @@ from holdfast.apis.catalog.document import (
 )
 from holdfast.apis.catalog.downloads import build_file_headers, build_inline_headers, guess_media_type
 from holdfast.apis.errors import InvalidField
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.catalog.responses import ApiDocument, ApiDocuments, StoredFile
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX

@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.apis.label import LabeledKind, LabeledObject
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.catalog import responses
 from holdfast.rest.catalog.responses import LabeledObjects
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate

@@ -8,7 +8,7 @@ from fastapi import Query, Response
 
 from holdfast.apis.catalog.lifecycle import State, list_transitions
 from holdfast.apis.definitions.documents import write_json
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.catalog.apis import ApiId
 from holdfast.rest.catalog.responses import LifecycleHistory, LifecycleState, LifecycleStep, WorkflowResponse
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag, tag_api

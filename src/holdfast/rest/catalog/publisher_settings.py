@@ -4,7 +4,7 @@
 
 from holdfast.apis.gateways.group import Group
 from holdfast.apis.url import parse_url
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog import responses
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router

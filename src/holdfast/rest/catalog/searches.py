@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.catalog.description import to_search_result
 from holdfast.rest.catalog.responses import SearchResults
 from holdfast.rest.errors import PREFIX

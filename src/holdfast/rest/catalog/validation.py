@@ -8,7 +8,7 @@ from fastapi import Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.apis.errors import InvalidField
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.apis import ApiId
 from holdfast.rest.catalog.responses import EndpointValidation
 from holdfast.rest.catalog.searches import read_question

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.inputs import declare_ignored
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX

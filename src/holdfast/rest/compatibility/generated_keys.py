@@ -6,7 +6,7 @@ import secrets
 
 from typing_extensions import TypedDict
 
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.catalog.apis import get_api

@@ -5,7 +5,7 @@
 from fastapi import Response
 
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures.failures import describe_acknowledgement
 from holdfast.rest.failures.responses import Acknowledgement

@@ -2,7 +2,7 @@
 `/apis/{apiId}/endpoint-health`: which endpoints get no requests, at which gateways.
 """
 
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import responses
 from holdfast.rest.failures.responses import EndpointHealthOfApi

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from holdfast.certificates.description import describe_certificate
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.failures import responses
 from holdfast.rest.failures.responses import ExaminedBackend, FailedRequest, FailureCause, Failures

@@ -2,7 +2,7 @@
 `/control-planes`: the control planes that share the database.
 """
 
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.gateways import responses
 from holdfast.rest.gateways.responses import ControlPlanes
 from holdfast.rest.prefixes import PREFIX

@@ -4,7 +4,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.errors import InvalidField
@@ -13,7 +13,7 @@ from holdfast.apis.gateways.join_token import MAX_LENGTH
 from holdfast.certificates.gateway_certificates import DISCOVERY_NAME, MAX_REQUEST
 from holdfast.network.addresses import EVERY_ADDRESS, Address
 from holdfast.network.forwarded import get_address
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.gateways import responses
 from holdfast.rest.gateways.descriptions import describe_gateway
 from holdfast.rest.gateways.responses import (
@@ -22,6 +22,7 @@ from holdfast.rest.gateways.responses import (
     GatewayMembership,
     Gateways,
 )
+from holdfast.rest.inputs import refuse_unknown_query
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
@@ -35,7 +36,8 @@ from holdfast.services.runtime import Runtime
 
 PATH = f"{PREFIX}/gateways"
 router = Router(prefix=PATH, tags=["Gateways"])
-joining = Router(prefix=PATH, tags=["Gateways"])  # without signing in
+# Without a sign-in:
+joining = Router(prefix=PATH, tags=["Gateways"], dependencies=[Depends(refuse_unknown_query)])
 MAX_NAME = 63
 _WITHOUT_SIGN_IN: dict[str, Any] = {"security": []}
 _TOO_MANY: dict[int | str, dict[str, Any]] = {429: {"description": "Too many failed attempts."}}

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from holdfast.apis.gateways.group import write_address
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.gateways.group_responses import GatewayGroup, GatewayGroups, GroupListeners, GroupUrls
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router

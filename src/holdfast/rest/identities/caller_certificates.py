@@ -14,7 +14,7 @@ from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.certificates.description import describe_certificate, describe_findings
 from holdfast.certificates.findings.examination import examine_caller
 from holdfast.certificates.validity import Status, get_status
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.identities import responses

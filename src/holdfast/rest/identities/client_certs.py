@@ -13,7 +13,7 @@ from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.enforcement import ApiCallers
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import check_environment
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, IfNoneMatch
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.identities import responses

@@ -18,7 +18,7 @@ from holdfast.apis.identities.gateway_identity import (
 )
 from holdfast.certificates.description import describe_certificate, describe_ignored
 from holdfast.certificates.formats.private_keys import KeyType
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.identities import responses
 from holdfast.rest.identities.responses import ImportedIdentity, SigningRequest

@@ -6,7 +6,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.notifications.channel import Channel, ChannelDraft
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.notifications.responses import ChannelTest, NotificationChannel, NotificationChannels
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router

@@ -2,7 +2,7 @@
 `/notifications`: notifications, and their delivery.
 """
 
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.notifications.responses import Notification, NotificationReceipt, Notifications
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX

@@ -4,7 +4,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.notifications.responses import Owners
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router

@@ -6,7 +6,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.notifications.silence import Silence, SilenceDraft
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.inputs import Time
 from holdfast.rest.notifications.responses import NotificationSilence, NotificationSilences
 from holdfast.rest.prefixes import PREFIX

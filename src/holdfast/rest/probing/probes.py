@@ -12,7 +12,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import ChainRole, list_choices
 from holdfast.certificates.description import describe_certificate, describe_findings
 from holdfast.network.presentation import Presentation, Unseen
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.responses import AcceptanceReason, Connection, FetchedChain, Probe, ProbeVerdict, TrustChoice
 from holdfast.rest.probing.verdicts import describe_suggestion, list_causes

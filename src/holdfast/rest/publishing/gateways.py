@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.publishing.responses import RouteEnforcement
 from holdfast.rest.router import Router

@@ -17,7 +17,7 @@ from holdfast.apis.enforcement import Progress
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.gateways.group import Group
 from holdfast.apis.url import parse_url
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.revisions.responses import RevisionDeployment, RevisionDeployments
 from holdfast.rest.router import Router

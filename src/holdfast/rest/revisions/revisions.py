@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from holdfast.apis.catalog.revision import Revision
 from holdfast.apis.errors import InvalidField
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ApiAnswer
 from holdfast.rest.catalog.apis import answer_created
 from holdfast.rest.errors import PREFIX

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 
 from holdfast.apis.catalog.endpoint import Environment
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.traffic.description import TrafficDescription, describe_traffic

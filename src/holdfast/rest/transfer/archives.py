@@ -15,7 +15,7 @@ from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.transfer.archive import Archive, pack
 from holdfast.apis.transfer.unpacking import unpack
 from holdfast.refusals import Refusal
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ApiBody
 from holdfast.rest.catalog.apis import answer_created
 from holdfast.rest.catalog.description import describe_api

@@ -16,7 +16,7 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.certificates.description import describe_certificate, describe_file, describe_findings
 from holdfast.certificates.findings.examination import Finding
 from holdfast.certificates.validity import Status
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.watch.watched_endpoint import Coverage
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.inputs import Time
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import RemovedCertificate
 from holdfast.certificates.description import describe_certificate
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.router import Router

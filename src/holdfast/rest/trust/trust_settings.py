@@ -14,7 +14,7 @@ from holdfast.apis.trust.trust_settings import TrustException
 from holdfast.certificates.description import describe_findings
 from holdfast.certificates.effect import describe_effect
 from holdfast.certificates.revocation import RevocationList
-from holdfast.rest.access.authentication import CurrentRuntime, RequestContext
+from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, quote_tag
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.inputs import Time

@@ -9,7 +9,7 @@ from fastapi import Query
 
 from holdfast.apis.watch.watched_endpoint import Changes, Silence, WatchStatus
 from holdfast.certificates.description import describe_certificate
-from holdfast.rest.access.authentication import RequestContext
+from holdfast.rest.authentication import RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.router import Router
