@@ -74,7 +74,7 @@ check-types:
 	$(BIN)/mypy
 
 check-tests:
-	$(BIN)/mypy --config-file tests/mypy.ini tests
+	$(BIN)/mypy --config-file tests/mypy.ini tests bench
 
 check-rest:
 	$(BIN)/ruff check src tests tools bench
@@ -93,7 +93,7 @@ bench: install ## measure changes, scale, throughput, telemetry, faults, databas
 	$(BIN)/python bench/failover.py
 	$(BIN)/python bench/lists.py
 	$(BIN)/python bench/watch_round.py
-	PYTHONPATH=tests $(BIN)/python bench/databases.py
+	PYTHONPATH=tests $(BIN)/python bench/database_comparison.py
 	PYTHONPATH=tests $(BIN)/python bench/control_planes.py
 	$(BIN)/python bench/command_start.py
 

@@ -9,7 +9,7 @@ import secrets
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ import httpx2
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.certificates.certificate import Certificate, read_certificate
@@ -26,7 +27,7 @@ from holdfast.server.machine.directories import DATABASE_FILE
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.location import Location
-from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.tables import ApiRow, EndpointCertificateRow, Table, TrustedCertificateRow
 from holdfast.store.trust.facts import derive_certificate_facts, derive_entry_facts
 from holdfast.store.trust.inventory import Position
 from holdfast.web.inventory.query import write_position
@@ -36,6 +37,7 @@ APIS, CERTIFICATES = 10_000, 100_000
 ROUNDS = 300
 WARM_UP = 20
 AIM = 100.0  # milliseconds, the p99 of first pages
+PART = 5_000  # rows that are inserted at a time
 KINDS = 200  # different certificates; generating 100,000 would take longer than everything else
 MIDDLE = write_position(Position("backend-5", "backend-5"))
 LISTS = {
@@ -77,8 +79,8 @@ def fill(location: Location) -> str:
     store = Store(location, utc_now())
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
-        session.execute(insert(ApiRow), apis)
-        session.execute(insert(EndpointCertificateRow), entries)
+        insert_rows(session, ApiRow, apis)
+        insert_rows(session, EndpointCertificateRow, entries)
         certificates = [
             {
                 "endpoint_certificate_id": entry["id"],
@@ -89,9 +91,15 @@ def fill(location: Location) -> str:
             }
             for number, entry in enumerate(entries)
         ]
-        session.execute(insert(TrustedCertificateRow), certificates)
+        insert_rows(session, TrustedCertificateRow, certificates)
     store.close()
     return str(apis[0]["id"])
+
+
+def insert_rows(session: Session, table: type[Table], rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert *rows*, a part at a time: the store gives up on a PostgreSQL server that takes longer for a statement."""
+    for start in range(0, len(rows), PART):
+        session.execute(insert(table), rows[start : start + PART])
 
 
 def name_backend(number: int) -> str:

@@ -97,6 +97,8 @@ def count(directory: Path, envoy: int, url: str, seconds: int) -> float:
         requests = load(url, CONNECTIONS, seconds).requests
         _control("--dump", envoy)
         _control("--instr=off", envoy)
+    if not requests:
+        raise SystemExit(f"Envoy answered no request within {seconds} s. Use more --seconds.")
     # What Envoy does without requests, such as merging its histograms, isn't a cost of requests.
     without, with_requests = (_count_instructions(directory, dump) for dump in (1, 3))
     return (with_requests - without) / requests

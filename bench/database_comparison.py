@@ -160,7 +160,7 @@ def main() -> None:
     section = report(times, noise.measure(), options.rounds)
     print(section)
     if not options.only_print:
-        write("databases", section)
+        write("database_comparison", section)
 
 
 if __name__ == "__main__":
