@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from holdfast.store.parameters import ORGANIZATION, VALUES
 from holdfast.store.tables import ApiOriginRow, ApiRow
 
 _OWN = (ApiRow.production_origin, ApiRow.sandbox_origin)
@@ -54,16 +55,20 @@ def list_of_api(session: Session, organization: str, api_id: str) -> set[str]:
     return set(session.scalars(query))
 
 
-def select_users(organization: str, origins: Collection[str], *columns: _Column) -> CompoundSelect[Any]:
-    """Return the query for *columns* of the APIs that use *origins*, each with its `origin`, without duplicates."""
+def select_users(*columns: _Column) -> CompoundSelect[Any]:
+    """
+    Return the query for *columns* of the APIs that use some origins, each with its `origin`, without duplicates.
+
+    Its parameters are ORGANIZATION, and the origins as VALUES.
+    """
     own = (
-        select(*columns, origin.label("origin")).where(ApiRow.organization_id == organization, origin.in_(origins))
+        select(*columns, origin.label("origin")).where(ApiRow.organization_id == ORGANIZATION, origin.in_(VALUES))
         for origin in _OWN
     )
     further = (
         select(*columns, _table.origin.label("origin"))
         .join(ApiRow, ApiRow.id == _table.api_id)
-        .where(_table.organization_id == organization, _table.origin.in_(origins))
+        .where(_table.organization_id == ORGANIZATION, _table.origin.in_(VALUES))
     )
     return union(*own, further)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.audit_chain import append
 from holdfast.store.tables import AuditEventRow, ChangeRow, OrganizationRow
 
 ChangeKind = Literal["api", "origin"]
+_AFTER = select(ChangeRow).where(ChangeRow.sequence > bindparam("sequence")).order_by(ChangeRow.sequence)
 EVERYTHING = "everything"  # the kind of a change after which everything is read: see `announce_loss`
 
 
@@ -136,8 +137,7 @@ def list_changes_after(session: Session, sequence: int) -> list[Change]:
 
     SQLite has one writer at a time, so numbers become visible in order and none is missed.
     """
-    query = select(ChangeRow).where(ChangeRow.sequence > sequence).order_by(ChangeRow.sequence)
-    return list(map(_read, session.scalars(query)))
+    return list(map(_read, session.scalars(_AFTER, {"sequence": sequence})))
 
 
 def _read(row: ChangeRow) -> Change:

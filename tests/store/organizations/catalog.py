@@ -111,11 +111,6 @@ READS = {
     deployments.list_revisions: lambda session, org, pair: [
         own.name for own in pair if deployments.list_revisions(session, org, own.api.id)
     ],
-    endpoint_security.list_by_api: lambda session, org, pair: [
-        security.username
-        for environments in endpoint_security.list_by_api(session, org, _ids(pair)).values()
-        for security in environments["production"]
-    ],
     failure_acknowledgements.list_of_organization: lambda session, org, pair: _names(
         pair, {api_id for api_id, _ in failure_acknowledgements.list_of_organization(session, org, NOW)}
     ),

@@ -2,17 +2,14 @@
 Credentials with opened secrets, for the gateways.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
-from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.endpoint import Environment
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.endpoint_security import Credential, EndpointSecurity, SealedSecret, write_value
 from holdfast.files.sealing_keys import UnusableSealingKey
-from holdfast.store.catalog import endpoint_security
 from holdfast.store.sealing import CannotUnseal, Sealing
 
 log = structlog.get_logger()
@@ -20,23 +17,23 @@ log = structlog.get_logger()
 Credentials = Mapping[Environment, Sequence[Credential | None]]
 
 
-def take_credentials(session: Session, sealing: Sealing, batch: Iterable[Api]) -> dict[tuple[str, str], Credentials]:
+def open_credentials(sealing: Sealing, working_copies: Iterable[Api]) -> dict[tuple[str, str], Credentials]:
     """
     Return the credentials of APIs that have any, by organization and id of the API.
 
     One that can't be decrypted has no value, so that requests are answered with an error instead of being sent without.
     """
-    ids: dict[str, set[str]] = defaultdict(set)
-    for api in batch:
-        ids[api.organization].add(api.id)
-    return {
-        (organization, api_id): {
-            environment: tuple(_open(sealing, organization, security) if security else None for security in securities)
-            for environment, securities in by_environment.items()
-        }
-        for organization, api_ids in ids.items()
-        for api_id, by_environment in endpoint_security.list_by_api(session, organization, api_ids).items()
-    }
+    return {(api.organization, api.id): _open_all(sealing, api) for api in working_copies if api.securities}
+
+
+def _open_all(sealing: Sealing, api: Api) -> Credentials:
+    credentials: dict[Environment, Sequence[Credential | None]] = {}
+    for environment in ENVIRONMENTS:
+        endpoint = api.endpoint(environment)
+        kept_securities = [security for name, security in api.kept_security if name == environment]
+        securities = (endpoint.security if endpoint else None, *kept_securities)
+        credentials[environment] = [_open(sealing, api.organization, security) for security in securities]
+    return credentials
 
 
 def choose_credentials(api: Api, credentials: Credentials) -> dict[Environment, Credential]:
@@ -52,7 +49,9 @@ def choose_credentials(api: Api, credentials: Credentials) -> dict[Environment, 
     return chosen
 
 
-def _open(sealing: Sealing, organization: str, security: EndpointSecurity) -> Credential:
+def _open(sealing: Sealing, organization: str, security: EndpointSecurity | None) -> Credential | None:
+    if security is None:
+        return None
     secret = _open_secret(sealing, organization, security.secret)
     password = _open_secret(sealing, organization, security.password) if security.has_password else ""
     if secret is None or password is None:

@@ -20,7 +20,7 @@ from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.services.catalog.http1_fallback import apply_fallback
-from holdfast.services.credentials.unsealing import Credentials, take_credentials
+from holdfast.services.credentials.unsealing import Credentials, open_credentials
 from holdfast.services.identities.unsealing import take_identities
 from holdfast.store import journal
 from holdfast.store.access import accounts
@@ -72,26 +72,8 @@ def read_everything(store: Store, sealing: Sealing, now: datetime) -> Snapshot:
     with store.read() as session:
         last = journal.get_latest_change(session)
         organizations = accounts.list_organizations(session)
-        batch = _read_deployed(
-            session, [api for org in organizations for api in apis.list_of_organization(session, org)]
-        )
-        trust, problems = _read_trust(session, batch, now)
-        identities = take_identities(session, sealing, trust, problems)
-        callers = _read_callers(session, batch)
-        credentials = take_credentials(session, sealing, batch)
-        all_groups = groups.list_all(session)
-        return Snapshot(
-            _group_by_key(batch),
-            trust,
-            problems,
-            identities,
-            callers,
-            credentials,
-            (),
-            last,
-            all_groups,
-            is_everything=True,
-        )
+        every_api = [api for org in organizations for api in apis.list_of_organization(session, org)]
+        return replace(_read(session, sealing, every_api, now), last=last, is_everything=True)
 
 
 def read_again(
@@ -116,29 +98,31 @@ def read_changed(store: Store, sealing: Sealing, last: Change | None, now: datet
     with store.read() as session:
         changes = journal.list_changes_since(session, last)
         no_variants: dict[ApiKey, Sequence[Api]] = {}
-        apis_by_key: dict[ApiKey, Api] = {}
+        working_copies: dict[ApiKey, Api] = {}
         for org in {change.organization for change in changes}:
             ids = {change.key for change in changes if change.organization == org and change.kind == "api"}
             origins = {change.key for change in changes if change.organization == org and change.kind == "origin"}
             no_variants |= {(org, api_id): () for api_id in ids}
             affected_apis = [*apis.list_with_ids(session, org, ids), *apis.list_using_origins(session, org, origins)]
-            apis_by_key |= {(org, api.id): api for api in affected_apis}
-        batch = _read_deployed(session, list(apis_by_key.values()))
-        trust, problems = _read_trust(session, batch, now)
-        identities = take_identities(session, sealing, trust, problems)
-        callers = _read_callers(session, batch)
-        credentials = take_credentials(session, sealing, batch)
-        all_groups = groups.list_all(session)
-        variants = no_variants | dict.fromkeys(apis_by_key, ()) | _group_by_key(batch)
+            working_copies |= {(org, api.id): api for api in affected_apis}
+        snapshot = _read(session, sealing, list(working_copies.values()), now)
         newest = changes[-1] if changes else last
-        return Snapshot(variants, trust, problems, identities, callers, credentials, changes, newest, all_groups)
+        variants = {**no_variants, **dict.fromkeys(working_copies, ()), **snapshot.apis}
+        return replace(snapshot, apis=variants, changes=changes, last=newest)
 
 
-def _group_by_key(batch: Iterable[Api]) -> dict[ApiKey, Sequence[Api]]:
-    by_key: dict[ApiKey, list[Api]] = defaultdict(list)
+def _read(session: Session, sealing: Sealing, working_copies: Sequence[Api], now: datetime) -> Snapshot:
+    """Return what groups serve of some APIs, and what that depends on."""
+    batch = _read_deployed(session, working_copies)
+    variants: dict[ApiKey, list[Api]] = defaultdict(list)
     for api in batch:
-        by_key[api.organization, api.id].append(api)
-    return dict(by_key)
+        variants[api.organization, api.id].append(api)
+    trust, problems = _read_trust(session, batch, now)
+    identities = take_identities(session, sealing, trust, problems)
+    callers = _read_callers(session, batch)
+    credentials = open_credentials(sealing, (api for api in working_copies if (api.organization, api.id) in variants))
+    all_groups = groups.list_all(session)
+    return Snapshot(dict(variants), trust, problems, identities, callers, credentials, (), None, all_groups)
 
 
 def _read_deployed(session: Session, batch: Sequence[Api]) -> list[Api]:

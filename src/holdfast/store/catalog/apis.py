@@ -20,9 +20,9 @@ from holdfast.store.catalog.api_pages import find_ids
 from holdfast.store.catalog.api_rows import read_api, write_api
 from holdfast.store.catalog.deployments import NOWHERE
 from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
-from holdfast.store.chunks import split_values
 from holdfast.store.folding import contains, equals, folded
 from holdfast.store.labels import has_label
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import ApiRow
 from holdfast.store.unindexed import disable_index
 
@@ -60,6 +60,12 @@ class ApiOrder:
 
 
 DEFAULT_ORDER = ApiOrder()
+_WITH_IDS = disable_index(ApiRow.organization_id) == ORGANIZATION, ApiRow.id.in_(VALUES)
+_APIS = select(ApiRow).where(*_WITH_IDS)
+_NAMES = select(ApiRow.id, ApiRow.name, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url).where(*_WITH_IDS)
+_USERS = select(ApiRow).where(ApiRow.id.in_(select(api_origins.select_users(ApiRow.id).subquery().c.id)))
+_USER_NAMES = api_origins.select_users(ApiRow.name, ApiRow.id)
+_USER = api_origins.select_users(ApiRow.id).limit(1)
 _SORTED_BY: dict[ApiSort, ColumnElement[Any]] = {
     ApiSort.NAME: folded(ApiRow.name),
     ApiSort.VERSION: ApiRow.version.expression,
@@ -154,9 +160,8 @@ def list_with_context(session: Session, organization: str, context: str) -> list
 def list_using_origins(session: Session, organization: str, origins: Collection[str]) -> list[Api]:
     """Return the APIs with an endpoint at one of *origins*, ordered by name."""
     rows: dict[str, ApiRow] = {}
-    for chunk in split_values(origins):
-        ids = api_origins.select_users(organization, chunk, ApiRow.id).subquery()
-        rows |= {row.id: row for row in session.scalars(select(ApiRow).where(ApiRow.id.in_(select(ids.c.id))))}
+    for parameters in bind(organization, origins):
+        rows |= {row.id: row for row in session.scalars(_USERS, parameters)}
     # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
     return _read_apis(session, organization, sorted(rows.values(), key=lambda row: (row.name, row.version)))
 
@@ -164,25 +169,21 @@ def list_using_origins(session: Session, organization: str, origins: Collection[
 def list_ids_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, list[str]]:
     """Return the ids of the APIs with an endpoint at each of *origins* that has any, by origin."""
     ids: dict[str, list[str]] = {}
-    for chunk in split_values(origins):
-        users = api_origins.select_users(organization, chunk, ApiRow.name, ApiRow.id)
+    for parameters in bind(organization, origins):
         # Sorted here: for an ORDER BY, SQLite would read all APIs in the order of another index.
-        for _, api_id, origin in sorted(session.execute(users)):
+        for _, api_id, origin in sorted(session.execute(_USER_NAMES, parameters)):
             ids.setdefault(origin, []).append(api_id)
     return ids
 
 
 def has_origin(session: Session, organization: str, origin: str) -> bool:
     """Return whether an API has an endpoint at *origin*."""
-    return session.scalar(api_origins.select_users(organization, [origin], ApiRow.id).limit(1)) is not None
+    return any(session.scalar(_USER, parameters) for parameters in bind(organization, [origin]))
 
 
 def list_with_ids(session: Session, organization: str, ids: Collection[str]) -> list[Api]:
     """Return the APIs with these ids that still exist."""
-    rows: list[ApiRow] = []
-    for chunk in split_values(ids):
-        in_chunk = ApiRow.id.in_(chunk)
-        rows += session.scalars(select(ApiRow).where(disable_index(ApiRow.organization_id) == organization, in_chunk))
+    rows = [row for parameters in bind(organization, ids) for row in session.scalars(_APIS, parameters)]
     return _read_apis(session, organization, rows)
 
 
@@ -194,15 +195,8 @@ def list_in_order(session: Session, organization: str, ids: Sequence[str]) -> li
 
 def list_names(session: Session, organization: str, ids: Collection[str]) -> dict[str, ApiNames]:
     """Return the names of the APIs with these ids that still exist, by id."""
-    columns = (ApiRow.id, ApiRow.name, ApiRow.version, ApiRow.production_url, ApiRow.sandbox_url)
-    names_by_id = {}
-    for chunk in split_values(ids):
-        in_chunk = ApiRow.id.in_(chunk)
-        for row in session.execute(
-            select(*columns).where(disable_index(ApiRow.organization_id) == organization, in_chunk)
-        ):
-            names_by_id[row.id] = ApiNames(*row)
-    return names_by_id
+    rows = (row for parameters in bind(organization, ids) for row in session.execute(_NAMES, parameters))
+    return {row.id: ApiNames(*row) for row in rows}
 
 
 def list_of_organization(session: Session, organization: str) -> Sequence[Api]:

@@ -3,15 +3,15 @@ Queries for the groups of gateways that APIs are deployed to, as the working cop
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, Select, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
-from holdfast.store.chunks import split_values
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import ApiDeploymentRow, ApiRevisionRow, ApiRow
 from holdfast.store.unindexed import disable_index
 
@@ -25,6 +25,12 @@ class Places:
 
 
 NOWHERE = Places()
+# By way of the API, because SQLite would read the deployments of the whole organization.
+_PLACES = (
+    select(ApiDeploymentRow.api_id, ApiDeploymentRow.group_name, ApiDeploymentRow.revision_id)
+    .join(ApiRow, ApiRow.id == ApiDeploymentRow.api_id)
+    .where(disable_index(ApiRow.organization_id) == ORGANIZATION, ApiRow.id.in_(VALUES))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +46,13 @@ class RevisionDeployment:
 
 def list_places(session: Session, organization: str, ids: Sequence[str]) -> dict[str, Places]:
     """Return where the APIs with these ids are deployed, without those that are deployed nowhere."""
-    table = ApiDeploymentRow
-    # By way of the API, because SQLite would read the deployments of the whole organization.
-    query = select(table.api_id, table.group_name, table.revision_id).join(ApiRow, ApiRow.id == table.api_id)
-    query = query.where(disable_index(ApiRow.organization_id) == organization)
     groups: dict[str, set[str]] = defaultdict(set)
     pinned: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for api_id, group, revision_id in _read_in_chunks(session, query, ids):
-        groups[api_id].add(group)
-        if revision_id:
-            pinned[api_id].add((group, revision_id))
+    for parameters in bind(organization, ids):
+        for api_id, group, revision_id in session.execute(_PLACES, parameters):
+            groups[api_id].add(group)
+            if revision_id:
+                pinned[api_id].add((group, revision_id))
     # Most APIs have the same places, and one value serves them all.
     unique_places: dict[Places, Places] = {}
     return {
@@ -58,13 +61,6 @@ def list_places(session: Session, organization: str, ids: Sequence[str]) -> dict
         )
         for api_id, api_groups in groups.items()
     }
-
-
-def _read_in_chunks(
-    session: Session, query: Select[str, str, str | None], ids: Sequence[str]
-) -> Iterable[Row[str, str, str | None]]:
-    for chunk in split_values(ids):
-        yield from session.execute(query.where(ApiRow.id.in_(chunk)))
 
 
 def replace(session: Session, api: Api) -> None:

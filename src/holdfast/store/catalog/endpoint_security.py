@@ -3,7 +3,7 @@ Endpoint security in the columns of APIs, and queries for it.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -13,7 +13,6 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, SecurityKind
 from holdfast.apis.catalog.token_settings import Grant, TokenSettings
-from holdfast.store.chunks import split_values
 from holdfast.store.tables import ApiRow
 
 _PASSWORD_GRANT = "password_grant"  # has the secrets of this grant; others have one, outside  # noqa: S105
@@ -92,30 +91,6 @@ def _read_secret(values: Mapping[str, Any] | None) -> SealedSecret | None:
     if values is None:
         return None
     return SealedSecret(values["id"], b64decode(values["sealed"]), values["digest"], frozenset(values["origins"]))
-
-
-def list_by_api(
-    session: Session, organization: str, ids: Collection[str]
-) -> dict[str, dict[Environment, tuple[EndpointSecurity | None, ...]]]:
-    """
-    Return the endpoint security of the APIs with these ids that have any, by id and environment.
-
-    The current one is the first (None: there is none); the others are kept for revisions.
-    """
-    columns = (ApiRow.id, ApiRow.production_security, ApiRow.sandbox_security)
-    has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
-    by_id = {}
-    for chunk in split_values(ids):
-        in_chunk = ApiRow.id.in_(chunk)
-        for row in session.execute(select(*columns).where(ApiRow.organization_id == organization, in_chunk, has_any)):
-            columns_by_environment: dict[Environment, dict[str, Any] | None] = {
-                "production": row.production_security,
-                "sandbox": row.sandbox_security,
-            }
-            by_id[row.id] = {
-                name: (read(values), *_read_kept(values)) for name, values in columns_by_environment.items() if values
-            }
-    return by_id
 
 
 def list_secrets(session: Session) -> Iterator[tuple[str, SealedSecret]]:

@@ -8,8 +8,10 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from holdfast.store.chunks import split_values
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import Http1OriginRow
+
+_AMONG = select(Http1OriginRow).where(Http1OriginRow.organization_id == ORGANIZATION, Http1OriginRow.origin.in_(VALUES))
 
 
 def add(session: Session, organization: str, origin: str, now: datetime) -> bool:
@@ -22,12 +24,8 @@ def add(session: Session, organization: str, origin: str, now: datetime) -> bool
 
 def list_among(session: Session, organization: str, origins: Iterable[str]) -> dict[str, datetime]:
     """Return those of *origins* that rejected HTTP/2, with the time when each was added."""
-    since: dict[str, datetime] = {}
-    for chunk in split_values(origins):
-        in_chunk = Http1OriginRow.origin.in_(chunk)
-        query = select(Http1OriginRow).where(Http1OriginRow.organization_id == organization, in_chunk)
-        since |= {row.origin: row.since for row in session.scalars(query)}
-    return since
+    rows = (row for parameters in bind(organization, origins) for row in session.scalars(_AMONG, parameters))
+    return {row.origin: row.since for row in rows}
 
 
 def remove(session: Session, organization: str, origins: Collection[str]) -> list[str]:

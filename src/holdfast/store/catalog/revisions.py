@@ -14,7 +14,7 @@ from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.revision import Revision, RevisionContent
 from holdfast.store.catalog.api_rows import read_api, write_api
 from holdfast.store.catalog.deployments import Places
-from holdfast.store.chunks import split_values
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import ApiRevisionRow, ApiRow
 
 _COLUMNS = (
@@ -25,6 +25,10 @@ _COLUMNS = (
     ApiRevisionRow.description,
     ApiRevisionRow.created_by,
     ApiRevisionRow.created_at,
+)
+
+_SETTINGS_OF_SOME = select(ApiRevisionRow.id, ApiRevisionRow.number, ApiRevisionRow.settings).where(
+    ApiRevisionRow.organization_id == ORGANIZATION, ApiRevisionRow.id.in_(VALUES)
 )
 
 # What a revision keeps: everything about endpoints except credentials. All else is always current, such as the state.
@@ -117,10 +121,8 @@ def find_deployed(session: Session, organization: str, batch: Collection[Api]) -
     The `groups` of each value are those that serve it. Groups whose revision is missing serve nothing.
     """
     numbers, settings = {}, {}
-    table = ApiRevisionRow
-    for chunk in split_values(revision_id for api in batch for _, revision_id in api.pinned):
-        query = select(table.id, table.number, table.settings).where(table.organization_id == organization)
-        for row in session.execute(query.where(table.id.in_(chunk))):
+    for parameters in bind(organization, (revision_id for api in batch for _, revision_id in api.pinned)):
+        for row in session.execute(_SETTINGS_OF_SOME, parameters):
             numbers[row.id], settings[row.id] = row.number, row.settings
     return {api.id: tuple(_divide(api, numbers, settings)) for api in batch}
 

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from holdfast.apis.gateways.group import Group
 from holdfast.store.tables import GatewayGroupRow
 
+_ALL = select(GatewayGroupRow).order_by(GatewayGroupRow.name)
+
 
 def insert(session: Session, group: Group) -> None:
     """Insert a new group."""
@@ -27,7 +29,7 @@ def remove(session: Session, name: str) -> None:
 
 def list_all(session: Session) -> list[Group]:
     """Return all groups, ordered by name."""
-    return [_read_group(row) for row in session.scalars(select(GatewayGroupRow).order_by(GatewayGroupRow.name))]
+    return [_read_group(row) for row in session.scalars(_ALL)]
 
 
 def list_names(session: Session) -> list[str]:

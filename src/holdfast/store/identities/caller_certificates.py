@@ -14,8 +14,16 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.identities.caller_certificate import AcceptedCaller, CallerCertificate
 from holdfast.certificates.certificate import read_certificate
-from holdfast.store.chunks import split_values
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import CallerCertificateRow
+
+_OF_APIS = select(
+    CallerCertificateRow.api_id,
+    CallerCertificateRow.fingerprint,
+    CallerCertificateRow.not_before,
+    CallerCertificateRow.not_after,
+    CallerCertificateRow.environment,
+).where(CallerCertificateRow.organization_id == ORGANIZATION, CallerCertificateRow.api_id.in_(VALUES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +110,9 @@ def find_accepted(
     session: Session, organization: str, api_ids: Collection[str]
 ) -> dict[str, frozenset[AcceptedCaller]]:
     """Return the accepted caller certificates of each of *api_ids*; gateways check their validity."""
-    table = CallerCertificateRow
     callers = {api_id: set[AcceptedCaller]() for api_id in api_ids}
-    columns = (table.api_id, table.fingerprint, table.not_before, table.not_after, table.environment)
-    for chunk in split_values(api_ids):
-        of = (table.organization_id == organization, table.api_id.in_(chunk))
-        for row in session.execute(select(*columns).where(*of)):
+    for parameters in bind(organization, api_ids):
+        for row in session.execute(_OF_APIS, parameters):
             callers[row.api_id].add(
                 AcceptedCaller(row.fingerprint, row.not_before, row.not_after, row.environment or "")
             )

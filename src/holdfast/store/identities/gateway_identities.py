@@ -11,10 +11,13 @@ from sqlalchemy.orm import Session
 from holdfast.apis.identities.gateway_identity import GatewayIdentity, PendingRequest
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.signing_requests import read_signing_request
-from holdfast.store.chunks import split_values
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import GatewayIdentityRow, IdentityChainRow
 
 log = structlog.get_logger()
+_OF_ORIGINS = select(GatewayIdentityRow).where(
+    GatewayIdentityRow.organization_id == ORGANIZATION, GatewayIdentityRow.origin.in_(VALUES)
+)
 
 
 def save(session: Session, entry: GatewayIdentity) -> None:
@@ -42,10 +45,8 @@ def get(session: Session, organization: str, origin: str) -> GatewayIdentity | N
 
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity]:
     """Return the gateway identities for these origins, by origin."""
-    table = GatewayIdentityRow
-    own = select(table).where(table.organization_id == organization)
-    queries = (own.where(table.origin.in_(chunk)) for chunk in split_values(origins))
-    return {row.origin: _read_entry(row) for query in queries for row in session.scalars(query)}
+    rows = (row for parameters in bind(organization, origins) for row in session.scalars(_OF_ORIGINS, parameters))
+    return {row.origin: _read_entry(row) for row in rows}
 
 
 def list_of_organization(session: Session, organization: str) -> list[GatewayIdentity]:

@@ -5,17 +5,19 @@ Queries for endpoint certificates.
 from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 
 import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy import update as change
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from holdfast.apis.label import LabeledKind
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation, Observation
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.store import labels
 from holdfast.store.labels import has_label
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
 from holdfast.store.trust.endpoint_search import is_at
 from holdfast.store.trust.facts import derive_certificate_facts, derive_entry_facts
@@ -23,6 +25,11 @@ from holdfast.store.trust.unused_origins import is_unused
 
 log = structlog.get_logger()
 _CACHE_SIZE = 4096  # cached certificates, about 2 KB each
+_OF_ORIGINS = (
+    select(EndpointCertificateRow)
+    .where(EndpointCertificateRow.organization_id == ORGANIZATION, EndpointCertificateRow.origin.in_(VALUES))
+    .options(joinedload(EndpointCertificateRow.certificates))
+)
 _SMALL = 8 * 1024  # bytes of the largest cached certificate
 
 
@@ -101,10 +108,9 @@ def find(
 
 def list_of_origins(session: Session, organization: str, origins: Collection[str]) -> list[EndpointCertificate]:
     """Return the endpoint certificates for these origins, ordered by alias."""
-    table = EndpointCertificateRow
-    query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
+    queries = (session.scalars(_OF_ORIGINS, parameters).unique() for parameters in bind(organization, origins))
     # Sorted here: for an ORDER BY, SQLite would read all endpoint certificates in the order of their aliases.
-    return [_read_entry(row) for row in sorted(session.scalars(query), key=lambda row: row.alias)]
+    return [_read_entry(row) for row in sorted(chain.from_iterable(queries), key=lambda row: row.alias)]
 
 
 def list_trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from holdfast.apis.label import LabeledKind
 from holdfast.store.api_origins import select_users
 from holdfast.store.labels import has_label
+from holdfast.store.parameters import bind
 from holdfast.store.substring import contains
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
 from holdfast.store.trust import unused_origins
@@ -30,6 +31,8 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}[: ]?){2,}[0-9a-f]?")  # a serial number or fi
 FEW = 1_000  # origins that are looked up one by one
 _MANY = 1_000  # endpoint certificates that a number is searched in; a fingerprint's first four digits match few
 _TABLE = EndpointCertificateRow
+_uses = select_users(ApiRow.id, ApiRow.name, ApiRow.version).subquery()
+_USERS = select(_uses.c.origin, func.count(), func.min(_uses.c.name + " " + _uses.c.version)).group_by(_uses.c.origin)
 
 
 class Sort(StrEnum):
@@ -193,9 +196,8 @@ def list_aliases_with_certificate(session: Session, organization: str, fingerpri
 
 def list_users(session: Session, organization: str, origins: Collection[str]) -> dict[str, Users]:
     """Return which APIs use each of *origins*; unused ones are left out."""
-    uses = select_users(organization, origins, ApiRow.id, ApiRow.name, ApiRow.version).subquery()
-    query = select(uses.c.origin, func.count(), func.min(uses.c.name + " " + uses.c.version)).group_by(uses.c.origin)
-    return {origin: Users(number, example) for origin, number, example in session.execute(query)}
+    rows = (row for parameters in bind(organization, origins) for row in session.execute(_USERS, parameters))
+    return {origin: Users(number, example) for origin, number, example in rows}
 
 
 def _name_unused(session: Session, organization: str, criteria: Filter) -> Filter:

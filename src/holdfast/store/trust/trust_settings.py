@@ -13,7 +13,12 @@ from holdfast.apis.trust.trust_settings import AnchorMode, TrustException, Trust
 from holdfast.certificates.revocation import read_revocation_list
 from holdfast.certificates.trust import TlsVersion
 from holdfast.store import labels
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import RevocationListRow, TrustSettingsRow
+
+_OF_ORIGINS = select(TrustSettingsRow).where(
+    TrustSettingsRow.organization_id == ORGANIZATION, TrustSettingsRow.origin.in_(VALUES)
+)
 
 
 def save(session: Session, settings: TrustSettings) -> None:
@@ -24,9 +29,8 @@ def save(session: Session, settings: TrustSettings) -> None:
 
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustSettings]:
     """Return the trust settings of these origins, by origin, without origins that have the defaults."""
-    table = TrustSettingsRow
-    query = select(table).where(table.organization_id == organization, table.origin.in_(origins))
-    return {row.origin: _read_settings(row) for row in session.scalars(query)}
+    rows = (row for parameters in bind(organization, origins) for row in session.scalars(_OF_ORIGINS, parameters))
+    return {row.origin: _read_settings(row) for row in rows}
 
 
 def remove(session: Session, organization: str, origin: str) -> None:
