@@ -172,9 +172,9 @@ def alter(identity: Issued, by: Issued | None = None, algorithm: Algorithm | Non
 def alter_der(identity: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> bytes:
     """Return the DER of the certificate that `alter` makes, even if `cryptography` can't load it."""
     (certificate,) = der.read(identity.der)
-    tbs, signature_algorithm, _ = certificate.children()
+    tbs, signature_algorithm, _ = certificate.read_children()
     names = ("version", "serial_number", "signature", "issuer", "validity", "subject", "spki", "extensions")
-    elements = dict(zip(names, (bytes(element.raw) for element in tbs.children()), strict=True))
+    elements = dict(zip(names, (bytes(element.raw) for element in tbs.read_children()), strict=True))
     signature = bytes(signature_algorithm.raw)
     if algorithm:
         signature = tlv(0x30, tlv(0x06, der.encode_oid(algorithm.oid)), tlv(0x05))

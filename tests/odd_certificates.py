@@ -30,13 +30,13 @@ def add_extension(
 def make_critical(identity: Issued, oid: str, *, by: Issued | None = None) -> Issued:
     """Make an extension critical that isn't."""
     (extension,) = (element for element in Structure.of(identity.der).extensions if read_extension_oid(element) == oid)
-    return add_extension(identity, oid, extension.children()[-1].octets(), by=by, critical=True)
+    return add_extension(identity, oid, extension.read_children()[-1].read_octets(), by=by, critical=True)
 
 
 def describe_curve(identity: Issued) -> Issued:
     """Describe the curve of a P-256 key instead of naming it (RFC 5480, section 2.1.1)."""
     spki = identity.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    key = bytes(der.read(spki)[0].children()[1].raw)
+    key = bytes(der.read(spki)[0].read_children()[1].raw)
     algorithm = tlv(0x30, tlv(0x06, der.encode_oid("1.2.840.10045.2.1")), _described_p256())
     return alter(identity, spki=tlv(0x30, algorithm, key))
 

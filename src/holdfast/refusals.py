@@ -8,7 +8,7 @@ class Refusal(ValueError):
 
     field: str | None = None
 
-    def fields(self, otherwise: str = "") -> dict[str, str]:
+    def map_to_fields(self, otherwise: str = "") -> dict[str, str]:
         """Return the message by field; *otherwise* is the form field for errors without a field."""
         field = self.field or otherwise
         return {field: str(self)} if field else {}

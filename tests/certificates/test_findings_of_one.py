@@ -50,7 +50,7 @@ def test_an_expired_issuer_is_reported_as_rejecting_everything_that_it_issued():
 def test_dates_in_the_wrong_order_are_reported_once():
     good = issue(HOST, start=2 * DAY, end=5 * DAY)
     (certificate,) = der.read(good.der)
-    start, end = certificate.children()[0].children()[4].children()
+    start, end = certificate.read_children()[0].read_children()[4].read_children()
     assert judge(alter(good, validity=tlv(0x30, bytes(end.raw), bytes(start.raw)))) == {"never-valid": "error"}
     assert judge(good) == {"not-yet-valid": "error"}
 
@@ -86,7 +86,7 @@ def test_a_p224_key_is_accepted_in_a_ca_but_not_in_a_backend():
 
 def test_an_rsa_key_only_for_pss_is_unsupported():
     (certificate,) = der.read(RSA_ROOT.der)
-    bits = certificate.children()[0].children()[6].children()[1]
+    bits = certificate.read_children()[0].read_children()[6].read_children()[1]
     only_pss = tlv(0x30, tlv(0x30, tlv(0x06, der.encode_oid("1.2.840.113549.1.1.10"))), bytes(bits.raw))
     assert judge(alter(RSA_ROOT, spki=only_pss))["unsupported-key"] == "error"
     assert "unsupported-key" not in judge(RSA_ROOT)

@@ -97,14 +97,14 @@ IDENTITIES = [B.key_pem + B.chain_pem, identity_file("", B), identity_file("secr
 def hashing(monkeypatch):
     """Count the rounds of PBKDF2 and the method of PKCS#12 that are really done."""
     iterations = []
-    real = derivation.Derivation.key
+    real = derivation.Derivation.derive_key
 
     def key(self, purpose, size, password, work):
         cipher = real(self, purpose, size, password, work)
         iterations.append(self.iterations)
         return cipher
 
-    monkeypatch.setattr(derivation.Derivation, "key", key)
+    monkeypatch.setattr(derivation.Derivation, "derive_key", key)
     return iterations
 
 

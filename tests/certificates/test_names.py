@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.certificates.formats.der import NotDer, encode_oid, read
-from holdfast.certificates.names import NOT_TEXT, list_common_names, name_of, write_name
+from holdfast.certificates.names import NOT_TEXT, list_common_names, write_distinguished_name, write_name
 from issuing import tlv
 
 COMMON_NAME = "2.5.4.3"
@@ -41,7 +41,10 @@ def test_a_name_is_formatted_as_by_cryptography(attributes):
 
 
 def test_attributes_of_one_rdn_are_joined_by_plus_signs():
-    assert name_of(*read(name(make_attribute(0x0C, b"a"), make_attribute(0x0C, b"b", "2.5.4.10")))) == "CN=a+O=b"
+    assert (
+        write_distinguished_name(*read(name(make_attribute(0x0C, b"a"), make_attribute(0x0C, b"b", "2.5.4.10"))))
+        == "CN=a+O=b"
+    )
 
 
 UNUSUAL = [  # tag and content of a value, and the expected text
@@ -59,7 +62,7 @@ UNUSUAL = [  # tag and content of a value, and the expected text
 
 @pytest.mark.parametrize(("tag", "content", "text"), UNUSUAL)
 def test_values_that_cryptography_cannot_read_are_shown(tag, content, text):
-    assert name_of(*read(name(make_attribute(tag, content)))) == text
+    assert write_distinguished_name(*read(name(make_attribute(tag, content)))) == text
     assert (NOT_TEXT in text) == (tag in (0x02, 0x03, 0x05))
 
 
@@ -81,8 +84,8 @@ DAMAGED = [
 @pytest.mark.parametrize("der", DAMAGED, ids=bytes.hex)
 def test_a_name_that_gateways_reject_is_refused(der):
     with pytest.raises(NotDer):
-        name_of(*read(der))
+        write_distinguished_name(*read(der))
 
 
 def test_an_empty_name_is_an_empty_text():
-    assert name_of(*read(tlv(0x30))) == ""
+    assert write_distinguished_name(*read(tlv(0x30))) == ""

@@ -41,7 +41,7 @@ LARGE = {
 )
 def test_an_agent_gets_the_options_of_the_command(options: AgentOptions, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("HOLDFAST_ENVOY", raising=False)
-    assert read_options(list(options.arguments())) == options
+    assert read_options(list(options.to_arguments())) == options
 
 
 def test_an_agent_reads_the_variables_that_a_publisher_passes_on(monkeypatch: pytest.MonkeyPatch):

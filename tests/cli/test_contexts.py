@@ -191,4 +191,4 @@ def test_a_context_is_named_after_its_host(url, name):
 def test_a_context_of_a_publisher_is_found_by_its_url():
     a, b = (PublisherContext(Publisher(f"https://{name}"), Credentials(name)) for name in "ab")
     contexts = Contexts({"1": a, "2": a, "3": b}, current="2")
-    assert [contexts.named_for(f"https://{name}") for name in "abc"] == ["2", "3", ""]
+    assert [contexts.find_name(f"https://{name}") for name in "abc"] == ["2", "3", ""]

@@ -80,14 +80,14 @@ def test_a_gateway_reports_its_versions_and_restarts_of_its_envoy(tmp_path, monk
 
             async def until(condition):
                 async with asyncio.timeout(PATIENCE):
-                    while not ((report := control.states.of(GATEWAY).report) and condition(report)):  # noqa: ASYNC110
+                    while not ((report := control.states.find(GATEWAY).report) and condition(report)):  # noqa: ASYNC110
                         await asyncio.sleep(0.01)
                 return report
 
             report = await until(lambda report: report.envoy_version and report.stale_since is None)
             assert report.envoy_version == "1.40.0"
             assert (report.envoy_restarts, report.envoy_ended_at, report.problems) == (0, None, ())
-            assert abs(control.states.of(GATEWAY).clock_offset) < timedelta(seconds=PATIENCE)
+            assert abs(control.states.find(GATEWAY).clock_offset) < timedelta(seconds=PATIENCE)
             assert abs(report.envoy_started_at - utc_now()) < timedelta(minutes=1)
             envoy = read_record(tmp_path / "gateway" / "envoy.json")
             os.kill(envoy.pid, signal.SIGKILL)
@@ -162,9 +162,9 @@ def test_a_gateway_elsewhere_verifies_backends_and_keeps_nothing_of_it(tmp_path)
                 object.__setattr__(probe_with_damage.cluster, "body", probe_with_damage.cluster.body[:20])
                 with pytest.raises((ProbeRejected, NoAnswer)):
                     await ask(control, probe_with_damage)
-                answer = await control.head(GATEWAY, probe_of(backend, IDENTITY), "/base")
+                answer = await control.send_head(GATEWAY, probe_of(backend, IDENTITY), "/base")
                 assert answer.status == 200
-            assert [cache.resources(kind) for kind in (CLUSTER, SECRET)] == [{}, {}]
+            assert [cache.get_resources(kind) for kind in (CLUSTER, SECRET)] == [{}, {}]
             assert not cache.gateways[0].acknowledged
 
     asyncio.run(story())

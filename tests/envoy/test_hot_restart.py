@@ -132,7 +132,7 @@ def test_no_request_fails_while_envoy_is_replaced_again_and_again(tmp_path: Path
             assert not is_running(first)  # the third wasn't started before
             record = read_record(tmp_path / "gateway" / "envoy.json")
             assert (record.pid, record.restart_epoch) == (process.pid, 2)
-            assert await process.warming() == set()  # the admin interface is the new one's
+            assert await process.list_warming() == set()  # the admin interface is the new one's
             assert shared_memory(record.base_id)
         assert not shared_memory(record.base_id)
 
@@ -153,7 +153,7 @@ def test_an_envoy_that_rejects_the_routes_of_one_scope_serves_all_others(tmp_pat
             assert envoy.rejected.keys() == {(ROUTES, "bad")}
             assert all(
                 envoy.has((ROUTES, name), resource.version)
-                for name, resource in gateway.cache.resources(ROUTES).items()
+                for name, resource in gateway.cache.get_resources(ROUTES).items()
                 if name != "bad"
             )
 

@@ -117,7 +117,7 @@ async def wait_for(question: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def is_warming(process: EnvoyProcess, *names: str) -> bool:
-    return await process.warming() == set(names)
+    return await process.list_warming() == set(names)
 
 
 def cluster(name: str, attempt: str = ""):
@@ -214,7 +214,7 @@ def test_trust_is_enforced_only_once_the_name_of_the_backend_is_resolved(store, 
         endpoint_certificates.import_certificate(context_of(store, anna, clock()), alias, origin, issue(name).pem)
 
     async def warms(process: EnvoyProcess) -> bool:
-        return own in (await process.warming() or ())
+        return own in (await process.list_warming() or ())
 
     async def story():
         async with (

@@ -15,20 +15,20 @@ from running import wait_until
 
 
 def test_json_has_all_fields_that_contain_no_secrets():
-    fields = parse_format("json").commands("sandbox")
+    fields = parse_format("json").list_commands("sandbox")
     assert fields["environment"] == "sandbox"
     assert not ONLY_IF_NAMED & fields.keys()
 
 
 def test_chosen_fields_and_headers_are_those_of_the_line():
-    commands = parse_format("json:time, query,header.x-tenant").commands("production")
+    commands = parse_format("json:time, query,header.x-tenant").list_commands("production")
     assert list(commands) == ["time", "query", "header.x-tenant"]
     assert commands["header.x-tenant"] == "%FILTER_STATE(holdfast.caller.header.x-tenant:PLAIN)%"
 
 
 def test_no_format_reads_a_header_that_filters_may_have_added():
     log_format = parse_format("json:query,host,user_agent,path,method,request_id,header.x-auth")
-    text = " ".join(log_format.commands("production").values())
+    text = " ".join(log_format.list_commands("production").values())
     assert set(re.findall(r'%REQ\(([^)]*)|"REQ","param":"([^"]*)', text)) == {(":METHOD", ""), ("", "X-REQUEST-ID")}
     assert set(log_format.find_states().values()) == {
         "%CEL(request.query):2048%", "%REQ(:AUTHORITY):255%", "%REQ(USER-AGENT):512%", "%REQ(X-AUTH):512%",
@@ -36,7 +36,7 @@ def test_no_format_reads_a_header_that_filters_may_have_added():
 
 
 def test_text_keeps_its_signs():
-    assert parse_format("{{50%}} {status} {environment}").line("sandbox") == "{50%%} %RESPONSE_CODE% sandbox\n"
+    assert parse_format("{{50%}} {status} {environment}").build_line("sandbox") == "{50%%} %RESPONSE_CODE% sandbox\n"
 
 
 @pytest.mark.parametrize(

@@ -66,17 +66,17 @@ def test_a_gateway_is_ready_once_its_envoy_has_each_route():
     cache.apply([make("c"), *routes, make("l", type_url=LISTENER)])
     states = []
     monitoring = monitor(cache, lambda: bool(states))
-    assert monitoring.failing() == ["Envoy"]
+    assert monitoring.find_failing() == ["Envoy"]
     envoy, _ = connect(cache)
-    assert monitoring.failing() == ["configuration"]
+    assert monitoring.find_failing() == ["configuration"]
     states.append("everything")
-    assert monitoring.failing() == ["listeners"]
+    assert monitoring.find_failing() == ["listeners"]
     envoy.acknowledged |= {(LISTENER, "l"): "1", (CLUSTER, "c"): "1", (ROUTES, "r0"): "1"}
-    assert monitoring.failing() == ["configuration"]
+    assert monitoring.find_failing() == ["configuration"]
     envoy.acknowledged[ROUTES, "r1"] = "1"
-    assert monitoring.failing() == []
+    assert monitoring.find_failing() == []
     cache.apply([make("r2", type_url=ROUTES)])  # a change takes nobody out of service
-    assert monitoring.failing() == []
+    assert monitoring.find_failing() == []
 
 
 def test_an_envoy_that_was_restarted_is_ready_once_it_has_everything_again(cache):
@@ -84,9 +84,9 @@ def test_an_envoy_that_was_restarted_is_ready_once_it_has_everything_again(cache
     for _ in range(2):
         envoy, watch = connect(cache)
         envoy.acknowledged[LISTENER, "l"] = "1"
-        assert monitoring.failing() == ["configuration"]
+        assert monitoring.find_failing() == ["configuration"]
         envoy.acknowledged |= {(CLUSTER, "c"): "1", (ROUTES, "r"): "1"}
-        assert monitoring.failing() == []
+        assert monitoring.find_failing() == []
         cache.disconnect(envoy, watch)
 
 
@@ -94,19 +94,19 @@ def test_a_hot_restart_takes_no_gateway_out_of_service(cache):
     monitoring = monitor(cache)
     old, watch = connect(cache)
     old.acknowledged |= {(LISTENER, "l"): "1", (CLUSTER, "c"): "1", (ROUTES, "r"): "1"}
-    assert monitoring.failing() == []
+    assert monitoring.find_failing() == []
     new, _ = connect(cache)
-    assert monitoring.failing() == []
+    assert monitoring.find_failing() == []
     new.restart_epoch = 1
     new.rejected[LISTENER, "l"] = Rejection("1", "address already in use")
-    assert monitoring.failing() == ["listeners"]  # the old one accepts no more connections
+    assert monitoring.find_failing() == ["listeners"]  # the old one accepts no more connections
     new.rejected.clear()
     new.acknowledged[LISTENER, "l"] = "1"
-    assert monitoring.failing() == []
+    assert monitoring.find_failing() == []
     cache.disconnect(old, watch)
-    assert monitoring.failing() == ["configuration"]
+    assert monitoring.find_failing() == ["configuration"]
     new.acknowledged |= {(CLUSTER, "c"): "1", (ROUTES, "r"): "1"}
-    assert monitoring.failing() == []
+    assert monitoring.find_failing() == []
 
 
 def test_a_resource_without_an_answer_keeps_no_gateway_out_of_service_for_long(cache):
@@ -114,6 +114,6 @@ def test_a_resource_without_an_answer_keeps_no_gateway_out_of_service_for_long(c
     monitoring = monitor(cache, now=lambda: utc_now() + timedelta(days=1), clock=lambda: time.monotonic() + seconds)
     envoy, _ = connect(cache)
     envoy.acknowledged |= {(LISTENER, "l"): "1", (CLUSTER, "c"): "1"}
-    assert monitoring.failing() == ["configuration"]  # although the machine's clock has jumped
+    assert monitoring.find_failing() == ["configuration"]  # although the machine's clock has jumped
     seconds = INITIALIZED_WITHIN + 1
-    assert monitoring.failing() == []
+    assert monitoring.find_failing() == []

@@ -23,7 +23,7 @@ def make_resources(**versions):
 
 
 def send(subscription, current):
-    (update,) = subscription.updates(current, [*subscription.sent, *current])
+    (update,) = subscription.take_updates(current, [*subscription.sent, *current])
     return update.nonce
 
 
@@ -70,7 +70,7 @@ def test_a_rejection_keeps_the_version_in_force(gateway, subscription):
 
 def test_a_rejected_version_is_never_sent_again_but_the_next_one_is(gateway, subscription):
     subscription.answer(gateway, send(subscription, make_resources(a="1")), "cannot be parsed")
-    assert subscription.updates(make_resources(a="1"), ["a"]) == []
+    assert subscription.take_updates(make_resources(a="1"), ["a"]) == []
     subscription.answer(gateway, send(subscription, make_resources(a="2")), None)
     assert (list_acknowledged(gateway), list_rejected(gateway)) == ({"a": "2"}, {})
 

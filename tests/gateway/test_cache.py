@@ -16,9 +16,9 @@ A, B = Resource(CLUSTER, "a", "1", b"a"), Resource(CLUSTER, "b", "1", b"b")
 def test_resources_are_stored_by_type_and_name():
     cache = Cache()
     cache.apply([A, B, Resource(SECRET, "a", "9", b"")])
-    assert cache.resources(CLUSTER) == {"a": A, "b": B}
+    assert cache.get_resources(CLUSTER) == {"a": A, "b": B}
     assert (cache.get(CLUSTER, "a"), cache.get(SECRET, "a").version, cache.get(SECRET, "b")) == (A, "9", None)
-    assert cache.resources("nothing of this kind") == {}
+    assert cache.get_resources("nothing of this kind") == {}
 
 
 def test_one_step_replaces_and_removes_resources():
@@ -26,7 +26,7 @@ def test_one_step_replaces_and_removes_resources():
     cache.apply([A, B])
     newer = Resource(CLUSTER, "b", "2", b"b")
     cache.apply([newer], [(CLUSTER, "a"), (CLUSTER, "never there"), (SECRET, "nor this")])
-    assert cache.resources(CLUSTER) == {"b": newer}
+    assert cache.get_resources(CLUSTER) == {"b": newer}
 
 
 def test_a_step_that_removes_and_adds_the_same_name_adds_it():

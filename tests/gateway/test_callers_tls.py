@@ -33,7 +33,7 @@ def test_a_listener_with_tls_waits_for_the_certificate_of_the_control_plane():
     assert not list(tls.find_problems(utc_now()))
     cache.apply([SECURE, PLAIN])
     assert tls.admit([], [KEY]) == ([], [KEY, (LISTENER, SECURE.name)])
-    assert tls.waiting(LISTENER) == {SECURE.name: SECURE}
+    assert tls.list_waiting(LISTENER) == {SECURE.name: SECURE}
 
 
 def test_a_listener_that_is_removed_while_it_waits_is_forgotten(tmp_path: Path):
@@ -42,11 +42,11 @@ def test_a_listener_that_is_removed_while_it_waits_is_forgotten(tmp_path: Path):
     tls = CallersTls(cache, files)
     tls.admit([SECURE, make("sandbox/tls", "1", LISTENER)], [])
     tls.admit([], [(LISTENER, SECURE.name)])
-    assert list(tls.waiting(LISTENER)) == ["sandbox/tls"]
+    assert list(tls.list_waiting(LISTENER)) == ["sandbox/tls"]
     assert len(list(tls.find_problems(utc_now()))) == 2
     write_identity(tmp_path, issue("127.0.0.1"))
     files.read_again()
-    assert (cache.get(*KEY) is not None, list(cache.resources(LISTENER))) == (True, ["sandbox/tls"])
+    assert (cache.get(*KEY) is not None, list(cache.get_resources(LISTENER))) == (True, ["sandbox/tls"])
     assert not list(tls.find_problems(utc_now()))
 
 

@@ -40,7 +40,7 @@ async def connect(control, gateway=GATEWAY):
 
 
 def names(cache):
-    return [name for kind in (CLUSTER, SECRET) for name in cache.resources(kind)]
+    return [name for kind in (CLUSTER, SECRET) for name in cache.get_resources(kind)]
 
 
 async def until(condition):
@@ -57,7 +57,7 @@ def test_an_answer_is_passed_on_and_the_probe_is_ended(tmp_path):
             await connected_agent.send(Connected(request["id"], Answer(True, address="x")), Closed(request["id"]))
             assert await asking == (Answer(True, address="x"), True)
             assert await connected_agent.receive() == {"kind": "end", "id": request["id"]}
-            head = asyncio.create_task(control.head(GATEWAY, a_probe(), "/base"))
+            head = asyncio.create_task(control.send_head(GATEWAY, a_probe(), "/base"))
             request = await connected_agent.receive()
             assert (request["kind"], request["path"]) == ("head", "/base")
             await connected_agent.send(Headed(request["id"], HeadAnswer(204)))
@@ -141,13 +141,13 @@ def test_the_newest_stream_of_a_gateway_is_used_and_their_number_is_limited(tmp_
             streams = []
             for number in range(1, service.MAX_STREAMS + 1):
                 streams.append(Agent(channel))
-                await until(lambda number=number: control.streams(GATEWAY) == number)
+                await until(lambda number=number: control.count_streams(GATEWAY) == number)
             assert await Agent(channel).status() is grpc.StatusCode.RESOURCE_EXHAUSTED
             asking = asyncio.create_task(connect(control))
             assert (await streams[-1].receive())["kind"] == "connect"
             asking.cancel()
             streams[-1].call.cancel()
-            await until(lambda: control.streams(GATEWAY) == service.MAX_STREAMS - 1)
+            await until(lambda: control.count_streams(GATEWAY) == service.MAX_STREAMS - 1)
             asking = asyncio.create_task(connect(control))
             assert (await streams[-2].receive())["kind"] == "connect"
             asking.cancel()
@@ -177,7 +177,7 @@ def test_an_agent_that_receives_nothing_is_disconnected(tmp_path, monkeypatch):
         async with agent(tmp_path) as (control, _):
             large = a_probe()
             object.__setattr__(large.secrets[0], "body", bytes(1024 * 1024))
-            asking = [asyncio.create_task(control.head(GATEWAY, large, "/")) for _ in range(12)]
+            asking = [asyncio.create_task(control.send_head(GATEWAY, large, "/")) for _ in range(12)]
             outcomes = await asyncio.gather(*asking, return_exceptions=True)
             assert {str(outcome) for outcome in outcomes} == {f"The gateway {GATEWAY} disconnected."}
             await until(lambda: not control.gateways)

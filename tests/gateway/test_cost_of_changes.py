@@ -17,7 +17,7 @@ MANY = 10_000
 class ComparingEverything(Subscription):
     """The definition of an update: the difference between what the gateway was sent and all resources."""
 
-    def updates(self, current, _):
+    def take_updates(self, current, _):
         names = current.keys() if self.wildcard else self.names & current.keys()
         upserts = [current[name] for name in names if self.sent.get(name) != current[name].version]
         missing = [name for name, version in self.sent.items() if version and name not in current]
@@ -68,8 +68,8 @@ def test_a_gateway_is_sent_the_same_as_if_all_resources_were_compared(steps):
                 slow.forget(names)
                 quick.forget(names)
             case _:
-                changes, current = watch.take(CLUSTER), cache.resources(CLUSTER)
-                assert contents(quick.updates(current, changes)) == contents(slow.updates(current, changes))
+                changes, current = watch.take(CLUSTER), cache.get_resources(CLUSTER)
+                assert contents(quick.take_updates(current, changes)) == contents(slow.take_updates(current, changes))
                 assert quick.sent == slow.sent
 
 
@@ -113,10 +113,10 @@ def count_reads(kind, names):
     _, watch = cache.connect("edge", utc_now())
     cache.apply(make(f"{number}") for number in range(MANY))
     subscription.request(names, (), {}, first=True)
-    subscription.updates(cache.resources(CLUSTER), watch.take(CLUSTER))
+    subscription.take_updates(cache.get_resources(CLUSTER), watch.take(CLUSTER))
     cache.apply([make("1", "2"), make("new")], [(CLUSTER, "2")])
-    current, subscription.sent = Counting(cache.resources(CLUSTER)), Counting(subscription.sent)
-    assert subscription.updates(current, watch.take(CLUSTER))
+    current, subscription.sent = Counting(cache.get_resources(CLUSTER)), Counting(subscription.sent)
+    assert subscription.take_updates(current, watch.take(CLUSTER))
     return current.reads + subscription.sent.reads
 
 
@@ -128,7 +128,7 @@ def test_a_change_costs_what_it_changes(names):
 
 def test_nothing_is_read_if_nothing_changed():
     subscription = Subscription(CLUSTER, wildcard=True)
-    subscription.updates({name: make(name) for name in "abc"}, "abc")
+    subscription.take_updates({name: make(name) for name in "abc"}, "abc")
     current = Counting({name: make(name) for name in "abc"})
-    assert subscription.updates(current, ()) == []
+    assert subscription.take_updates(current, ()) == []
     assert current.reads == 0

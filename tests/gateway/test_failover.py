@@ -79,7 +79,7 @@ def test_an_agent_outlives_all_control_planes_that_it_knew_at_first(tmp_path: Pa
                 await other.server.stop(0)
                 await until(lambda: follows(last))
                 async with running(Agent(tmp_path, membership)):  # it starts where it finds one
-                    await until(lambda: last.control.streams(NAME) == 2)
+                    await until(lambda: last.control.count_streams(NAME) == 2)
 
     run(story)
 
@@ -106,12 +106,12 @@ def test_an_agent_that_is_asked_to_move_stays_if_it_reaches_no_other_control_pla
         async with running(agent):
             await until(lambda: follows(one))
             await other.server.stop(0)
-            state = one.control.states.of(NAME)
+            state = one.control.states.find(NAME)
             for addresses in ((), (one.address,), (other.address,)):
                 one.control.move(NAME, addresses)
             one.control.announce(ControlPlanes((one.address,)))  # read after them
             await until(lambda: read_control_planes(tmp_path))
-            assert one.control.states.of(NAME) == state
+            assert one.control.states.find(NAME) == state
 
     run(story)
 
@@ -121,11 +121,11 @@ def test_an_agent_that_is_asked_to_move_stays_if_no_other_control_plane_accepts_
         agent = Agent(tmp_path, one.enroll(NAME)[0])
         async with running(agent), serving() as strict:  # it accepts no gateway, as without its database
             await until(lambda: follows(one))
-            state = one.control.states.of(NAME)
+            state = one.control.states.find(NAME)
             one.control.move(NAME, (strict.address,))
             one.control.announce(ControlPlanes((one.address,)))  # read after that
             await until(lambda: read_control_planes(tmp_path))
-            assert one.control.states.of(NAME) == state
+            assert one.control.states.find(NAME) == state
             assert strict.accepted_certificates.authorizations
 
     run(story)

@@ -32,7 +32,7 @@ def ask(directory, reply: bytes, *, end: bool = True) -> tuple[Answer, bool, byt
         async with server, connect(directory / "probe", "probe/1") as connection:
             try:
                 async with asyncio.timeout(20 if end else 0.05):
-                    await connection.until_closed()
+                    await connection.wait_until_closed()
             except TimeoutError:
                 return connection.answer, False
             return connection.answer, True

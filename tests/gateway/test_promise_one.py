@@ -152,7 +152,7 @@ def test_every_https_backend_is_verified_by_its_anchors_and_its_name(data: st.Da
 
 @given(apis.filter(lambda api: api.state.is_served and any(endpoint.origin.is_secure for endpoint in api.endpoints)))
 def test_without_a_trust_set_no_backend_of_an_https_endpoint_is_accepted(api: Api):
-    endpoints = {name_cluster(api.organization, api.id, name): api.endpoint(name) for name in ENVIRONMENTS}
+    endpoints = {name_cluster(api.organization, api.id, name): api.find_endpoint(name) for name in ENVIRONMENTS}
     secure = tuple(name for name, endpoint in endpoints.items() if endpoint and endpoint.origin.is_secure)
     resources = build_api(api, {})
     assert secure
@@ -186,11 +186,11 @@ def find_flaws(api: Api, trust: Trust, resources: ApiResources) -> Iterator[str]
     secrets = {resource.name: Secret.FromString(resource.body) for resource in resources.secrets}
     unknown = set(clusters)
     for environment in ENVIRONMENTS:
-        endpoint, base = api.endpoint(environment), name_cluster(api.organization, api.id, environment)
+        endpoint, base = api.find_endpoint(environment), name_cluster(api.organization, api.id, environment)
         own = {name for name in clusters if name == base or name.startswith(f"{base}/")} if endpoint else set()
         unknown -= own
         for name in own if endpoint and endpoint.origin.is_secure else ():
-            origins = [member.endpoint.origin for member in api.members(environment)]
+            origins = [member.endpoint.origin for member in api.list_members(environment)]
             yield from (f"{name}: {flaw}" for flaw in _of_cluster(clusters[name], trust, origins, secrets))
         hosts = map(VirtualHost.FromString, resources.routes[environment])
         led_to = {route.route.cluster for host in hosts for route in host.routes if route.HasField("route")}

@@ -51,10 +51,10 @@ def test_a_cluster_that_exists_again_while_it_drains_stays():
     subscription = Subscription(CLUSTER)
     subscription.request((), (), has := {"a": "1", "b": "1"}, first=True)
     assert subscription.retain(has, {})
-    assert [update.removed for update in subscription.updates({}, ())] == [()]
-    assert subscription.updates(current := {"a": make("a")}, ["a"]) == []
+    assert [update.removed for update in subscription.take_updates({}, ())] == [()]
+    assert subscription.take_updates(current := {"a": make("a")}, ["a"]) == []
     subscription.release()
-    assert [update.removed for update in subscription.updates(current, ())] == [("b",)]
+    assert [update.removed for update in subscription.take_updates(current, ())] == [("b",)]
 
 
 def test_a_reconnecting_gateway_that_has_everything_counts_at_once(tmp_path):

@@ -121,13 +121,13 @@ def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_
         now = [utc_now() + CERTIFICATE_LASTS * 0.61]
         publisher = RemoteControlPlane(tmp_path, membership, lambda: now[0])
         async with await publisher.connect() as channel:
-            waiting = asyncio.create_task(publisher.until_outdated(channel))
+            waiting = asyncio.create_task(publisher.wait_until_outdated(channel))
             done_tasks, _ = await asyncio.wait((waiting,), timeout=0.05)
             assert not done_tasks
             waiting.cancel()
             now[0] += CERTIFICATE_LASTS * 0.06
             async with asyncio.timeout(PATIENCE):
-                await publisher.until_outdated(channel)
+                await publisher.wait_until_outdated(channel)
         new_membership = read_membership(tmp_path)
         assert new_membership is not None
         assert new_membership.credential.key != membership.credential.key

@@ -126,19 +126,19 @@ def test_the_state_of_a_gateway_follows_its_connection_and_its_reports(monkeypat
     monkeypatch.setattr(states, "MAX_STATES", 2)
     gateway_states, peer = GatewayStates(), Peer("eu-1", "Europe")
     gateway_states.take("eu-1", REPORT, NOW)
-    assert gateway_states.all() == []
+    assert gateway_states.list_all() == []
     gateway_states.connect(peer, "ipv4:192.0.2.1:4711", NOW)
     gateway_states.take("eu-1", REPORT, NOW + timedelta(seconds=2))
-    state = gateway_states.of("eu-1")
+    state = gateway_states.find("eu-1")
     assert (state.peer, state.connected_since, state.report) == (peer, NOW, REPORT)
     assert state.clock_offset == timedelta(seconds=-2)
     gateway_states.disconnect("eu-1", NOW + timedelta(seconds=9))
-    state = gateway_states.of("eu-1")
+    state = gateway_states.find("eu-1")
     assert (state.connected_since, state.seen_at, state.report) == (None, NOW + timedelta(seconds=9), REPORT)
     for name in ("eu-3", "eu-2"):
         gateway_states.connect(Peer(name), "", NOW)
-    assert [state.peer.name for state in gateway_states.all()] == ["eu-2", "eu-3"]
-    assert gateway_states.of("eu-1") is None
+    assert [state.peer.name for state in gateway_states.list_all()] == ["eu-2", "eu-3"]
+    assert gateway_states.find("eu-1") is None
 
 
 def test_an_agent_reports_when_it_connects(tmp_path):
@@ -148,13 +148,13 @@ def test_an_agent_reports_when_it_connects(tmp_path):
     async def story():
         async with following(Cache(), tmp_path, build) as control:
             async with asyncio.timeout(PATIENCE):
-                while not control.states.of(GATEWAY).report:  # noqa: ASYNC110 - nothing sets an event
+                while not control.states.find(GATEWAY).report:  # noqa: ASYNC110 - nothing sets an event
                     await asyncio.sleep(0.001)
-            assert control.states.of(GATEWAY).connected_since
+            assert control.states.find(GATEWAY).connected_since
         async with asyncio.timeout(PATIENCE):
-            while control.states.of(GATEWAY).connected_since:  # noqa: ASYNC110 - nothing sets an event
+            while control.states.find(GATEWAY).connected_since:  # noqa: ASYNC110 - nothing sets an event
                 await asyncio.sleep(0.001)
-        return control.states.of(GATEWAY)
+        return control.states.find(GATEWAY)
 
     state = asyncio.run(story())
     assert (state.report, state.connected_since) == (FULL, None)

@@ -29,10 +29,10 @@ def subscribe(*names, has=None):
 
 def send_changes(stream, current):
     """Bring the cache to *current* by the smallest change, and return what the gateway is sent."""
-    before = dict(stream.cache.resources(CLUSTER))
+    before = dict(stream.cache.get_resources(CLUSTER))
     upserts = [resource for name, resource in current.items() if before.get(name) != resource]
     stream.cache.apply(upserts, [(CLUSTER, name) for name in before.keys() - current.keys()])
-    return stream.updates(stream.cache.resources(CLUSTER), stream.watch.take(CLUSTER))
+    return stream.take_updates(stream.cache.get_resources(CLUSTER), stream.watch.take(CLUSTER))
 
 
 def send_updates(stream, current):

@@ -268,14 +268,14 @@ def test_a_report_survives_the_way_and_rare_statuses_are_summed_up():
     ],
 )
 def test_a_report_of_another_form_is_refused(wrong):
-    valid = TrafficReport("0" * 16, Part(1, MINUTE, 5, False, 0, 0, {CLUSTER: Measures({200: 1})})).members()
+    valid = TrafficReport("0" * 16, Part(1, MINUTE, 5, False, 0, 0, {CLUSTER: Measures({200: 1})})).to_members()
     cluster = valid["clusters"][0]
     members = valid | ({"clusters": [cluster | wrong]} if wrong.keys() & cluster.keys() else wrong)
 
     class Sent:
         KIND = TrafficReport.KIND
 
-        def members(self):
+        def to_members(self):
             return members
 
     with pytest.raises(MalformedMessage):

@@ -70,7 +70,7 @@ def test_a_listener_is_acknowledged_once_it_accepts_connections(tmp_path):
             cache.apply([build_listener("production", [(host, int(port))])])
             await envoy.take()
             (gateway,) = cache.gateways
-            version = cache.resources(LISTENER)["production"].version
+            version = cache.get_resources(LISTENER)["production"].version
             await asyncio.sleep(0)
             assert not gateway.has((LISTENER, "production"), version)
             server = await asyncio.start_server(lambda _, writer: writer.close(), host, int(port))
@@ -257,7 +257,7 @@ def test_everything_is_received_before_a_running_envoy_is_answered(tmp_path):
                 async with open_local_channel(agent.address) as channel, asyncio.timeout(PATIENCE):
                     while not await agent.upstream.fill(channel):  # noqa: ASYNC110 - gRPC pauses between attempts
                         await asyncio.sleep(0.02)
-            assert set(own.resources(CLUSTER)) == {"a"}
+            assert set(own.get_resources(CLUSTER)) == {"a"}
             assert sorted(agent.saved) == [("a", "1"), ("b", "1")]
 
     asyncio.run(story())
@@ -276,7 +276,7 @@ def test_a_resource_expires_without_a_control_plane(tmp_path, monkeypatch):
             await until(lambda: agent.upstream.stale_since)
             agent.clock = lambda: end + timedelta(seconds=1)
             assert await envoy.take() == {"exception": ""}
-            assert list(agent.cache.resources(CLUSTER)) == ["endless"]
+            assert list(agent.cache.get_resources(CLUSTER)) == ["endless"]
 
     asyncio.run(story())
 
@@ -289,11 +289,11 @@ def test_a_clock_that_jumps_ends_what_has_expired_and_nothing_else(monkeypatch):
         expiries = Expiries(cache, lambda: clock[0])
         resources = [make("hour", expires_at=clock[0] + timedelta(hours=1)), make("endless")]
         cache.apply([*resources, make("day", expires_at=clock[0] + timedelta(days=1))])
-        expiries.watch(cache.resources(CLUSTER).values())
+        expiries.watch(cache.get_resources(CLUSTER).values())
         following = asyncio.create_task(expiries.follow())
         for jump, count in ((-365, 3), (365.1, 2), (-1, 2), (2, 1)):  # days
             clock[0] += timedelta(days=jump)
-            await until(lambda count=count: len(cache.resources(CLUSTER)) == count)
+            await until(lambda count=count: len(cache.get_resources(CLUSTER)) == count)
         following.cancel()
 
     asyncio.run(story())
@@ -304,10 +304,10 @@ def test_a_clock_that_is_set_back_lets_nothing_last_longer_in_a_running_agent():
         clock, cache = [utc_now()], Cache()
         expiries = Expiries(cache, lambda: clock[0])
         cache.apply([make("soon", expires_at=clock[0] + timedelta(seconds=0.2)), make("endless")])
-        expiries.watch(cache.resources(CLUSTER).values())
+        expiries.watch(cache.get_resources(CLUSTER).values())
         following = asyncio.create_task(expiries.follow())
         clock[0] -= timedelta(days=1)
-        await until(lambda: list(cache.resources(CLUSTER)) == ["endless"])
+        await until(lambda: list(cache.get_resources(CLUSTER)) == ["endless"])
         following.cancel()
 
     asyncio.run(story())

@@ -87,7 +87,7 @@ def test_a_protected_api_has_no_route_to_a_cluster_without_exactly_one_accepted_
                 assert not time.treat_missing_header_as_empty
             else:
                 assert route.direct_response.status == (503 if api.state is State.BLOCKED else 403)
-        is_served = api.state.is_served and api.endpoint(environment) is not None
+        is_served = api.state.is_served and api.find_endpoint(environment) is not None
         assert {list_callers(route)[0] for route in routes if route.HasField("route")} == (
             fingerprints if is_served else set()
         )
@@ -114,7 +114,7 @@ def test_no_other_api_in_a_scope_bypasses_a_rejection(apis_of_scope, callers):
         )
         (host,) = ScopedRouteConfiguration.FromString(resource.body).route_configuration.virtual_hosts
         for api in apis_of_scope:
-            if not (api.requires_certificate and api.state.is_served and api.endpoint(environment)):
+            if not (api.requires_certificate and api.state.is_served and api.find_endpoint(environment)):
                 continue
             for path in (api.path, f"{api.path}/below"):
                 route = next(one for one in host.routes if not one.match.headers and covers(one, path))

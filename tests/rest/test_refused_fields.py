@@ -40,13 +40,13 @@ def test_rest_has_a_status_for_every_refusal():
     ids=lambda value: type(value).__name__,
 )
 def test_a_refusal_names_its_fields(error, fields):
-    assert error.fields() == error.fields("otherwise") == fields
+    assert error.map_to_fields() == error.map_to_fields("otherwise") == fields
 
 
 def test_a_refusal_without_a_field_is_shown_where_the_form_says():
     error = TransitionRefused("Publish", "RETIRED", [])
-    assert error.fields() == {}
-    assert error.fields("action") == {"action": str(error)}
+    assert error.map_to_fields() == {}
+    assert error.map_to_fields("action") == {"action": str(error)}
 
 
 def test_a_busy_database_is_busy():

@@ -76,8 +76,8 @@ def test_an_option_that_is_repeated_means_all_of_its_addresses():
 
 def test_urls_for_callers_have_the_first_address_as_written():
     addresses = find_listen_addresses(Settings(gateway="both.test:80,127.0.0.1:81", gateway_tls="[2001:db8::1]:443"))
-    assert addresses.urls(tls=False) == {"production": "http://both.test:80", "sandbox": "http://127.0.0.1:8281"}
-    assert addresses.urls(tls=True) == {"production": "https://[2001:db8::1]:443"}
+    assert addresses.list_urls(tls=False) == {"production": "http://both.test:80", "sandbox": "http://127.0.0.1:8281"}
+    assert addresses.list_urls(tls=True) == {"production": "https://[2001:db8::1]:443"}
 
 
 CLASHES = {

@@ -91,7 +91,7 @@ class ListeningGateway:
         """Receive the pending response, without acknowledging it."""
         self.watch.clear()
         for kind in TYPES:
-            for update in self.subscriptions[kind].updates(self.cache.resources(kind), self.watch.take(kind)):
+            for update in self.subscriptions[kind].take_updates(self.cache.get_resources(kind), self.watch.take(kind)):
                 self.gateway.unanswered.update(((kind, r.name), update.nonce) for r in update.resources)
                 self.waiting.append((kind, update))
         return self.waiting
@@ -139,7 +139,7 @@ class ControlPlane:
     @property
     def resources(self) -> dict[tuple[str, str], Resource]:
         """The published resources, by type and name."""
-        return {(kind, name): resource for kind in TYPES for name, resource in self.cache.resources(kind).items()}
+        return {(kind, name): resource for kind in TYPES for name, resource in self.cache.get_resources(kind).items()}
 
     def enforcement(self, origin: str, organization: str = "default") -> Enforcement:
         """Return the enforcement of the trust of an origin."""

@@ -88,8 +88,8 @@ class Stream:
         """Send what is due."""
         self.watch.clear()
         for kind in TYPES:
-            resources = self.plane.groups.default.resources(kind)
-            for update in self.subscriptions[kind].updates(resources, self.watch.take(kind)):
+            resources = self.plane.groups.default.get_resources(kind)
+            for update in self.subscriptions[kind].take_updates(resources, self.watch.take(kind)):
                 self.gateway.unanswered.update(((kind, r.name), update.nonce) for r in update.resources)
                 self.gateway.updates += 1
                 self.waiting.append((kind, update))

@@ -39,7 +39,7 @@ def deploy(store, anna, clock):
 def list_content(plane, group):
     """Return what a group is served, without listeners: type and name."""
     cache = plane.groups.caches[group]
-    return {(kind, name) for kind in (CLUSTER, SECRET, ROUTES) for name in cache.resources(kind)}
+    return {(kind, name) for kind in (CLUSTER, SECRET, ROUTES) for name in cache.get_resources(kind)}
 
 
 async def drain():
@@ -78,8 +78,8 @@ def test_groups_share_their_resources(store, served_api, deploy):
             deploy(served_api, "eu", DEFAULT_GROUP)
             await plane.published()
             for kind in TYPES:
-                ours = plane.groups.default.resources(kind)
-                theirs = plane.groups.caches["eu"].resources(kind)
+                ours = plane.groups.default.get_resources(kind)
+                theirs = plane.groups.caches["eu"].get_resources(kind)
                 assert ours.keys() == theirs.keys() != set()
                 assert all(ours[name] is theirs[name] for name in ours)
 
@@ -207,7 +207,7 @@ def test_a_group_has_its_own_listen_addresses(store, anna, clock):
     listen = {"production": ["127.0.0.1:8290"], "productionTls": ["127.0.0.1:8291"]}
 
     def listeners(plane, group):
-        return plane.groups.caches[group].resources(LISTENER)
+        return plane.groups.caches[group].get_resources(LISTENER)
 
     async def story():
         async with control_plane(store) as plane:
@@ -228,7 +228,7 @@ def test_groups_are_followed_while_the_publisher_runs(store, anna, clock):
         async with control_plane(store) as plane:
             groups.create_group(context, "us", GroupChange())
             await plane.until_true(lambda: "us" in plane.groups.caches)
-            assert plane.groups.caches["us"].resources(LISTENER)
+            assert plane.groups.caches["us"].get_resources(LISTENER)
             groups.delete_group(context, "us")
             await plane.until_true(lambda: "us" not in plane.groups.caches)
 

@@ -129,12 +129,12 @@ def test_the_secret_of_a_client_and_the_password_of_its_user_are_sealed_and_boun
     ):
         with pytest.raises(InvalidFields, match="Enter the secret again to send it to") as refusal:
             change(context, api, draft=SecurityDraft(elsewhere, *secrets))
-        assert list(refusal.value.fields()) == [field + name for name in missing]
+        assert list(refusal.value.map_to_fields()) == [field + name for name in missing]
 
     change(context, api, draft=SecurityDraft(TOKEN))
     with pytest.raises(InvalidFields, match="Enter the secret") as refusal:
         change(context, api, draft=SecurityDraft(FOR_USER))
-    assert list(refusal.value.fields()) == [field + "password"]
+    assert list(refusal.value.map_to_fields()) == [field + "password"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def grouped_api(served_api, store, anna, clock):
 
 def test_only_a_gateway_that_reports_and_has_the_api_counts_as_sending_requests(store, anna, clock, grouped_api):
     cluster = f"{grouped_api.organization}/{grouped_api.id}/production"
-    one, two, port = (str(member.endpoint.origin) for member in grouped_api.members("production"))
+    one, two, port = (str(member.endpoint.origin) for member in grouped_api.list_members("production"))
 
     async def story():
         async with control_plane(store) as plane:

@@ -57,7 +57,7 @@ def test_a_gateway_that_has_everything_ends_the_start_at_once(tmp_path: Path):
         await until(cache, lambda gateways: gateways)
         for kind in ORDER:
             assert not state.is_complete()
-            await edge.ask(kind, has=dict.fromkeys(cache.resources(kind), "1"))
+            await edge.ask(kind, has=dict.fromkeys(cache.get_resources(kind), "1"))
             assert await edge.take() == {}
         await state.wait()
 

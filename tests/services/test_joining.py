@@ -92,7 +92,7 @@ def list_events(store):
 
 def test_a_token_becomes_a_certificate_that_may_connect(store, enroll, clock, authorize, get):
     token = enroll(group="Europe", labels={"region": "eu"})
-    assert get().state(clock()) is GatewayState.WAITING
+    assert get().assess_state(clock()) is GatewayState.WAITING
     machine = Machine()
     member = machine.join(store, token, clock())
     certificate = x509.load_pem_x509_certificate(member.certificate.encode())
@@ -101,7 +101,7 @@ def test_a_token_becomes_a_certificate_that_may_connect(store, enroll, clock, au
     assert authorize(member) == Peer("eu-1", "Europe")
     assert get() == member.gateway
     assert get().placement.labels == {"region": "eu"}
-    assert get().state(clock()) is GatewayState.ENROLLED
+    assert get().assess_state(clock()) is GatewayState.ENROLLED
 
 
 def test_a_token_works_once_and_the_log_says_when_it_is_used_again(store, enroll, clock, authorize, monkeypatch):
@@ -135,7 +135,7 @@ def test_a_token_expires_after_an_hour(store, enroll, clock, get):
     clock.advance(hours=1)
     with pytest.raises(JoinRefused):
         Machine().join(store, token, clock())
-    assert get().state(clock()) is GatewayState.NOT_JOINED
+    assert get().assess_state(clock()) is GatewayState.NOT_JOINED
 
 
 def test_a_second_token_replaces_the_first(store, enroll, clock):
@@ -191,7 +191,7 @@ def test_a_revoked_gateway_is_rejected_and_its_name_is_free(store, enroll, clock
 def test_a_certificate_is_rejected_once_it_has_expired(clock, membership, authorize, get):
     clock.advance(days=30)
     assert authorize(membership) is None
-    assert get().state(clock()) is GatewayState.EXPIRED
+    assert get().assess_state(clock()) is GatewayState.EXPIRED
 
 
 def test_a_gateway_renews_its_certificate_and_may_use_the_old_one_until_it_expires(store, clock, membership, authorize):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.apis.errors import InvalidField
-from holdfast.apis.gateways.control_plane import ControlPlane, check_control_plane_name, name_of_host
+from holdfast.apis.gateways.control_plane import ControlPlane, check_control_plane_name, derive_name
 from holdfast.apis.gateways.gateway import check_gateway_name, is_local_gateway
 from holdfast.services.control_planes.presence import Presence
 
@@ -32,4 +32,4 @@ def test_names_of_control_planes_are_checked(name):
     [("web-1.example.org", "web-1.example.org"), ("büro 7_", "b-ro-7"), ("", "control-plane"), ("a" * 70, "a" * 63)],
 )
 def test_a_host_name_becomes_a_valid_name(host, name):
-    assert check_control_plane_name(name_of_host(host)) == name
+    assert check_control_plane_name(derive_name(host)) == name

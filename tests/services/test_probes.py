@@ -65,7 +65,10 @@ async def probing(store, directory, resolver=lambda _: [V4]) -> AsyncIterator[tu
 
 def list_test_resources(plane) -> list[tuple[str, str]]:
     return [
-        (kind, name) for kind in (CLUSTER, SECRET) for name in plane.cache.resources(kind) if name.startswith("probe")
+        (kind, name)
+        for kind in (CLUSTER, SECRET)
+        for name in plane.cache.get_resources(kind)
+        if name.startswith("probe")
     ]
 
 

@@ -114,7 +114,7 @@ def test_a_connection_ends_when_the_asker_leaves(store, tmp_path):
 def test_other_tasks_are_relayed_too(store, tmp_path):
     async def story(planes):
         for ask, kind, result, expected in (
-            (planes.control.head(GATEWAY, make_probe(), "/base"), "head", make_headed, HeadAnswer(204)),
+            (planes.control.send_head(GATEWAY, make_probe(), "/base"), "head", make_headed, HeadAnswer(204)),
             (planes.control.resolve(GATEWAY, "backend.test"), "resolve", make_resolved, ("192.0.2.1",)),
             (planes.control.probe_backend(GATEWAY, ["192.0.2.1"], 443, "", 1.0), "look", make_unseen, UNSEEN),
         ):
@@ -210,7 +210,7 @@ def test_tests_connect_only_where_the_gateways_control_plane_allows_it(store, tm
     async def story(planes):
         for ask in (
             planes.connect(make_probe("198.51.100.7")),
-            planes.control.head(GATEWAY, make_probe("198.51.100.7"), "/"),
+            planes.control.send_head(GATEWAY, make_probe("198.51.100.7"), "/"),
             planes.control.probe_backend(GATEWAY, ["192.0.2.1", "198.51.100.7"], 443, "", 1.0),
         ):
             with pytest.raises(NoAnswer, match=r"connect to 198\.51\.100\.7"):

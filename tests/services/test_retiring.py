@@ -22,7 +22,7 @@ def move(store, anna, clock, served_api):
 
 
 def count(plane, kind):
-    return len(plane.cache.resources(kind))
+    return len(plane.cache.get_resources(kind))
 
 
 async def turn():

@@ -51,7 +51,7 @@ def change(context, rng):
 def read_contents(plane):
     """Return what each group is sent, and the revision."""
     caches = plane.groups.caches.items()
-    resources = {(group, kind): dict(cache.resources(kind)) for group, cache in caches for kind in TYPES}
+    resources = {(group, kind): dict(cache.get_resources(kind)) for group, cache in caches for kind in TYPES}
     return resources, plane.enforcements.revision
 
 

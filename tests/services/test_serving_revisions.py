@@ -45,7 +45,7 @@ def two(context, served_api):
 
 
 def list_clusters(plane, group):
-    return {name.partition("/production")[2] for name in plane.groups.caches[group].resources(CLUSTER)}
+    return {name.partition("/production")[2] for name in plane.groups.caches[group].get_resources(CLUSTER)}
 
 
 def test_two_groups_serve_two_revisions(store, context, served_api, two):
@@ -58,7 +58,7 @@ def test_two_groups_serve_two_revisions(store, context, served_api, two):
             assert list_clusters(plane, "eu") == {"/r2"}
             lifecycle.change_lifecycle(context(), served_api.id, "Demote to Created")
             await plane.published()
-            assert all(not cache.resources(ROUTES) for cache in plane.groups.caches.values())
+            assert all(not cache.get_resources(ROUTES) for cache in plane.groups.caches.values())
 
     play(story())
 

@@ -109,7 +109,7 @@ class Installation:
         service = DiscoveryService(lambda context: context, self.groups.find_cache, utc_now)
         stream = self.streams[group] = Stream(service, group)
         for kind in TYPES:
-            names = {name for cache in self.groups.caches.values() for name in cache.resources(kind)}
+            names = {name for cache in self.groups.caches.values() for name in cache.get_resources(kind)}
             stream.ask(kind, names, claims=claims)
         self.tasks[group] = asyncio.create_task(stream.run())
 

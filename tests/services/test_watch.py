@@ -82,7 +82,7 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
         async with watching() as watch:
             await watch.check_due()
             first = find(anna, backend)
-            assert first.status(clock()) is WatchStatus.TRUSTED
+            assert first.assess_status(clock()) is WatchStatus.TRUSTED
             assert (first.presented.name, first.presented.since) == (HOST, clock())
             assert first.coverage.until == old.certificate.not_valid_after_utc
             backend.present(new)
@@ -94,17 +94,17 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
         publish(anna, "Pizza", url(backend))
         import_pem(anna, "pizza", url(backend), old.pem)
         endpoint = play(story())
-    assert endpoint.status(clock()) is WatchStatus.CHANGED
+    assert endpoint.assess_status(clock()) is WatchStatus.CHANGED
     assert endpoint.changes.key == endpoint.changes.at == endpoint.presented.since == clock()
     assert (endpoint.changes.names, endpoint.coverage.accepted) == (None, False)
-    assert endpoint.rejection(clock()) == "self_signed_not_trusted"
+    assert endpoint.explain_rejection(clock()) == "self_signed_not_trusted"
     assert find_rejected_changes(context_of(store, anna, clock()), [url(backend), "https://a.test"]) == {url(backend)}
     import_pem(anna, "pizza-2", url(backend), new.pem)
     assert find_rejected_changes(context_of(store, anna, clock()), [url(backend)]) == set()
     latest, first = history(endpoint)
     assert latest.changes == (ChangeKind.KEY,)
     assert first.changes == ()
-    assert endpoint.status(clock.advance(days=8)) is WatchStatus.NOT_TRUSTED
+    assert endpoint.assess_status(clock.advance(days=8)) is WatchStatus.NOT_TRUSTED
 
 
 def test_a_certificate_that_has_expired_is_not_one_to_import(anna, publish, watching, find):
@@ -124,14 +124,14 @@ def test_trust_that_changes_is_compared_without_another_look(store, anna, clock,
     async def story():
         async with watching() as watch:
             await watch.check_due()
-            assert find(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            assert find(anna, backend).assess_status(clock()) is WatchStatus.NOT_TRUSTED
             connections = backend.connections
             import_pem(anna, "pizza", url(backend), backend_identity.pem)
             await watch.follow_trust()
-            assert find(anna, backend).status(clock()) is WatchStatus.TRUSTED
+            assert find(anna, backend).assess_status(clock()) is WatchStatus.TRUSTED
             endpoint_certificates.delete_certificate(context_of(store, anna, clock()), "pizza")
             await watch.follow_trust()
-            assert find(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            assert find(anna, backend).assess_status(clock()) is WatchStatus.NOT_TRUSTED
             assert backend.connections == connections
 
     with Backend(backend_identity) as backend:
@@ -233,7 +233,7 @@ def test_a_silent_backend_is_tried_again_after_growing_intervals(anna, clock, pu
         publish(anna, "Pizza", nowhere)
         begin, attempts = play(story())
     endpoint = find(anna, nowhere)
-    assert (endpoint.status(clock()), endpoint.silence.cause) == (WatchStatus.UNREACHABLE, "connection_refused")
+    assert (endpoint.assess_status(clock()), endpoint.silence.cause) == (WatchStatus.UNREACHABLE, "connection_refused")
     assert endpoint.silence.since == begin
     assert attempts[-1][0] == 6  # after 0, 5, 15, 35, 75 and 155 minutes
     assert {number: max(delay for n, delay in attempts if n == number) for number, _ in attempts} == {
@@ -251,7 +251,7 @@ def test_a_backend_that_comes_back_has_not_changed(anna, clock, publish, watchin
             addresses[:] = ["::1"]  # where nothing listens
             clock.advance(hours=7)
             await watch.check_due()
-            assert find(anna, backend).status(clock()) is WatchStatus.UNREACHABLE
+            assert find(anna, backend).assess_status(clock()) is WatchStatus.UNREACHABLE
             addresses[:] = [V4]
             clock.advance(minutes=5)
             await watch.check_due()
@@ -260,7 +260,11 @@ def test_a_backend_that_comes_back_has_not_changed(anna, clock, publish, watchin
         publish(anna, "Pizza", url(backend))
         play(story())
     endpoint = find(anna, backend)
-    assert (endpoint.status(clock()), endpoint.silence, endpoint.changes.at) == (WatchStatus.NOT_TRUSTED, None, None)
+    assert (endpoint.assess_status(clock()), endpoint.silence, endpoint.changes.at) == (
+        WatchStatus.NOT_TRUSTED,
+        None,
+        None,
+    )
 
 
 def test_certificates_that_a_load_balancer_presents_in_turn_are_not_a_change_each_time(
@@ -303,8 +307,8 @@ def test_endpoints_of_all_apis_are_watched_except_of_retired_ones_each_organizat
     async def story():
         async with watching() as watch:
             await watch.check_due()
-            assert find(otto, backend).status(clock()) is WatchStatus.TRUSTED
-            assert find(anna, backend).status(clock()) is WatchStatus.NOT_TRUSTED
+            assert find(otto, backend).assess_status(clock()) is WatchStatus.TRUSTED
+            assert find(anna, backend).assess_status(clock()) is WatchStatus.NOT_TRUSTED
             for step in ("Publish", "Deprecate", "Retire"):
                 lifecycle.change_lifecycle(context_of(store, otto, clock()), theirs.id, step)
             await watch.check_due()
@@ -337,7 +341,7 @@ def test_one_backend_that_cannot_be_checked_does_not_keep_others_from_being_chec
         publish(anna, "Pizza", url(backend))
         play(story())
         assert find(anna, backend).presented
-    assert find(anna, "https://broken.test").status(clock()) is WatchStatus.NOT_CHECKED
+    assert find(anna, "https://broken.test").assess_status(clock()) is WatchStatus.NOT_CHECKED
 
 
 def test_of_two_control_planes_only_the_one_with_the_lease_checks_backends(store, anna, publish, clock, tmp_path, find):

@@ -81,7 +81,7 @@ def test_pages_after_a_position_continue_where_the_last_one_ended(store, four, s
         pages, after = [], None
         while page := inventory.find(session, "default", Filter(), sort, descending=descending, after=after, limit=1):
             pages += page
-            after = page[-1].position(sort)
+            after = page[-1].find_position(sort)
         assert pages == entries
 
 

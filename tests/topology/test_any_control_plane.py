@@ -151,7 +151,7 @@ async def receive_everything(membership: Membership, address: Address) -> dict[t
     upstream = Upstream(cache, membership.name, utc_now, in_force, expiries, callers_tls=callers_tls)
     async with open_remote_channel(membership, address) as channel:
         assert await upstream.fill(channel)
-    resources = [(kind, cache.resources(kind) | callers_tls.waiting(kind)) for kind in ORDER]
+    resources = [(kind, cache.get_resources(kind) | callers_tls.list_waiting(kind)) for kind in ORDER]
     return {
         (kind, name): (resource.version, resource.body) for kind, group in resources for name, resource in group.items()
     }

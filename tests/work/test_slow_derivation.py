@@ -67,7 +67,7 @@ def test_more_than_a_million_rounds_are_refused_before_the_first_one():
 @pytest.mark.parametrize("password", [None, "", "a\U0001f355\ud800"])
 def test_a_process_derives_the_same_key(digest: str, pbkdf2: bool, password: str | None):
     how = Derivation(digest, b"salt", 3, pbkdf2)
-    assert derive(SLOW, how, 100, password) == how.key(MAC_KEY, 100, password, Work())
+    assert derive(SLOW, how, 100, password) == how.derive_key(MAC_KEY, 100, password, Work())
 
 
 def test_opening_a_file_is_stopped_at_the_time_limit():

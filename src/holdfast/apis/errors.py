@@ -22,7 +22,7 @@ class InvalidFields(Refusal):
         self.errors = errors
         super().__init__(" ".join(str(error) for error in errors))
 
-    def fields(self, otherwise: str = "") -> dict[str, str]:
+    def map_to_fields(self, otherwise: str = "") -> dict[str, str]:
         """Return the text of each error by field; each error has one."""
         del otherwise
         return {error.field: str(error) for error in self.errors}

@@ -13,7 +13,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from holdfast.certificates.extensions import Extensions, read_extensions
 from holdfast.certificates.formats.structure import Structure
-from holdfast.certificates.names import list_common_names, name_of
+from holdfast.certificates.names import list_common_names, write_distinguished_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ def _read(certificate: x509.Certificate) -> Certificate:
         der=der,
         fingerprint=hashlib.sha256(der).hexdigest(),
         version=f"V{certificate.version.value + 1}",
-        subject=name_of(structure.subject),
-        issuer=name_of(structure.issuer),
+        subject=write_distinguished_name(structure.subject),
+        issuer=write_distinguished_name(structure.issuer),
         serial_number=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,

@@ -47,14 +47,14 @@ def read_malformed(extension: Element) -> NameConstraints:
     Raises:
         NotDer: It is damaged in another way, so gateways may reject it.
     """
-    parts = extension.children()
-    (constraints,) = read(parts[-1].octets())
+    parts = extension.read_children()
+    (constraints,) = read(parts[-1].read_octets())
     names: dict[int, list[Element]] = {_PERMITTED: [], _EXCLUDED: []}
-    for subtrees in constraints.children():
+    for subtrees in constraints.read_children():
         if subtrees.tag not in names:
             raise NotDer("it is neither permitted nor excluded")
-        for subtree in subtrees.children():
-            (name,) = subtree.children()
+        for subtree in subtrees.read_children():
+            (name,) = subtree.read_children()
             if subtree.tag != SEQUENCE or name.tag not in {_DNS_NAME, _IP_ADDRESS}:
                 raise NotDer("it has another kind of name")
             names[subtrees.tag].append(name)

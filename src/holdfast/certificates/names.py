@@ -29,38 +29,38 @@ _COMMON_NAME = "2.5.4.3"
 _SPECIAL = re.compile(r'[\\"+,;<>]')
 
 
-def name_of(name: Element) -> str:
+def write_distinguished_name(name: Element) -> str:
     """
     Return a distinguished name as text, most specific part first, joined with ", "; values that aren't text as #HEX.
 
     Raises:
         NotDer: It is damaged in a way that gateways reject too (measured on Envoy 1.40).
     """
-    rdns = [[_write_attribute(attribute) for attribute in _read_attributes(rdn)] for rdn in name.children()]
+    rdns = [[_write_attribute(attribute) for attribute in _read_attributes(rdn)] for rdn in name.read_children()]
     return ", ".join("+".join(rdn) for rdn in reversed(rdns))
 
 
 def write_name(name: x509.Name) -> str:
-    """Return a name read by `cryptography` as text, like `name_of`."""
-    return name_of(read(name.public_bytes())[0])
+    """Return a name read by `cryptography` as text, like `write_distinguished_name`."""
+    return write_distinguished_name(read(name.public_bytes())[0])
 
 
 def list_common_names(name: Element) -> tuple[str, ...]:
     """Return the common names that are text, in order. Raises NotDer."""
-    values = [attribute.children() for rdn in name.children() for attribute in _read_attributes(rdn)]
+    values = [attribute.read_children() for rdn in name.read_children() for attribute in _read_attributes(rdn)]
     texts = [_read_text(value) for oid, value in values if format_oid(oid.content) == _COMMON_NAME]
     return tuple(text for text in texts if text is not None)
 
 
 def _read_attributes(rdn: Element) -> list[Element]:
-    attributes = rdn.children()
+    attributes = rdn.read_children()
     if rdn.tag != SET or not attributes or any(attribute.tag != SEQUENCE for attribute in attributes):
         raise NotDer("a distinguished name is malformed")
     return attributes
 
 
 def _write_attribute(attribute: Element) -> str:
-    oid, *values = expect(attribute.children(), OID)
+    oid, *values = expect(attribute.read_children(), OID)
     if len(values) != 1:
         raise NotDer("an attribute of a distinguished name doesn't have exactly one value")
     (value,) = values

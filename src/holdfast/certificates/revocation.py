@@ -141,11 +141,11 @@ def read_revocation_list(der: bytes) -> RevocationList:
 def _find_damaged_extension(crl: bytes) -> str:
     """Return the first extension that `cryptography` can't read; it reads all or none."""
     (element,) = read(crl)
-    content, *signature = element.children()
-    *others, extensions = content.children()
+    content, *signature = element.read_children()
+    *others, extensions = content.read_children()
     before = b"".join(bytes(field.raw) for field in others)
     after = b"".join(bytes(field.raw) for field in signature)
-    for extension in extensions.children()[0].children():
+    for extension in extensions.read_children()[0].read_children():
         only = write(extensions.tag, write(SEQUENCE, bytes(extension.raw)))
         try:
             _ = x509.load_der_x509_crl(write(SEQUENCE, write(SEQUENCE, before, only), after)).extensions

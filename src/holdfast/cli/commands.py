@@ -186,7 +186,7 @@ class LoadedWhenNeeded(MutableMapping[str, "Command"]):
     def __len__(self) -> int:
         return len(self._sources | self._loaded)
 
-    def outlines(self) -> dict[str, "Command"]:
+    def build_outlines(self) -> dict[str, "Command"]:
         """Return commands for listing, which can't run, without importing any module."""
         outlines = {name: TyperCommand(name, short_help=source.summary) for name, source in self._sources.items()}
         return {**outlines, **{name: command for name, command in self._loaded.items() if name not in outlines}}
@@ -249,7 +249,7 @@ class Commands(TyperGroup):
 
     @contextmanager
     def _load_outlines(self) -> Iterator[None]:
-        self.commands = self._all.outlines()
+        self.commands = self._all.build_outlines()
         try:
             yield
         finally:

@@ -78,37 +78,37 @@ class Story:
     async def _play(self) -> None:
         self._step = 1
         endpoints = {"endpoint_type": "http", "production_endpoints": {"url": self.backend.url}}
-        response = await self._rest("POST", "/apis", 201, json=API | {"endpointConfig": endpoints})
+        response = await self._call_publisher("POST", "/apis", 201, json=API | {"endpointConfig": endpoints})
         query = {"action": "Publish", "apiId": response.json()["id"]}
         began = time.perf_counter()
-        await self._rest("POST", "/apis/change-lifecycle", 200, params=query)
-        await self._gateway("refused", began, lambda answer: answer.is_refused, "503 backend_not_trusted")
+        await self._call_publisher("POST", "/apis/change-lifecycle", 200, params=query)
+        await self._call_gateway("refused", began, lambda answer: answer.is_refused, "503 backend_not_trusted")
 
         self._step = 2
         began = time.perf_counter()
         fields = {"alias": ALIAS, "endpoint": self.backend.url}
         file = {"certificate": self.backend.certificate.read_bytes()}
-        answer = await self._rest("POST", "/endpoint-certificates", 201, data=fields, files=file)
+        answer = await self._call_publisher("POST", "/endpoint-certificates", 201, data=fields, files=file)
         self._say("import", began, f"{answer.status_code} {ALIAS}")
 
         self._step = 3
-        await self._gateway("served", began, lambda answer: answer.is_served, "200")
+        await self._call_gateway("served", began, lambda answer: answer.is_served, "200")
 
         self._step = 4
         began = time.perf_counter()
-        answer = await self._rest("DELETE", f"/endpoint-certificates/{ALIAS}", 200)
+        answer = await self._call_publisher("DELETE", f"/endpoint-certificates/{ALIAS}", 200)
         self._say("delete", began, f"{answer.status_code} {ALIAS}")
 
         self._step = 5
-        await self._gateway("refused", began, lambda answer: answer.is_refused, "503 backend_not_trusted")
+        await self._call_gateway("refused", began, lambda answer: answer.is_refused, "503 backend_not_trusted")
 
-    async def _rest(self, method: str, path: str, status: int, **content: Any) -> httpx2.Response:
+    async def _call_publisher(self, method: str, path: str, status: int, **content: Any) -> httpx2.Response:
         answer = await self.publisher.request(method, PREFIX + path, **content)
         if answer.status_code != status:
             raise StepFailed(f"{method} {PREFIX + path} returned {answer.status_code} {answer.text}, expected {status}")
         return answer
 
-    async def _gateway(self, step: str, began: float, accepts: Callable[[Seen], bool], expectation: str) -> None:
+    async def _call_gateway(self, step: str, began: float, accepts: Callable[[Seen], bool], expectation: str) -> None:
         url = f"{API['context']}/{API['version']}/menu"
         answer = await ask(self.gateway, url, accepts, self.within)
         if not accepts(answer):

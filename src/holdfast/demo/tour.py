@@ -47,7 +47,7 @@ class Tour:
         """Print the demo, and serve the backend until the block ends."""
         async with AsyncExitStack() as stack:
             try:
-                ports = await asyncio.to_thread(self._ports)
+                ports = await asyncio.to_thread(self._choose_ports)
                 backend = await stack.enter_async_context(serve(self.data / "demo", ports))
                 api = await asyncio.to_thread(self._ensure_api, backend)
                 await self._show(api, backend)
@@ -60,7 +60,7 @@ class Tour:
     def _context(self) -> Context:
         return Context(self.runtime.store, self.user, self.runtime.now())
 
-    def _ports(self) -> list[int]:
+    def _choose_ports(self) -> list[int]:
         # Prefer the port of the API's endpoint: imported certificates are trusted only for that one.
         api = self._find_api()
         endpoint = api.production if api else None

@@ -28,7 +28,7 @@ def get_runtime(request: Request) -> Runtime:
     return runtime
 
 
-async def context(request: Request) -> AsyncIterator[Context]:
+async def open_context(request: Request) -> AsyncIterator[Context]:
     """Return the context of a request. Raises an error of authentication (`services.errors`), or Busy."""
     runtime = get_runtime(request)
 
@@ -91,4 +91,4 @@ def _read_basic(credentials: str) -> tuple[str, str]:
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 Bearer = Annotated[str, Depends(read_bearer)]
 # The transaction that a request reads in ends before its response is sent, however slowly the client reads it.
-RequestContext = Annotated[Context, Depends(context, scope="function")]
+RequestContext = Annotated[Context, Depends(open_context, scope="function")]

@@ -182,7 +182,7 @@ async def answer_domain_error(request: Request, error: Exception) -> JSONRespons
     headers = {}
     if isinstance(error, TryLater):
         headers["Retry-After"] = str(error.seconds)
-    details = error.fields() if isinstance(error, Refusal) else {}
+    details = error.map_to_fields() if isinstance(error, Refusal) else {}
     text = write_public_text(error, reading=request.method in {"GET", "HEAD"})
     response = answer(request, problem, text, details, headers)
     for challenge in list_challenges(request, error):

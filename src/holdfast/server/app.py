@@ -195,7 +195,7 @@ def _list_telemetry_options(settings: Settings) -> Iterable[str]:
     traces = CollectorOptions(settings.gateway_traces, settings.gateway_traces_ca_file, settings.gateway_traces_sample)
     metrics = MetricsOptions(settings.gateway_metrics, settings.gateway_metrics_ca_file)
     monitoring = (f"--monitoring={format_address(address)}" for address in settings.gateway_monitoring)
-    return (*log.arguments(), *traces.arguments(), *metrics.arguments(), *monitoring)
+    return (*log.to_arguments(), *traces.to_arguments(), *metrics.to_arguments(), *monitoring)
 
 
 def _reach(data: Path, sockets: Path) -> Path:

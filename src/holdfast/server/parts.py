@@ -85,15 +85,15 @@ def build_parts(
     def presents_identity(name: str, member: str) -> bool:
         return distributor.presents_identity(name, member)
 
-    def token_problem(gateway: str, backend: str) -> TokenProblem | None:
-        state = control.states.of(gateway)
+    def find_token_problem(gateway: str, backend: str) -> TokenProblem | None:
+        state = control.states.find(gateway)
         return state.report.find_token_problem(backend, distributor.carries_token) if state and state.report else None
 
     def refuses_backend(name: str, member: str) -> bool:
         return distributor.refuses_backend(name, member)
 
     failures = Failures(
-        groups.tell_observers_soon, utc_now, presents_identity, to_backends, token_problem, refuses_backend
+        groups.tell_observers_soon, utc_now, presents_identity, to_backends, find_token_problem, refuses_backend
     )
     elsewhere = Elsewhere(presence.own.id if store.is_shared else None)
     enforcements = Enforcements(groups, utc_now, failures.forget, elsewhere)
@@ -102,8 +102,8 @@ def build_parts(
         groups,
         enforcements,
         GroupListeners(
-            addresses.by_environment(tls=False),
-            addresses.by_environment(tls=True),
+            addresses.list_by_environment(tls=False),
+            addresses.list_by_environment(tls=True),
             to_backends,
             settings.trusted_proxies,
         ),
@@ -137,8 +137,8 @@ def build_parts(
         groups,
         probes,
         sealing,
-        addresses.urls(tls=False),
-        addresses.urls(tls=True),
+        addresses.list_urls(tls=False),
+        addresses.list_urls(tls=True),
         utc_now,
         presence,
         single_sign_on=sso,
@@ -248,7 +248,7 @@ def _serves(
     clusters: Collection[str],
 ) -> bool:
     """Return whether the group of a gateway has one of *clusters*, or it is next to another control plane."""
-    follows = control.states.of(gateway) if gateway in control.gateways else others().get(gateway)
+    follows = control.states.find(gateway) if gateway in control.gateways else others().get(gateway)
     if follows is None:
         return False
     if isinstance(follows, GatewayElsewhere) and follows.peer.is_on_this_machine:

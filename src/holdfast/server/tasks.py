@@ -61,7 +61,7 @@ def keep_books(background: Background, runtime: Runtime, audit_days: int, traffi
     """
     follow = runtime.accounts.failures.follow
 
-    def control_planes() -> int:
+    def count_control_planes() -> int:
         return 1 + len(runtime.presence.others)
 
     forget = partial(forget_by_the_earlier_clock, partial(forget_old_rows, audit_days=audit_days))
@@ -74,7 +74,7 @@ def keep_books(background: Background, runtime: Runtime, audit_days: int, traffi
     )
     forget_traffic_regularly = partial(repeat, forget_traffic, utc_now, FORGET_EVERY)
     background.start("old traffic", partial(runtime.presence.lease.run, forget_traffic_regularly))
-    background.start("failed sign-ins", partial(follow, runtime.store, utc_now, control_planes))
+    background.start("failed sign-ins", partial(follow, runtime.store, utc_now, count_control_planes))
 
 
 def notify(background: Background, runtime: Runtime) -> None:

@@ -87,11 +87,11 @@ def wake_on_write(store: Store, topic: Topic = Topic.CHANGES) -> asyncio.Event:
     event = asyncio.Event()
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, event.set)
 
-    def listener() -> None:
+    def set_event() -> None:
         with suppress(RuntimeError):  # the loop is closed, so nothing waits
             wake()
 
-    store.on_note(topic, listener)
+    store.on_note(topic, set_event)
     return event
 
 

@@ -89,7 +89,9 @@ class Runtime:
     def asks_callers(self) -> bool:
         """Whether the gateways of a group request caller certificates, so that APIs can require them."""
         # Copies, because the event loop changes both.
-        listeners = (name for cache in list(self.groups.caches.values()) for name in list(cache.resources(LISTENER)))
+        listeners = (
+            name for cache in list(self.groups.caches.values()) for name in list(cache.get_resources(LISTENER))
+        )
         return bool(self.tls_gateways) or any(name.endswith("/tls") for name in listeners)
 
     def list_urls(self, group: Group) -> dict[str, str]:

@@ -32,7 +32,7 @@ def make_api_tag(full_api: FullApi) -> str:
     It is computed from what is stored, not from what REST writes, so new members and defaults in REST don't change it.
     """
     api = full_api.api
-    endpoints = {name: _list_endpoint_fields(api.endpoint(name), api.group(name)) for name in ENVIRONMENTS}
+    endpoints = {name: _list_endpoint_fields(api.find_endpoint(name), api.find_group(name)) for name in ENVIRONMENTS}
     fields = [api.id, api.name, api.context, api.version, api.state.value, api.description, api.provider]
     times = [api.created_at.isoformat(), api.updated_at.isoformat()]
     return make_text_tag(write_json([fields, endpoints, times, dict(full_api.members)]))

@@ -38,8 +38,8 @@ def find_endpoint_of(api: Api, environment: Environment, url: str) -> Endpoint:
     Return the endpoint of *environment* at the origin of *url*, which may be its token endpoint; if *url* is empty, the
     first one. Otherwise raises NotFound. Raises InvalidField if *url* isn't one.
     """
-    endpoints = [member.endpoint for member in api.members(environment)]
-    if url and (token := api.token_endpoint(environment)):
+    endpoints = [member.endpoint for member in api.list_members(environment)]
+    if url and (token := api.find_token_endpoint(environment)):
         endpoints.append(token)
     if url:
         origin = parse_endpoint(url).origin

@@ -13,7 +13,7 @@ def list_members(api: Api) -> dict[str, tuple[Environment, Endpoint]]:
     return {
         f"{environment}-{number}" if number else environment: (environment, member.endpoint)
         for environment in ENVIRONMENTS
-        for number, member in enumerate(api.members(environment))
+        for number, member in enumerate(api.list_members(environment))
     }
 
 

@@ -82,18 +82,18 @@ class Api:
         """Whether gateways serve it, but not its working copy."""
         return self.state.is_live and bool(self.groups) and not self.working_copy_groups
 
-    def endpoint(self, environment: Environment) -> Endpoint | None:
+    def find_endpoint(self, environment: Environment) -> Endpoint | None:
         """Return the endpoint of *environment*, or None."""
         return self.production if environment == "production" else self.sandbox
 
-    def group(self, environment: Environment) -> EndpointGroup | None:
+    def find_group(self, environment: Environment) -> EndpointGroup | None:
         """Return the group that the endpoint of *environment* belongs to, or None."""
         group = self.production_group if environment == "production" else self.sandbox_group
-        return group if self.endpoint(environment) else None
+        return group if self.find_endpoint(environment) else None
 
-    def members(self, environment: Environment) -> tuple[Member, ...]:
+    def list_members(self, environment: Environment) -> tuple[Member, ...]:
         """Return the endpoints of *environment*, the first one first; all have its settings."""
-        first, group = self.endpoint(environment), self.group(environment)
+        first, group = self.find_endpoint(environment), self.find_group(environment)
         if first is None:
             return ()
         if group is None:
@@ -106,16 +106,16 @@ class Api:
 
     def find_member(self, environment: Environment, origin: str) -> Endpoint | None:
         """Return the endpoint of *environment* with this *origin*; without one, the first."""
-        members = (member.endpoint for member in self.members(environment))
+        members = (member.endpoint for member in self.list_members(environment))
         return next((endpoint for endpoint in members if origin in {"", str(endpoint.origin)}), None)
 
-    def origins(self, environment: Environment) -> frozenset[str]:
+    def list_origins(self, environment: Environment) -> frozenset[str]:
         """Return the origins of all endpoints of *environment*."""
-        return frozenset(str(member.endpoint.origin) for member in self.members(environment))
+        return frozenset(str(member.endpoint.origin) for member in self.list_members(environment))
 
-    def token_endpoint(self, environment: Environment) -> Endpoint | None:
+    def find_token_endpoint(self, environment: Environment) -> Endpoint | None:
         """Return where gateways get tokens for the backends of *environment*."""
-        endpoint = self.endpoint(environment)
+        endpoint = self.find_endpoint(environment)
         token = endpoint.security.token if endpoint and endpoint.security else None
         return parse_token_endpoint(token.url) if token else None
 
@@ -123,7 +123,9 @@ class Api:
     def securities(self) -> tuple[tuple[Environment, EndpointSecurity], ...]:
         """The endpoint security of each environment, and then that of revisions."""
         current = [
-            (environment, endpoint.security) for environment in ENVIRONMENTS if (endpoint := self.endpoint(environment))
+            (environment, endpoint.security)
+            for environment in ENVIRONMENTS
+            if (endpoint := self.find_endpoint(environment))
         ]
         return (*((environment, security) for environment, security in current if security), *self.kept_security)
 
@@ -137,7 +139,9 @@ class Api:
         """All endpoints, production first, with those of groups, then token endpoints, without duplicate URLs."""
         endpoints = [*reversed(self.token_endpoints)]
         endpoints += [
-            member.endpoint for environment in reversed(ENVIRONMENTS) for member in reversed(self.members(environment))
+            member.endpoint
+            for environment in reversed(ENVIRONMENTS)
+            for member in reversed(self.list_members(environment))
         ]
         by_url = {endpoint.url: endpoint for endpoint in endpoints}
         return tuple(reversed(by_url.values()))

@@ -78,7 +78,9 @@ def _define_setting(
     return {"setting": Setting(name, member or name, kind, about, *bounds, default)}
 
 
-def _number(name: str, about: str, lowest: int, highest: int, default: int | None = None, member: str = "") -> Any:
+def _define_number(
+    name: str, about: str, lowest: int, highest: int, default: int | None = None, member: str = ""
+) -> Any:
     metadata = _define_setting(name, about, SettingKind.NUMBER, (lowest, highest), default, member)
     return field(default=None, metadata=metadata)
 
@@ -109,40 +111,40 @@ class ConnectionSettings:
     rewrite_responses: bool = _define_flag(
         "rewriteResponses", "Replace the backend's address in redirects and cookie paths.", default=True
     )
-    connect_timeout_ms: int | None = _number(
+    connect_timeout_ms: int | None = _define_number(
         "connectTimeoutMs", "Longest time to connect, including TLS.", 50, 60_000, DEFAULT_CONNECT_MS
     )
-    idle_timeout_ms: int | None = _number(
+    idle_timeout_ms: int | None = _define_number(
         "idleTimeoutMs",
         "Longest time in which neither side sends anything.",
         *(1, DAY_MS, DEFAULT_IDLE_MS, "actionDuration"),
     )
-    response_timeout_ms: int | None = _number(
+    response_timeout_ms: int | None = _define_number(
         "responseTimeoutMs", "Longest time until the response is complete, including retries.", 10, DAY_MS
     )
-    retries: int | None = _number(
+    retries: int | None = _define_number(
         "retries", "How many times a failed request is sent again, at most.", 0, 5, DEFAULT_RETRIES
     )
     retry_statuses: tuple[int, ...] = _define_statuses(
         "retryStatusCodes", "Status codes of the backend after which a request is sent again."
     )
-    try_timeout_ms: int | None = _number(
+    try_timeout_ms: int | None = _define_number(
         "tryTimeoutMs", "Longest time for one try of a request that can be sent again.", 10, DAY_MS
     )
     retry_all_methods: bool = _define_flag(
         "retryAllMethods", "Also send POST and PATCH again, which the backend may then process twice.", default=False
     )
-    suspend_ms: int | None = _number(
+    suspend_ms: int | None = _define_number(
         "suspendMs",
         "How long the backend isn't called after repeated failures.",
         *(1, DAY_MS, None, "suspendDuration"),
     )
-    suspend_max_ms: int | None = _number(
+    suspend_max_ms: int | None = _define_number(
         "suspendMaxMs",
         "Longest suspension, if it keeps failing; each one is longer than the last.",
         *(1, DAY_MS, None, "suspendMaxDuration"),
     )
-    suspend_after: int | None = _number(
+    suspend_after: int | None = _define_number(
         "suspendAfter",
         "How many failures in a row suspend the backend.",
         *(1, 1000, DEFAULT_FAILURES, "retryTimeOut"),
@@ -150,11 +152,11 @@ class ConnectionSettings:
     suspend_statuses: tuple[int, ...] = _define_statuses(
         "suspendStatusCodes", "Status codes of the backend that count as failures."
     )
-    max_connections: int | None = _number("maxConnections", "Connections at once, for each gateway.", 1, 100_000)
-    max_pending_requests: int | None = _number(
+    max_connections: int | None = _define_number("maxConnections", "Connections at once, for each gateway.", 1, 100_000)
+    max_pending_requests: int | None = _define_number(
         "maxPendingRequests", "Requests that wait for a connection, for each gateway.", 1, 100_000
     )
-    max_requests: int | None = _number("maxRequests", "Open requests at once, for each gateway.", 1, 100_000)
+    max_requests: int | None = _define_number("maxRequests", "Open requests at once, for each gateway.", 1, 100_000)
 
     @property
     def values(self) -> dict[str, Any]:

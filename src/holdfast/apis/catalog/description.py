@@ -39,7 +39,7 @@ class FullApi:
 def complete_endpoint_config(full_api: FullApi) -> dict[str, Any]:
     """Return the stored member `endpointConfig`, completed with the endpoints and their settings."""
     api, stored_config = full_api.api, full_api.members.get("endpointConfig") or {}
-    groups = [group for environment in ENVIRONMENTS if (group := api.group(environment))]
+    groups = [group for environment in ENVIRONMENTS if (group := api.find_group(environment))]
     config = {"endpoint_type": "http"} | stored_config
     config.pop(SECURITY, None)  # of an earlier version, which didn't use it
     if config["endpoint_type"] in GROUP_TYPES:
@@ -54,8 +54,8 @@ def complete_endpoint_config(full_api: FullApi) -> dict[str, Any]:
 def _complete_environment(
     config: dict[str, Any], stored_config: Mapping[str, Any], api: Api, environment: Environment
 ) -> None:
-    name, failovers, members = f"{environment}_endpoints", f"{environment}_failovers", api.members(environment)
-    group = api.group(environment)
+    name, failovers, members = f"{environment}_endpoints", f"{environment}_failovers", api.list_members(environment)
+    group = api.find_group(environment)
     config.pop(name, None)
     if members and (security := members[0].endpoint.security):
         config.setdefault(SECURITY, {})[environment] = write_security(security)

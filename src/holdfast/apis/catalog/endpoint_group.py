@@ -108,11 +108,11 @@ def read_group(values: Mapping[str, Any], field: str = "") -> EndpointGroup:
             _read_member(member, priority, f"{field}members.{number}.")
             for number, (member, priority) in enumerate(zip(members, priorities, strict=True))
         ),
-        _number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"),
+        _check_number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"),
         priority,
         _choose(Algorithm, values.get("algorithm") or Algorithm.ROUND_ROBIN, f"{field}algorithm"),
         _choose(SessionKind, values.get("session") or "", f"{field}session"),
-        _number(values.get("session_timeout"), DEFAULT_SESSION, MAX_SESSION, f"{field}session_timeout"),
+        _check_number(values.get("session_timeout"), DEFAULT_SESSION, MAX_SESSION, f"{field}session_timeout"),
         _read_header(values.get("session_header") or DEFAULT_SESSION_HEADER, f"{field}session_header"),
         read_health_check(checks, f"{field}health_check.") if checks else None,
     )
@@ -149,7 +149,7 @@ def check_group(primary: Endpoint, group: EndpointGroup, field: str) -> None:
 
 def _read_member(values: Mapping[str, Any], priority: int, field: str) -> Member:
     endpoint = parse_endpoint(values.get("url") or "", f"{field}url")
-    return Member(endpoint, _number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"), priority)
+    return Member(endpoint, _check_number(values.get("weight"), 1, MAX_WEIGHT, f"{field}weight"), priority)
 
 
 def _read_priorities(kind: GroupKind, values: Mapping[str, Any], field: str) -> list[int]:
@@ -158,7 +158,7 @@ def _read_priorities(kind: GroupKind, values: Mapping[str, Any], field: str) -> 
     priorities, last = [], 0
     for name, endpoint in zip(fields, [values, *(values.get("members") or [])], strict=True):
         default = last + 1 if kind is GroupKind.FAILOVER else 1
-        priority = _number(endpoint.get("priority"), default, MAX_PRIORITY, f"{name}priority")
+        priority = _check_number(endpoint.get("priority"), default, MAX_PRIORITY, f"{name}priority")
         if kind is GroupKind.FAILOVER and priority <= last:
             text = (
                 f"The priority {priority} contradicts the order of the endpoints, which decides in a failover group: "
@@ -178,7 +178,7 @@ def _choose(kind: type[Choice], value: Any, field: str) -> Choice:
         raise InvalidField(field, f"Use one of {', '.join(values)}.") from error
 
 
-def _number(value: Any, default: int, maximum: int, field: str) -> int:
+def _check_number(value: Any, default: int, maximum: int, field: str) -> int:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= maximum:

@@ -109,7 +109,7 @@ class _Node:
             if not has_wildcard:
                 yield from self.ends
             elif compare is _overlap:
-                yield from self.all()
+                yield from self.walk()
             return
         first, *rest = segments
         names = self.children if _ANY in first else [*self.patterns, first]
@@ -117,12 +117,12 @@ class _Node:
             if name in self.children and compare(name, first):
                 yield from self.children[name].find(rest, has_wildcard, compare)
 
-    def all(self) -> Iterator[str]:
+    def walk(self) -> Iterator[str]:
         """Yield the templates that end here or below."""
         yield from self.ends
         for child in self.children.values():
             yield from child.wildcards
-            yield from child.all()
+            yield from child.walk()
 
 
 def _parse(target: str) -> tuple[list[str], bool]:

@@ -100,41 +100,38 @@ class _Reader:
     def read(self, operation: Operation, description: Mapping[str, Any]) -> MockResponse:
         """Return the response to *operation*. Raises _TooLarge."""
         self._references = 0
-        status, response = _choose_response(self._members(description.get("responses")))
-        response = self._members(response)
-        media = self._members(response.get("content"))
+        status, response = _choose_response(self._read_members(description.get("responses")))
+        response = self._read_members(response)
+        media = self._read_members(response.get("content"))
         if media:
             media_type = _choose_media_type(media)
-            value, is_example = self._value_of_media(self._members(media[media_type]))
+            value, is_example = self._sample_media(self._read_members(media[media_type]))
         else:  # Swagger 2.0
-            examples = self._members(response.get("examples"))
+            examples = self._read_members(response.get("examples"))
             media_types = description.get("produces") or self._content.get("produces") or []
             media_type = _choose_media_type(examples or dict.fromkeys(map(str, media_types)) or {_JSON: None})
             value, is_example = examples.get(media_type, _NOTHING), True
             if value is _NOTHING:
-                value, is_example = self._value_of_schema(response.get("schema"))
+                value, is_example = self._sample_schema(response.get("schema"))
         if value is _NOTHING or status in {204, 205, 304}:
             return MockResponse(operation, status)
         # A range, such as */*, and what isn't a media type can't be the value of a header.
         content_type = media_type if _MEDIA_TYPE.fullmatch(media_type) else _JSON
         return MockResponse(operation, status, content_type, _write(value, content_type), is_example)
 
-    def _value_of_media(self, media: Mapping[str, Any]) -> tuple[Any, bool]:
+    def _sample_media(self, media: Mapping[str, Any]) -> tuple[Any, bool]:
         if "example" in media:
             return media["example"], True
-        for example in self._members(media.get("examples")).values():
-            members = self._members(example)
+        for example in self._read_members(media.get("examples")).values():
+            members = self._read_members(example)
             for member in ("value", "dataValue", "serializedValue"):
                 if member in members:
                     return members[member], True
-        return self._value_of_schema(media.get("schema"))
+        return self._sample_schema(media.get("schema"))
 
-    def _value_of_schema(self, schema: Any) -> tuple[Any, bool]:
+    def _sample_schema(self, schema: Any, depth: int = 0) -> tuple[Any, bool]:
         """Return an example of a schema, and whether its author wrote all of it."""
-        return self._sample(schema, 0)
-
-    def _sample(self, schema: Any, depth: int) -> tuple[Any, bool]:
-        schema = self._members(schema)
+        schema = self._read_members(schema)
         if not schema or depth > _MAX_DEPTH:
             return _NOTHING, False
         for member in ("example", "const", "default"):
@@ -147,24 +144,24 @@ class _Reader:
         for member in ("oneOf", "anyOf"):
             choices = schema.get(member)
             if isinstance(choices, list) and choices:
-                return self._sample(choices[0], depth + 1)
+                return self._sample_schema(choices[0], depth + 1)
         all_of = schema.get("allOf")
         if parts := [part for part in all_of if isinstance(part, dict)] if isinstance(all_of, list) else []:
             own = {name: value for name, value in schema.items() if name != "allOf"}
-            return _merge([self._sample(part, depth + 1) for part in (*parts, own)])
-        return self._sample_of_type(schema, depth)
+            return _merge([self._sample_schema(part, depth + 1) for part in (*parts, own)])
+        return self._sample_type(schema, depth)
 
-    def _sample_of_type(self, schema: Mapping[str, Any], depth: int) -> tuple[Any, bool]:
+    def _sample_type(self, schema: Mapping[str, Any], depth: int) -> tuple[Any, bool]:
         kind = schema.get("type")
         if isinstance(kind, list):
             kind = next((name for name in kind if name != "null"), "null")
-        properties = self._members(schema.get("properties"))
+        properties = self._read_members(schema.get("properties"))
         if properties or kind == "object":
-            samples = {name: self._sample(part, depth + 1) for name, part in properties.items()}
+            samples = {name: self._sample_schema(part, depth + 1) for name, part in properties.items()}
             values = {name: value for name, (value, _) in samples.items() if value is not _NOTHING}
             return values, bool(values) and all(is_example for _, is_example in samples.values())
         if kind == "array" or "items" in schema:
-            value, is_example = self._sample(schema.get("items"), depth + 1)
+            value, is_example = self._sample_schema(schema.get("items"), depth + 1)
             return ([] if value is _NOTHING else [value]), is_example
         if kind == "null":
             return None, False
@@ -173,7 +170,7 @@ class _Reader:
         text = _BY_FORMAT.get(str(schema.get("format"))) if kind == "string" else None
         return text or schema.get("minimum", _BY_TYPE[kind]), False
 
-    def _members(self, value: Any) -> Mapping[str, Any]:
+    def _read_members(self, value: Any) -> Mapping[str, Any]:
         """Return the members of an object, which may be behind references; empty for anything else."""
         while isinstance(value, dict) and isinstance(reference := value.get("$ref"), str):
             self._references += 1

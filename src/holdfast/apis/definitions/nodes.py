@@ -134,7 +134,7 @@ class _Builder:
                 case yaml.DocumentStartEvent() if self._root is not None:
                     raise Unreadable(line, "A second document begins. Put it in a separate file.")
                 case yaml.ScalarEvent():
-                    tag = "str" if event.tag == "!" else self._tag(event, line)
+                    tag = "str" if event.tag == "!" else self._read_tag(event, line)
                     scalar = Scalar(line, event.value, not event.style, tag)
                     self._add(scalar, 1, len(event.value))
                     self._remember(event.anchor, _Anchored(scalar, 1, len(event.value), 0))
@@ -154,13 +154,13 @@ class _Builder:
         self._nodes += nodes
         self._characters += characters
         if self._nodes > self._bounds.nodes or self._characters > self._bounds.characters:
-            raise Unreadable(node.line, self._too_much())
+            raise Unreadable(node.line, self._describe_limits())
         if self._open:
             self._open[-1].add(node)
         else:
             self._root = node
 
-    def _too_much(self) -> str:
+    def _describe_limits(self) -> str:
         limit = f"{self._bounds.nodes:,} values or {self._bounds.characters:,} characters"
         return f"It has more than {limit}, with aliases expanded. Split it."
 
@@ -201,14 +201,14 @@ class _Builder:
         if len(self._open) + height > self._bounds.depth:
             raise Unreadable(line, f"It is nested more than {self._bounds.depth} levels deep. Flatten it.")
 
-    def _tag(self, event: Any, line: int) -> str:
+    def _read_tag(self, event: Any, line: int) -> str:
         tag: str = event.tag or ""
         if tag and not (self._bounds.allows_references and tag.startswith(_CORE)):
             raise Unreadable(line, f"{tag[:60]} is a tag. Tags aren't supported: remove it.")
         return tag.removeprefix(_CORE)
 
     def _check_tag(self, event: Any, line: int, only: str) -> None:
-        if self._tag(event, line) not in {"", only}:
+        if self._read_tag(event, line) not in {"", only}:
             raise Unreadable(line, f"{event.tag[:60]} is a tag. Tags aren't supported: remove it.")
 
 

@@ -71,6 +71,6 @@ def check_control_plane_name(name: str) -> str:
     return name
 
 
-def name_of_host(host: str) -> str:
+def derive_name(host: str) -> str:
     """Return the name of the control plane on *host* (the machine's own name) if none is set."""
     return _NOT_IN_NAMES.sub("-", host)[:_LONGEST].strip(".-_") or "control-plane"

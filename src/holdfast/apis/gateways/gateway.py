@@ -69,7 +69,7 @@ class Gateway:
     certificate: IssuedCertificate | None = None
     join_by: datetime | None = None
 
-    def state(self, now: datetime) -> GatewayState:
+    def assess_state(self, now: datetime) -> GatewayState:
         """Return whether it can connect at *now*."""
         if self.certificate:
             return GatewayState.ENROLLED if now < self.certificate.not_after else GatewayState.EXPIRED

@@ -63,7 +63,7 @@ def _continue(organization: str, course: Course | None, condition: Condition, no
         return Step(condition.key, course, _notify(organization, condition, Phase.BEGAN, now))
     if condition.level == course.condition.level or silenced:
         return Step(condition.key, course)
-    if course.notified_at and now - course.notified_at < damping.hold(course.episodes):
+    if course.notified_at and now - course.notified_at < damping.compute_hold(course.episodes):
         return Step(condition.key, course)
     course = replace(course, condition=condition, notified_at=now)
     return Step(condition.key, course, _notify(organization, condition, Phase.CHANGED, now))
@@ -79,7 +79,7 @@ def _disappear(organization: str, course: Course, now: datetime) -> Step:
         course = replace(course, ended_at=ended_at)
         return Step(condition.key, course if now - ended_at < CALM_AFTER and damping.ends_after else None)
     gone_since = course.gone_since or now
-    if now - gone_since < damping.hold(course.episodes):
+    if now - gone_since < damping.compute_hold(course.episodes):
         return Step(condition.key, replace(course, gone_since=gone_since))
     course_after = replace(course, gone_since=gone_since, ended_at=now, notified_at=now) if damping.ends_after else None
     return Step(condition.key, course_after, _notify(organization, condition, Phase.ENDED, now))

@@ -109,7 +109,7 @@ class Damping:
     begins_after: timedelta = timedelta()
     ends_after: timedelta = timedelta()
 
-    def hold(self, episodes: int) -> timedelta:
+    def compute_hold(self, episodes: int) -> timedelta:
         """Return how long the condition must be over, or unchanged, in its *episodes*-th episode."""
         return min(self.ends_after * (1 << min(max(episodes - 1, 0), 16)), LONGEST_HOLD)
 

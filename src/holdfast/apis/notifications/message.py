@@ -54,7 +54,7 @@ class Message:
         others = self.total - 1
         return first if others <= 0 else f"{first}, and {others:,} other notification{'' if others == 1 else 's'}"
 
-    def link(self, notification: Notification) -> str:
+    def build_link(self, notification: Notification) -> str:
         """Return the URL of the page about *notification*."""
         return f"{self.url}{notification.wording.path}"
 
@@ -82,7 +82,7 @@ def write_mail(message: Message) -> tuple[str, str]:
             flatten(notification.wording.text),
             flatten(notification.wording.action),
         ]
-        parts.append("\n".join([*(line for line in lines if line), message.link(notification)]))
+        parts.append("\n".join([*(line for line in lines if line), message.build_link(notification)]))
     if rest := _describe_rest(message):
         parts.append(rest)
     footer = f"-- \nHoldfast, organization {flatten(message.organization)}. Channels and silences: {message.url}{PAGE}"
@@ -108,7 +108,7 @@ def write_webhook(message: Message) -> dict[str, Any]:
                 "title": notification.wording.title,
                 "text": notification.wording.text,
                 "action": notification.wording.action,
-                "url": message.link(notification),
+                "url": message.build_link(notification),
                 "about": list(notification.about),
             }
             for notification in message.notifications
@@ -121,7 +121,8 @@ def write_slack(message: Message) -> dict[str, Any]:
     lines = []
     for notification in message.notifications:
         label = "Over" if notification.phase is Phase.ENDED else _WORDS[notification.severity]
-        link = f"<{_escape(message.link(notification))}|{escape_mrkdwn(notification.wording.title).replace('|', '¦')}>"
+        title = escape_mrkdwn(notification.wording.title).replace("|", "¦")
+        link = f"<{_escape(message.build_link(notification))}|{title}>"
         text = " ".join(filter(None, (flatten(notification.wording.text), flatten(notification.wording.action))))
         lines.append(f"{label}: {link}\n{escape_mrkdwn(text)}")
     if rest := _describe_rest(message):
@@ -171,8 +172,8 @@ def _write_incident(message: Message, routing_key: str, notification: Notificati
     return body | {
         "event_action": "trigger",
         "client": "Holdfast",
-        "client_url": message.link(notification),
-        "links": [{"href": message.link(notification), "text": "Open in Holdfast"}],
+        "client_url": message.build_link(notification),
+        "links": [{"href": message.build_link(notification), "text": "Open in Holdfast"}],
         "payload": {
             "summary": flatten(notification.wording.title)[:MAX_SUMMARY],
             "source": f"holdfast/{notification.organization}",

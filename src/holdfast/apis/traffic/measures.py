@@ -38,14 +38,14 @@ class Measures:
     @property
     def failures(self) -> int:
         """The number of responses with a status of 500 or more."""
-        return self.of_class(5)
+        return self.count_class(5)
 
     @property
     def sampled(self) -> int:
         """The number of requests in the sample."""
         return sum(self.tls_versions.values())
 
-    def of_class(self, first_digit: int) -> int:
+    def count_class(self, first_digit: int) -> int:
         """Return the number of responses whose status begins with *first_digit* (0: aborted)."""
         return sum(count for status, count in self.statuses.items() if status // 100 == first_digit)
 
@@ -64,7 +64,7 @@ class Measures:
             later.certificate or self.certificate,
         )
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values; `restore` reads them."""
         return {
             "statuses": {str(status): count for status, count in self.statuses.items()},
@@ -77,7 +77,7 @@ class Measures:
 
     @classmethod
     def restore(cls, members: Mapping[str, Any]) -> Self:
-        """Return the measures with these members, which `members` has written."""
+        """Return the measures with these members, which `to_members` has written."""
         return cls(
             {int(status): count for status, count in members["statuses"].items()},
             tuple(members["latencies"]),

@@ -24,7 +24,7 @@ class Range:
     step: int  # seconds
     resolution: int
 
-    def bounds(self, now: datetime) -> tuple[datetime, datetime]:
+    def compute_bounds(self, now: datetime) -> tuple[datetime, datetime]:
         """Return the start, and the end, where both begin a step and the last step contains now."""
         end = start_of(now - REPORTING_TIME, self.step) + timedelta(seconds=self.step)
         return end - timedelta(seconds=self.length), end

@@ -117,10 +117,10 @@ def check_pins(pins: Sequence[str], field: str) -> tuple[str, ...]:
     """
     if len(pins) > MAX_PINS:
         raise InvalidField(field, f"There are {len(pins)} pins; the limit is {MAX_PINS}.")
-    return tuple(dict.fromkeys(_pin(pin.strip(), field) for pin in pins))
+    return tuple(dict.fromkeys(_parse_pin(pin.strip(), field) for pin in pins))
 
 
-def _pin(pin: str, field: str) -> str:
+def _parse_pin(pin: str, field: str) -> str:
     text = re.sub(r"^sha-?256[/:= ]+", "", pin, flags=re.IGNORECASE)
     hexadecimal = text.replace(":", "").replace(" ", "").lower()
     if re.fullmatch(r"[0-9a-f]{64}", hexadecimal):

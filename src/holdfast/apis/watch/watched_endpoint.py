@@ -117,7 +117,7 @@ class WatchedEndpoint:
                 by_time.setdefault(at, []).append(name)
         return [(_enumerate(names), at) for at, names in sorted(by_time.items(), reverse=True)]
 
-    def status(self, now: datetime) -> WatchStatus:
+    def assess_status(self, now: datetime) -> WatchStatus:
         """Return the status at *now*; what needs attention first comes first."""
         if self.silence:
             return WatchStatus.UNREACHABLE
@@ -135,7 +135,7 @@ class WatchedEndpoint:
         coverage = self.coverage
         return bool(coverage and coverage.accepted and coverage.until and now <= coverage.until)
 
-    def rejection(self, now: datetime) -> str | None:
+    def explain_rejection(self, now: datetime) -> str | None:
         """Return the code for why gateways don't accept what the backend presents; None if they do or it is unknown."""
         if self.coverage is None or self.is_trusted(now):
             return None

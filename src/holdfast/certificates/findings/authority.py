@@ -30,11 +30,11 @@ def _judge_key_cert_sign(case: Case) -> Iterator[Finding]:
     if case.may_be_presented and usage is not None and usage.digital_signature:
         message = "Its keyUsage lacks keyCertSign. The gateway accepts this CA certificate, but nothing that it issued."
         remedy = "This is fine for the backend's own certificate. Otherwise, ask for keyCertSign in its keyUsage."
-        yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.INFO, message, remedy)
         return
     message = "Its keyUsage lacks keyCertSign. The gateway rejects everything that this CA issued."
     remedy = "Ask for a CA certificate with keyCertSign in its keyUsage, or import the backend's own certificate."
-    yield case.finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.ERROR, message, remedy)
+    yield case.build_finding(Code.CA_WITHOUT_KEY_CERT_SIGN, Severity.ERROR, message, remedy)
 
 
 def _judge_basic_constraints(case: Case) -> Iterator[Finding]:
@@ -45,16 +45,16 @@ def _judge_basic_constraints(case: Case) -> Iterator[Finding]:
             return  # version 1 has no extensions
         if case.is_authority:
             message = "This CA has no basicConstraints. The gateway accepts it because it is imported; others don't."
-            yield case.finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.WARNING, message, remedy)
+            yield case.build_finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.WARNING, message, remedy)
         elif certificate.is_self_issued:
             message = "It doesn't say whether it is a CA. The gateway accepts it, and would accept what it issues."
             remedy = "This is fine for the backend's own certificate. CA:FALSE in basicConstraints would be clearer."
-            yield case.finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.INFO, message, remedy)
+            yield case.build_finding(Code.CA_WITHOUT_BASIC_CONSTRAINTS, Severity.INFO, message, remedy)
     elif case.is_authority and not certificate.is_ca:
         why = "it issued another certificate in the file" if case.issued else "its keyUsage has keyCertSign"
         message = f"It is marked as not a CA, but {why}. "
         message += "The gateway accepts it because it is imported; other clients don't."
-        yield case.finding(Code.NOT_A_CA, Severity.WARNING, message, remedy)
+        yield case.build_finding(Code.NOT_A_CA, Severity.WARNING, message, remedy)
 
 
 def _judge_any_name(case: Case) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def _judge_any_name(case: Case) -> Iterator[Finding]:
         return
     message = "Anyone who has its private key can issue certificates for any name, including this endpoint's host."
     remedy = "To trust less, import the CA below it that issues for the backend, or the backend's own certificate."
-    yield case.finding(Code.CA_FOR_ANY_NAME, Severity.INFO, message, remedy)
+    yield case.build_finding(Code.CA_FOR_ANY_NAME, Severity.INFO, message, remedy)
 
 
 def _judge_name_constraints(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
@@ -76,7 +76,7 @@ def _judge_name_constraints(case: Case, constraints: NameConstraints) -> Iterato
     if all(reference.is_ip for reference in case.references):
         message = "Its name constraints cover IP addresses. The gateway can't check them, and rejects every address."
     remedy = f"Import a CA that may issue for {names}, or only the backend's own certificate."
-    yield case.finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
+    yield case.build_finding(Code.NAME_CONSTRAINTS, Severity.ERROR, message, remedy)
 
 
 def _judge_critical(case: Case, constraints: NameConstraints) -> Iterator[Finding]:
@@ -88,11 +88,11 @@ def _judge_critical(case: Case, constraints: NameConstraints) -> Iterator[Findin
                 "and checks host names as usual."
             )
         remedy = "Ask for a CA certificate with valid name constraints. Other clients may reject what this CA issued."
-        yield case.finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
+        yield case.build_finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
     if not constraints.critical:
         message = "Its name constraints aren't critical, but must be. The gateway enforces them; other clients may not."
         remedy = "Ask for a CA certificate with critical name constraints."
-        yield case.finding(Code.NAME_CONSTRAINTS_NOT_CRITICAL, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.NAME_CONSTRAINTS_NOT_CRITICAL, Severity.INFO, message, remedy)
 
 
 def _forbids(constraints: NameConstraints, reference: ReferenceIdentifier) -> bool:

@@ -13,4 +13,4 @@ def judge_caller(case: Case) -> Iterator[Finding]:
     if case.certificate.is_ca:
         message = "It is marked as a CA. The gateway accepts only this certificate, not certificates that it issued."
         remedy = "This is fine if the caller presents it. Otherwise, upload the callers' own certificates."
-        yield case.finding(Code.ONLY_ITSELF, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.ONLY_ITSELF, Severity.INFO, message, remedy)

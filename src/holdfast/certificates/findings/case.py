@@ -67,7 +67,7 @@ class Case:
         able = (issuer for issuer in self.issuers if not issuer.extensions.lacks_key_cert_sign)
         return next((display(issuer.subject) or "without a name" for issuer in able), "")
 
-    def finding(self, code: Code, severity: Severity, message: str, remedy: str) -> Finding:
+    def build_finding(self, code: Code, severity: Severity, message: str, remedy: str) -> Finding:
         """Return a finding about this certificate."""
         return Finding(code, severity, message, remedy, self.certificate.fingerprint)
 

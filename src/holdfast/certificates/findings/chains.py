@@ -27,7 +27,7 @@ def judge_chains(cases: Sequence[Case]) -> Iterator[Finding]:
         subject = display(case.certificate.subject)
         message = f"The gateway can't distinguish it from another {subject} in the file, and would trust only one."
         remedy = "Import only the certificate that the backend presents, or ask for certificates with key identifiers."
-        yield case.finding(Code.INDISTINGUISHABLE, Severity.ERROR, message, remedy)
+        yield case.build_finding(Code.INDISTINGUISHABLE, Severity.ERROR, message, remedy)
 
 
 def _judge_path_lengths(by_fingerprint: dict[str, Case]) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _report_depth(case: Case, above: Certificate, limit: int) -> Finding:
         "The gateway accepts it because it is imported; other clients don't."
     )
     remedy = "Ask the CA for a chain within the path length. Keep this certificate imported until then."
-    return case.finding(Code.PATH_LENGTH_EXCEEDED, Severity.WARNING, message, remedy)
+    return case.build_finding(Code.PATH_LENGTH_EXCEEDED, Severity.WARNING, message, remedy)
 
 
 def _list_cas_deeper_than(limit: int, case: Case, by_fingerprint: dict[str, Case]) -> Iterator[Certificate]:
@@ -80,14 +80,14 @@ def _judge_gaps(cases: Sequence[Case]) -> Iterator[Finding]:
         if case.is_authority:
             message = f"Its issuer, {issuer}, is not in the file. The gateway doesn't need it."
             remedy = "No action needed: the gateway accepts what this CA issued."
-            yield case.finding(Code.CHAIN_INCOMPLETE, Severity.INFO, message, remedy)
+            yield case.build_finding(Code.CHAIN_INCOMPLETE, Severity.INFO, message, remedy)
         elif has_unused_ca:
             message = (
                 f"The file has a CA, but not the issuer of this certificate, {issuer}. "
                 "The gateway accepts this certificate, but may reject its renewal."
             )
             remedy = f"Add {issuer} to the file, unless the backend sends it."
-            yield case.finding(Code.CHAIN_INCOMPLETE, Severity.WARNING, message, remedy)
+            yield case.build_finding(Code.CHAIN_INCOMPLETE, Severity.WARNING, message, remedy)
 
 
 def _judge_order(cases: Sequence[Case]) -> Iterator[Finding]:
@@ -97,7 +97,7 @@ def _judge_order(cases: Sequence[Case]) -> Iterator[Finding]:
             issuer = display(case.certificate.issuer)
             message = f"Out of order: it comes after its issuer, {issuer}. The gateway accepts any order."
             remedy = "If a server will send this file, put each certificate before its issuer."
-            yield case.finding(Code.CHAIN_OUT_OF_ORDER, Severity.INFO, message, remedy)
+            yield case.build_finding(Code.CHAIN_OUT_OF_ORDER, Severity.INFO, message, remedy)
             return
         before.add(case.certificate.fingerprint)
 
@@ -108,4 +108,4 @@ def _find_repeated(cases: Sequence[Case]) -> Iterator[Finding]:
             times = "twice" if case.times == 2 else f"{case.times} times"
             message = f"It is in the file {times}. Holdfast imports it once."
             remedy = "No action needed, unless you meant to include a different certificate: add it to the file."
-            yield case.finding(Code.DUPLICATE, Severity.INFO, message, remedy)
+            yield case.build_finding(Code.DUPLICATE, Severity.INFO, message, remedy)

@@ -13,4 +13,4 @@ def judge_elsewhere(case: Case, alias: str) -> Iterator[Finding]:
     if alias:
         message = f"This endpoint already trusts it under the alias {alias}."
         remedy = "Import it only once. Otherwise, the endpoint still trusts it after you delete one of the two aliases."
-        yield case.finding(Code.ALREADY_TRUSTED, Severity.WARNING, message, remedy)
+        yield case.build_finding(Code.ALREADY_TRUSTED, Severity.WARNING, message, remedy)

@@ -39,7 +39,7 @@ def judge_form(case: Case) -> Iterator[Finding]:
     if not case.certificate.issuer:
         message = "Its issuer name is empty. The gateway accepts it because it is imported; other clients may not."
         remedy = "Ask for a certificate with an issuer name."
-        yield case.finding(Code.EMPTY_ISSUER, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.EMPTY_ISSUER, Severity.INFO, message, remedy)
 
 
 def _judge_extensions(case: Case) -> Iterator[Finding]:
@@ -50,10 +50,10 @@ def _judge_extensions(case: Case) -> Iterator[Finding]:
     what, remedy = f"An extension is damaged: {names}.", "Ask for a certificate without damaged extensions."
     if _ALWAYS_READ.isdisjoint(damaged_extensions):
         message = f"{what} The gateway ignores it in an imported certificate."
-        yield case.finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
+        yield case.build_finding(Code.UNREADABLE_EXTENSION, Severity.WARNING, message, remedy)
     else:
         message = f"{what} The gateway rejects the certificate and everything that it issued."
-        yield case.finding(Code.UNREADABLE_EXTENSION, Severity.ERROR, message, remedy)
+        yield case.build_finding(Code.UNREADABLE_EXTENSION, Severity.ERROR, message, remedy)
 
 
 def _judge_names(case: Case) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def _judge_names(case: Case) -> Iterator[Finding]:
     if damaged_names:
         message = f"Part of {display(damaged_names[0])} isn't text and is shown in hex. The gateway accepts it."
         remedy = "If other clients reject it, ask for a certificate with text names."
-        yield case.finding(Code.UNREADABLE_NAME, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.UNREADABLE_NAME, Severity.INFO, message, remedy)
 
 
 def _judge_key_identifiers(case: Case) -> Iterator[Finding]:
@@ -76,7 +76,7 @@ def _judge_key_identifiers(case: Case) -> Iterator[Finding]:
     if missing:
         message = f"It has no {' and no '.join(missing)}. The gateway accepts it."
         remedy = "Ask for key identifiers. Only they distinguish a CA from its successor of the same name."
-        yield case.finding(Code.NO_KEY_IDENTIFIER, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.NO_KEY_IDENTIFIER, Severity.INFO, message, remedy)
 
 
 def _judge_version(case: Case) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def _judge_version(case: Case) -> Iterator[Finding]:
         return
     message = "Version 1 has no subjectAltName, so the gateway rejects a backend that presents it as its own."
     remedy = "This is fine for an old CA. Otherwise, ask for a version 3 certificate."
-    yield case.finding(Code.VERSION_1, Severity.INFO, message, remedy)
+    yield case.build_finding(Code.VERSION_1, Severity.INFO, message, remedy)
 
 
 def _judge_serial_number(case: Case) -> Iterator[Finding]:
@@ -94,4 +94,4 @@ def _judge_serial_number(case: Case) -> Iterator[Finding]:
     what = "negative" if number < 0 else "zero" if number == 0 else f"longer than {MAX_SERIAL_NUMBER_OCTETS} octets"
     message = f"Its serial number is {what}. The gateway accepts it; some other clients don't."
     remedy = f"Ask for a certificate with a positive serial number of at most {MAX_SERIAL_NUMBER_OCTETS} octets."
-    yield case.finding(Code.UNUSUAL_SERIAL_NUMBER, Severity.INFO, message, remedy)
+    yield case.build_finding(Code.UNUSUAL_SERIAL_NUMBER, Severity.INFO, message, remedy)

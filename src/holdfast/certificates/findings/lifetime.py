@@ -17,14 +17,14 @@ def judge_lifetime(case: Case) -> Iterator[Finding]:
     certificate = case.certificate
     if certificate.not_after < certificate.not_before:
         message = f"Expires on {certificate.not_after:%Y-%m-%d}, before it becomes valid. The gateway rejects it."
-        yield case.finding(Code.NEVER_VALID, Severity.ERROR, message, "Ask for a certificate with correct dates.")
+        yield case.build_finding(Code.NEVER_VALID, Severity.ERROR, message, "Ask for a certificate with correct dates.")
         return
     yield from _judge_status(case)
     days = (certificate.not_after - certificate.not_before).days
     if not case.is_authority and certificate.not_after - certificate.not_before > MAX_VALIDITY:
         message = f"Valid for {days} days. The gateway accepts it, but a stolen key stays usable for as long."
         remedy = f"Use certificates valid for at most {MAX_VALIDITY.days} days. Import each before the backend uses it."
-        yield case.finding(Code.LONG_VALIDITY, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.LONG_VALIDITY, Severity.INFO, message, remedy)
 
 
 def _judge_status(case: Case) -> Iterator[Finding]:
@@ -37,14 +37,14 @@ def _judge_status(case: Case) -> Iterator[Finding]:
             if case.issued:
                 message += " As long as it is imported, the gateway also rejects everything that it issued."
                 remedy = "Leave it out, and import its replacement."
-            yield case.finding(Code.EXPIRED, Severity.ERROR, message, remedy)
+            yield case.build_finding(Code.EXPIRED, Severity.ERROR, message, remedy)
         case Status.EXPIRING:
             message = f"Expires {_write_days_ahead((certificate.not_after - now).days)}, on {until}."
-            yield case.finding(Code.EXPIRING, Severity.WARNING, message, "Import its replacement before then.")
+            yield case.build_finding(Code.EXPIRING, Severity.WARNING, message, "Import its replacement before then.")
         case Status.NOT_YET_VALID:
             message = f"Not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC."
             remedy = "Wait until then, or check the clock of the machine that issued it."
-            yield case.finding(Code.NOT_YET_VALID, Severity.ERROR, message, remedy)
+            yield case.build_finding(Code.NOT_YET_VALID, Severity.ERROR, message, remedy)
 
 
 def _write_days_ago(days: int) -> str:

@@ -40,24 +40,24 @@ def _report_missing_names(case: Case) -> Finding:
                 f"Ask for a certificate with the subjectAltName {address} as iPAddress "
                 f"(with OpenSSL: subjectAltName=IP:{address})."
             )
-            return case.finding(Code.ADDRESS_AS_DNS_NAME, Severity.WARNING, message, remedy)
+            return case.build_finding(Code.ADDRESS_AS_DNS_NAME, Severity.WARNING, message, remedy)
     names = certificate.dns_names + certificate.ip_addresses
     common_name = next(
         (display(identifier.value) for identifier in case.references if identifier.value in common_names), ""
     )
     if common_name and not names:
         message = f"It has {common_name} only as the common name. The gateway requires it in subjectAltName."
-        return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
+        return case.build_finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
     if case.is_authority:
         message = f"It isn't valid for {required_names}. A CA that signed the backend's certificate need not be."
         remedy = f"If it is the backend's own certificate, ask for one with the subjectAltName {required_names}."
-        return case.finding(Code.CA_WITHOUT_NAME, Severity.INFO, message, remedy)
+        return case.build_finding(Code.CA_WITHOUT_NAME, Severity.INFO, message, remedy)
     if not names:
         message = f"It has no host name in subjectAltName. The gateway requires {required_names}."
-        return case.finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
+        return case.build_finding(Code.NO_SUBJECT_ALT_NAME, Severity.WARNING, message, f"{ask}.")
     message = f"It has {_list_kinds(certificate)}. The gateway requires {_name_wanted_kinds(case)}."
     remedy = f"Use one of these names in the endpoint's URL, or ask for a certificate for {required_names}."
-    return case.finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
+    return case.build_finding(Code.NAME_MISMATCH, Severity.WARNING, message, remedy)
 
 
 def _judge_wide_wildcards(case: Case) -> Iterator[Finding]:
@@ -68,14 +68,14 @@ def _judge_wide_wildcards(case: Case) -> Iterator[Finding]:
         if "*" in wide:
             message += " The gateway matches no host with a bare *."
         remedy = "Ask for a certificate with the backend's host names, or with a wildcard in its own domain."
-        yield case.finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
+        yield case.build_finding(Code.WIDE_WILDCARD, Severity.WARNING, message, remedy)
     shared_wildcards = tuple(name for name in wildcards if name not in wide and _is_below(name, Suffix.PRIVATE))
     if shared_wildcards:
         message = (
             f"{_enumerate(shared_wildcards)} covers the hosts of all customers of one provider. The gateway accepts it."
         )
         remedy = "This is fine if the backend runs at this provider and you trust the provider."
-        yield case.finding(Code.WIDE_WILDCARD, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.WIDE_WILDCARD, Severity.INFO, message, remedy)
 
 
 def _is_below_one_label(name: str) -> bool:
@@ -94,12 +94,12 @@ def _judge_forbidden_wildcards(case: Case) -> Iterator[Finding]:
     remedy = "Ask for a certificate with the host names, or with a * as the whole left-most label."
     if partial:
         message = f"{_enumerate(partial)} has a * for part of a label, which RFC 9525 forbids. The gateway accepts it."
-        yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
+        yield case.build_finding(Code.FORBIDDEN_WILDCARD, Severity.WARNING, message, remedy)
     elif forbidden:
         message = (
             f"{_enumerate(tuple(forbidden))} has a * where RFC 9525 forbids it. The gateway matches no host with it."
         )
-        yield case.finding(Code.FORBIDDEN_WILDCARD, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.FORBIDDEN_WILDCARD, Severity.INFO, message, remedy)
 
 
 def _judge_invalid_names(case: Case) -> Iterator[Finding]:
@@ -108,7 +108,7 @@ def _judge_invalid_names(case: Case) -> Iterator[Finding]:
         return
     message = f"A dNSName isn't a host name: {_enumerate(invalid)}. The gateway matches no host with it."
     remedy = "Ask for a certificate with host names only, without schemes, ports or final dots."
-    yield case.finding(Code.INVALID_DNS_NAME, Severity.INFO, message, remedy)
+    yield case.build_finding(Code.INVALID_DNS_NAME, Severity.INFO, message, remedy)
 
 
 def _judge_common_name(case: Case) -> Iterator[Finding]:
@@ -119,7 +119,7 @@ def _judge_common_name(case: Case) -> Iterator[Finding]:
         return
     message = f"Its common name, {_enumerate(ignored_names)}, isn't in subjectAltName. The gateway ignores it."
     remedy = "If endpoints use that name, ask for a certificate with it in subjectAltName."
-    yield case.finding(Code.COMMON_NAME_IGNORED, Severity.INFO, message, remedy)
+    yield case.build_finding(Code.COMMON_NAME_IGNORED, Severity.INFO, message, remedy)
 
 
 def _is_host(text: str) -> bool:

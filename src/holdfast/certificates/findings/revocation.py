@@ -233,7 +233,7 @@ def _may_sign(certificate: Certificate) -> bool:
 
 def _is_version_2(crl: RevocationList) -> bool:
     (element,) = der.read(crl.der)
-    first = element.children()[0].children()[0]
+    first = element.read_children()[0].read_children()[0]
     return first.tag == der.INTEGER
 
 

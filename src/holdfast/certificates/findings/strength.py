@@ -26,21 +26,21 @@ def _judge_key(case: Case) -> Iterator[Finding]:
     if _is_weak(case):
         if _is_usable(case):
             message = f"The key, {key}, is too weak to be safe. The gateway accepts it."
-            yield case.finding(Code.WEAK_KEY, Severity.WARNING, message, _STRONGER)
+            yield case.build_finding(Code.WEAK_KEY, Severity.WARNING, message, _STRONGER)
         else:
             message = f"The key, {key}, isn't safe. The gateway rejects it."
-            yield case.finding(Code.WEAK_KEY, Severity.ERROR, message, _STRONGER)
+            yield case.build_finding(Code.WEAK_KEY, Severity.ERROR, message, _STRONGER)
     elif not _is_usable(case):
         message = f"The gateway can't use the key, {display(str(key))}, and rejects everything that depends on it."
-        yield case.finding(Code.UNSUPPORTED_KEY, Severity.ERROR, message, _ANOTHER)
+        yield case.build_finding(Code.UNSUPPORTED_KEY, Severity.ERROR, message, _ANOTHER)
     elif key.algorithm == "RSA" and key.size % 8:
         message = f"The key size, {key.size} bits, isn't a multiple of 8. The gateway accepts it."
         remedy = "If other clients reject it, ask for a certificate with an RSA key of 2048, 3072 or 4096 bits."
-        yield case.finding(Code.ODD_KEY_SIZE, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.ODD_KEY_SIZE, Severity.INFO, message, remedy)
     elif key.algorithm == "Ed25519":
         message = "The key is Ed25519. The gateway accepts it; browsers and many other clients don't."
         remedy = "If other clients call the backend too, ask for a certificate with an EC P-256 key."
-        yield case.finding(Code.ED25519_KEY, Severity.INFO, message, remedy)
+        yield case.build_finding(Code.ED25519_KEY, Severity.INFO, message, remedy)
 
 
 def _is_weak(case: Case) -> bool:
@@ -65,7 +65,7 @@ def _judge_signature(case: Case) -> Iterator[Finding]:
             f"Signed with {algorithm}, which can be forged. "
             f"The gateway checks the signature and rejects it, because its issuer, {case.checked_by}, is in the file."
         )
-        yield case.finding(Code.WEAK_SIGNATURE, Severity.ERROR, message, remedy)
+        yield case.build_finding(Code.WEAK_SIGNATURE, Severity.ERROR, message, remedy)
         return
     message = f"Signed with {algorithm}, which can be forged. The gateway accepts it."
-    yield case.finding(Code.WEAK_SIGNATURE, Severity.WARNING, message, remedy)
+    yield case.build_finding(Code.WEAK_SIGNATURE, Severity.WARNING, message, remedy)

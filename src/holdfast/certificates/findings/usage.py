@@ -27,7 +27,7 @@ def _judge_digital_signature(case: Case) -> Iterator[Finding]:
         return
     message = "Its keyUsage lacks digitalSignature. The gateway rejects a backend that presents it."
     remedy = "Ask for a certificate with digitalSignature in its keyUsage, or without keyUsage."
-    yield case.finding(Code.NO_DIGITAL_SIGNATURE, Severity.ERROR, message, remedy)
+    yield case.build_finding(Code.NO_DIGITAL_SIGNATURE, Severity.ERROR, message, remedy)
 
 
 def _judge_server_auth(case: Case) -> Iterator[Finding]:
@@ -42,14 +42,14 @@ def _judge_server_auth(case: Case) -> Iterator[Finding]:
             "Its extKeyUsage lacks serverAuth. "
             f"The gateway rejects it, because its issuer, {case.checked_by}, is in the file too."
         )
-        yield case.finding(Code.NO_SERVER_AUTH, Severity.ERROR, message, remedy)
+        yield case.build_finding(Code.NO_SERVER_AUTH, Severity.ERROR, message, remedy)
         return
     else:
         message = (
             "Its extKeyUsage lacks serverAuth. "
             "The gateway accepts it only while no CA above it is imported for this endpoint."
         )
-    yield case.finding(Code.NO_SERVER_AUTH, Severity.WARNING, message, remedy)
+    yield case.build_finding(Code.NO_SERVER_AUTH, Severity.WARNING, message, remedy)
 
 
 def _judge_unusual_purposes(case: Case) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def _judge_unusual_purposes(case: Case) -> Iterator[Finding]:
     names = display(", ".join(others))
     message = f"Its extKeyUsage allows more than TLS: {names}. The gateway accepts it."
     remedy = "Unless that is intended, ask for a certificate with serverAuth only, to limit what a stolen key can do."
-    yield case.finding(Code.UNUSUAL_PURPOSE, Severity.INFO, message, remedy)
+    yield case.build_finding(Code.UNUSUAL_PURPOSE, Severity.INFO, message, remedy)
 
 
 def _judge_unknown_critical(case: Case) -> Iterator[Finding]:
@@ -74,10 +74,10 @@ def _judge_unknown_critical(case: Case) -> Iterator[Finding]:
             f"The gateway doesn't know its critical extension {names}. "
             f"The gateway rejects it, because its issuer, {case.checked_by}, is in the file too."
         )
-        yield case.finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.ERROR, message, remedy)
+        yield case.build_finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.ERROR, message, remedy)
         return
     message = (
         f"The gateway doesn't know its critical extension {names}, and ignores it. "
         "It accepts the certificate because it is imported; other clients reject it."
     )
-    yield case.finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.WARNING, message, remedy)
+    yield case.build_finding(Code.UNKNOWN_CRITICAL_EXTENSION, Severity.WARNING, message, remedy)

@@ -43,23 +43,23 @@ class Element:
     depth: int
     budget: Budget
 
-    def children(self) -> list["Element"]:
+    def read_children(self) -> list["Element"]:
         """Read the elements in the content. Raises NotDer, TooComplex."""
         if not self.tag & CONSTRUCTED:
             raise NotDer("an element that should have parts has none")
-        return self.within(self.content)
+        return self.read_within(self.content)
 
-    def within(self, data: bytes | memoryview) -> list["Element"]:
+    def read_within(self, data: bytes | memoryview) -> list["Element"]:
         """Read *data*, which was contained in this element in any form. Raises NotDer, TooComplex."""
         return _read_elements(memoryview(data), self.depth + 1, self.budget)
 
-    def octets(self) -> bytes:
+    def read_octets(self) -> bytes:
         """Join an octet string that may be segmented (X.690, section 8.7). Raises NotDer, TooComplex."""
         if not self.tag & CONSTRUCTED:
             return bytes(self.content)
-        return b"".join(piece.octets() for piece in self.children())
+        return b"".join(piece.read_octets() for piece in self.read_children())
 
-    def integer(self) -> int:
+    def read_integer(self) -> int:
         """Read an integer of at most 8 octets. Raises NotDer."""
         if self.tag != INTEGER or not 1 <= len(self.content) <= 8:
             raise NotDer("a number is missing")

@@ -27,7 +27,7 @@ class Derivation:
     iterations: int
     pbkdf2: bool
 
-    def key(self, purpose: int, size: int, password: str | None, work: "Work") -> bytes:
+    def derive_key(self, purpose: int, size: int, password: str | None, work: "Work") -> bytes:
         """Derive *size* octets; only the method of PKCS#12 uses *purpose*. Raises TooManyIterations."""
         length = hashlib.new(self.digest, usedforsecurity=False).digest_size
         iterations = self.iterations * -(-size // length)

@@ -70,10 +70,10 @@ class _Reader:
         self._at += size
         return self._data[self._at - size : self._at]
 
-    def number(self) -> int:
+    def read_number(self) -> int:
         return int(struct.unpack(">I", self.take(4))[0])
 
-    def text(self) -> str:
+    def read_text(self) -> str:
         """Modified UTF-8: NUL in two octets, and characters beyond the BMP as two surrogates."""
         octets = self.take(struct.unpack(">H", self.take(2))[0]).replace(b"\xc0\x80", b"\0")
         try:
@@ -83,23 +83,23 @@ class _Reader:
 
 
 def _read_entries(reader: _Reader, kind: str) -> Contents:
-    version, count = reader.number(), reader.number()
+    version, count = reader.read_number(), reader.read_number()
     if version not in (1, 2) or count * _SMALLEST_ENTRY > reader.left:
         raise _Damaged
     if count > MAX_CERTIFICATES:
         raise TooManyCertificates(count, MAX_CERTIFICATES)
     contents = Contents(f"a Java keystore ({kind})")
     for number in range(1, count + 1):
-        tag = reader.number()
-        name = name_entry(reader.text(), number)
+        tag = reader.read_number()
+        name = name_entry(reader.read_text(), number)
         reader.take(8)  # creation time
         if tag in (_KEY, _SECRET):
             what = "a private key" if tag == _KEY else "a secret key"
             raise PrivateKeyRefused(number, count, name, _REMEDY, what)
         if tag != _CERTIFICATE:
             raise _Damaged
-        certificate_type = reader.text() if version == 2 else "X.509"
-        der = reader.take(reader.number())
+        certificate_type = reader.read_text() if version == 2 else "X.509"
+        der = reader.take(reader.read_number())
         if certificate_type in ("X.509", "X509"):
             contents.add(Part(name, der, number, count, name))
         else:

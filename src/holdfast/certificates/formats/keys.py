@@ -29,7 +29,7 @@ def is_private_key(element: Element) -> bool:
         TooComplex: It has more elements than any private key.
     """
     try:
-        parts = element.children() if element.tag == SEQUENCE else []
+        parts = element.read_children() if element.tag == SEQUENCE else []
         return _is_pkcs8(parts) or _is_encrypted_pkcs8(parts) or _is_older(parts)
     except NotDer:
         return False
@@ -38,19 +38,19 @@ def is_private_key(element: Element) -> bool:
 def is_encrypted(element: Element) -> bool:
     """Return whether *element*, a private key, is encrypted; False if it can't be read."""
     try:
-        return _is_encrypted_pkcs8(element.children())
+        return _is_encrypted_pkcs8(element.read_children())
     except NotDer:
         return False
 
 
 def _is_pkcs8(parts: list[Element]) -> bool:
-    return der.has_tags(parts, INTEGER, SEQUENCE, OCTET_STRING) and der.has_tags(parts[1].children(), OID)
+    return der.has_tags(parts, INTEGER, SEQUENCE, OCTET_STRING) and der.has_tags(parts[1].read_children(), OID)
 
 
 def _is_encrypted_pkcs8(parts: list[Element]) -> bool:
     if not der.has_tags(parts, SEQUENCE, OCTET_STRING):
         return False
-    algorithm = parts[0].children()
+    algorithm = parts[0].read_children()
     return der.has_tags(algorithm, OID) and bytes(algorithm[0].content).startswith(_PBE)
 
 

@@ -69,7 +69,7 @@ class Mac:
     def fits(self, data: bytes, password: str | None, work: Work) -> bool:
         """Return whether the MAC of *data* was made with *password*. Raises TooManyIterations."""
         size = hashlib.new(self.digest, usedforsecurity=False).digest_size
-        key = self.derivation.key(MAC_KEY, size, password, work)
+        key = self.derivation.derive_key(MAC_KEY, size, password, work)
         return hmac.compare_digest(hmac.digest(key, data, self.digest), self.expected)
 
 
@@ -89,8 +89,8 @@ class Cipher:
         if not data or len(data) % self.block_size:
             raise Undecipherable
         work.spend(self.block_work * len(data) // self.block_size)
-        key = self.derivation.key(ENCRYPTION_KEY, self.key_size, password, work)
-        iv = self.iv or self.derivation.key(IV, self.block_size, password, work)
+        key = self.derivation.derive_key(ENCRYPTION_KEY, self.key_size, password, work)
+        iv = self.iv or self.derivation.derive_key(IV, self.block_size, password, work)
         plain = self.run(key, iv, data)
         padding = plain[-1]
         if not 1 <= padding <= self.block_size or plain[-padding:] != bytes([padding]) * padding:
@@ -100,28 +100,28 @@ class Cipher:
 
 def read_mac(element: Element) -> Mac:
     """Read MacData (RFC 7292, section 4). Raises NotDer, Unsupported, TooManyIterations."""
-    data = der.expect(element.children(), SEQUENCE, OCTET_STRING)
-    algorithm, digest_value = der.expect(data[0].children(), SEQUENCE, OCTET_STRING)[:2]
-    name, *parameters = der.expect(algorithm.children(), OID)
+    data = der.expect(element.read_children(), SEQUENCE, OCTET_STRING)
+    algorithm, digest_value = der.expect(data[0].read_children(), SEQUENCE, OCTET_STRING)[:2]
+    name, *parameters = der.expect(algorithm.read_children(), OID)
     if name.content == _PBMAC1:
-        kdf, mac = der.expect(der.expect(parameters, SEQUENCE)[0].children(), SEQUENCE, SEQUENCE)[:2]
-        digest = _look_up(_HMACS, der.expect(mac.children(), OID)[0])
-        return Mac(_read_pbkdf2(kdf), digest, digest_value.octets())
+        kdf, mac = der.expect(der.expect(parameters, SEQUENCE)[0].read_children(), SEQUENCE, SEQUENCE)[:2]
+        digest = _look_up(_HMACS, der.expect(mac.read_children(), OID)[0])
+        return Mac(_read_pbkdf2(kdf), digest, digest_value.read_octets())
     digest = _look_up(_DIGESTS, name)
-    iterations = data[2].integer() if len(data) > 2 else 1
-    return Mac(_read_derivation(digest, data[1], iterations, pbkdf2=False), digest, digest_value.octets())
+    iterations = data[2].read_integer() if len(data) > 2 else 1
+    return Mac(_read_derivation(digest, data[1], iterations, pbkdf2=False), digest, digest_value.read_octets())
 
 
 def read_cipher(element: Element) -> Cipher:
     """Read an encryption AlgorithmIdentifier. Raises NotDer, Unsupported, TooManyIterations."""
-    name, parameters = der.expect(element.children(), OID, SEQUENCE)[:2]
+    name, parameters = der.expect(element.read_children(), OID, SEQUENCE)[:2]
     if name.content == _PBES2:
-        kdf, scheme = der.expect(parameters.children(), SEQUENCE, SEQUENCE)[:2]
-        cipher, iv = der.expect(scheme.children(), OID, OCTET_STRING)[:2]
+        kdf, scheme = der.expect(parameters.read_children(), SEQUENCE, SEQUENCE)[:2]
+        cipher, iv = der.expect(scheme.read_children(), OID, OCTET_STRING)[:2]
         if cipher.content == _TRIPLE_DES:
             return Cipher(_read_pbkdf2(kdf), 24, 8, _decrypt_triple_des, _read_initialization_vector(iv, 8))
         return Cipher(_read_pbkdf2(kdf), _look_up(_AES, cipher), 16, _decrypt_aes, _read_initialization_vector(iv, 16))
-    salt, iterations = der.expect(parameters.children(), OCTET_STRING, INTEGER)[:2]
+    salt, iterations = der.expect(parameters.read_children(), OCTET_STRING, INTEGER)[:2]
     ciphers = {
         3: (24, _decrypt_triple_des, 0),
         4: (16, _decrypt_triple_des, 0),
@@ -130,16 +130,18 @@ def read_cipher(element: Element) -> Cipher:
     }
     arc = {_PKCS12_PBE + bytes([number]): number for number in ciphers}
     size, run, block_work = ciphers[_look_up(arc, name)]
-    return Cipher(_read_derivation("sha1", salt, iterations.integer(), pbkdf2=False), size, 8, run, None, block_work)
+    return Cipher(
+        _read_derivation("sha1", salt, iterations.read_integer(), pbkdf2=False), size, 8, run, None, block_work
+    )
 
 
 def _read_pbkdf2(element: Element) -> Derivation:
-    name, parameters = der.expect(element.children(), OID, SEQUENCE)[:2]
+    name, parameters = der.expect(element.read_children(), OID, SEQUENCE)[:2]
     if name.content != _PBKDF2:
         raise Unsupported
-    salt, iterations, *options = der.expect(parameters.children(), OCTET_STRING, INTEGER)
-    functions = [_look_up(_HMACS, der.expect(o.children(), OID)[0]) for o in options if o.tag == SEQUENCE]
-    return _read_derivation(functions[0] if functions else "sha1", salt, iterations.integer(), pbkdf2=True)
+    salt, iterations, *options = der.expect(parameters.read_children(), OCTET_STRING, INTEGER)
+    functions = [_look_up(_HMACS, der.expect(o.read_children(), OID)[0]) for o in options if o.tag == SEQUENCE]
+    return _read_derivation(functions[0] if functions else "sha1", salt, iterations.read_integer(), pbkdf2=True)
 
 
 def _read_derivation(digest: str, salt: Element, iterations: int, *, pbkdf2: bool) -> Derivation:
@@ -147,7 +149,7 @@ def _read_derivation(digest: str, salt: Element, iterations: int, *, pbkdf2: boo
         raise TooManyIterations(iterations, MAX_ITERATIONS)
     if iterations < 1 or len(salt.content) > 1024:
         raise NotDer("a number is out of range")
-    return Derivation(digest, salt.octets(), iterations, pbkdf2)
+    return Derivation(digest, salt.read_octets(), iterations, pbkdf2)
 
 
 def _look_up(table: dict[bytes, T], element: Element) -> T:
@@ -158,7 +160,7 @@ def _look_up(table: dict[bytes, T], element: Element) -> T:
 
 
 def _read_initialization_vector(element: Element, size: int) -> bytes:
-    octets = element.octets()
+    octets = element.read_octets()
     if len(octets) != size:
         raise NotDer("an initialization vector has the wrong size")
     return octets

@@ -51,10 +51,10 @@ _EXPLICIT = 0xA0
 def is_pkcs12(element: Element) -> bool:
     """Return whether *element* is a PFX."""
     try:
-        parts = element.children() if element.tag == SEQUENCE else []
+        parts = element.read_children() if element.tag == SEQUENCE else []
         if not der.has_tags(parts, INTEGER, SEQUENCE):
             return False
-        info = parts[1].children()
+        info = parts[1].read_children()
     except NotDer:
         return False
     return der.has_tags(info, OID) and bytes(info[0].content).startswith(_CONTENT_TYPES)
@@ -109,15 +109,15 @@ class _Store:
         """Collect private keys in *private_keys*; if it is None, refuse them."""
         self._element = element
         self._keys = private_keys
-        parts = der.expect(element.children(), INTEGER, SEQUENCE)
-        info = der.expect(parts[1].children(), OID, _EXPLICIT)
+        parts = der.expect(element.read_children(), INTEGER, SEQUENCE)
+        info = der.expect(parts[1].read_children(), OID, _EXPLICIT)
         if info[0].content != _DATA:
             raise Unsupported
         self._authenticated = _read_string(info[1])
         self._plain: list[list[Element]] = []
         self._encrypted: list[tuple[Cipher, bytes]] = []
         for content in _read_sequence(element, self._authenticated):
-            self._add(der.expect(content.children(), OID, _EXPLICIT))
+            self._add(der.expect(content.read_children(), OID, _EXPLICIT))
         if len(self._encrypted) > MAX_ENCRYPTED:
             raise TooComplex(f"it has more than {MAX_ENCRYPTED} encrypted parts")
         self._mac = pbe.read_mac(parts[2]) if len(parts) > 2 else None
@@ -127,11 +127,11 @@ class _Store:
         if info[0].content == _DATA:
             self._plain.append(_read_sequence(self._element, _read_string(info[1])))
         elif info[0].content == _ENCRYPTED_DATA:
-            data = der.expect(der.expect(info[1].children(), SEQUENCE)[0].children(), INTEGER, SEQUENCE)
-            inner = der.expect(data[1].children(), OID, SEQUENCE)
+            data = der.expect(der.expect(info[1].read_children(), SEQUENCE)[0].read_children(), INTEGER, SEQUENCE)
+            inner = der.expect(data[1].read_children(), OID, SEQUENCE)
             if len(inner) < 3 or inner[2].tag & ~CONSTRUCTED != 0x80:
                 raise NotDer("the encrypted content is missing")
-            self._encrypted.append((pbe.read_cipher(inner[1]), inner[2].octets()))
+            self._encrypted.append((pbe.read_cipher(inner[1]), inner[2].read_octets()))
         else:
             raise Unsupported
 
@@ -173,29 +173,29 @@ class _Store:
 
 def _read_string(explicit: Element) -> bytes:
     """Return the octet string in *explicit*."""
-    inner = explicit.children()
+    inner = explicit.read_children()
     if not inner or inner[0].tag & ~CONSTRUCTED != OCTET_STRING:
         raise NotDer("an octet string is missing")
-    return inner[0].octets()
+    return inner[0].read_octets()
 
 
 def _read_sequence(element: Element, data: bytes) -> list[Element]:
-    return der.expect(element.within(data), SEQUENCE)[0].children()
+    return der.expect(element.read_within(data), SEQUENCE)[0].read_children()
 
 
 def _read_bags(bags: Iterable[Element], contents: Contents, private_keys: Keys | None) -> None:
     for bag in bags:
-        kind, value, *attributes = der.expect(bag.children(), OID, _EXPLICIT)
+        kind, value, *attributes = der.expect(bag.read_children(), OID, _EXPLICIT)
         number = len(contents.parts) + len(contents.ignored) + 1
         name = name_entry(_read_friendly_name(attributes), number)
         if kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG) and private_keys is not None:
-            private_keys.elements.append(der.expect(value.children(), SEQUENCE)[0])
+            private_keys.elements.append(der.expect(value.read_children(), SEQUENCE)[0])
         elif kind.content in (_KEY_BAG, _SHROUDED_KEY_BAG):
             raise PrivateKeyRefused(number, number, name, _REMEDY)
         elif kind.content == _SECRET_BAG:
             raise PrivateKeyRefused(number, number, name, _REMEDY, "a secret key")
         elif kind.content == _NESTED:
-            _read_bags(der.expect(value.children(), SEQUENCE)[0].children(), contents, private_keys)
+            _read_bags(der.expect(value.read_children(), SEQUENCE)[0].read_children(), contents, private_keys)
         elif kind.content == _CERTIFICATE_BAG:
             _read_certificate(value, name, number, contents)
         else:
@@ -204,7 +204,7 @@ def _read_bags(bags: Iterable[Element], contents: Contents, private_keys: Keys |
 
 
 def _read_certificate(value: Element, name: str, number: int, contents: Contents) -> None:
-    kind, certificate = der.expect(der.expect(value.children(), SEQUENCE)[0].children(), OID, _EXPLICIT)[:2]
+    kind, certificate = der.expect(der.expect(value.read_children(), SEQUENCE)[0].read_children(), OID, _EXPLICIT)[:2]
     if kind.content == _X509_CERTIFICATE:
         contents.add(Part(name, _read_string(certificate), number, number, name))
     else:
@@ -212,9 +212,9 @@ def _read_certificate(value: Element, name: str, number: int, contents: Contents
 
 
 def _read_friendly_name(attributes: list[Element]) -> str:
-    for attribute in attributes[0].children() if attributes and attributes[0].tag == SET else ():
-        kind, values = der.expect(attribute.children(), OID, SET)[:2]
+    for attribute in attributes[0].read_children() if attributes and attributes[0].tag == SET else ():
+        kind, values = der.expect(attribute.read_children(), OID, SET)[:2]
         if kind.content == _FRIENDLY_NAME:
-            for value in values.children():
+            for value in values.read_children():
                 return bytes(value.content).decode("utf-16-be", "replace")
     return ""

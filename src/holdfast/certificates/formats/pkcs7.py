@@ -16,7 +16,7 @@ _CERTIFICATES, _REVOCATION_LISTS = 0xA0, 0xA1
 def is_pkcs7(element: Element) -> bool:
     """Return whether *element* is a ContentInfo of PKCS#7 or CMS."""
     try:
-        parts = element.children() if element.tag == SEQUENCE else []
+        parts = element.read_children() if element.tag == SEQUENCE else []
     except NotDer:
         return False
     return der.has_tags(parts, OID) and bytes(parts[0].content).startswith(_CONTENT_TYPES)
@@ -40,15 +40,15 @@ def read(element: Element, where: str = "") -> Contents:
 
 
 def _read_signed_data(element: Element, where: str) -> Contents:
-    info = element.children()
+    info = element.read_children()
     if info[0].content != _SIGNED_DATA:
         remedy = "Export the certificates again, unencrypted."
         raise NotACertificate("a PKCS#7 file, but not a list of certificates", remedy)
-    parts = der.expect(der.expect(info, OID, 0xA0)[1].children(), SEQUENCE)[0].children()
+    parts = der.expect(der.expect(info, OID, 0xA0)[1].read_children(), SEQUENCE)[0].read_children()
     content = der.expect(parts, der.INTEGER, SET, SEQUENCE)[2]
     _refuse_key(content)
     contents = Contents("a PKCS#7 file")
-    certificates = [e for part in parts[3:] if part.tag == _CERTIFICATES for e in part.children()]
+    certificates = [e for part in parts[3:] if part.tag == _CERTIFICATES for e in part.read_children()]
     for number, certificate in enumerate(certificates, start=1):
         place = f"{where}, certificate {number}" if where else f"Certificate {number}"
         if certificate.tag == SEQUENCE:
@@ -63,10 +63,10 @@ def _read_signed_data(element: Element, where: str) -> Contents:
 
 
 def _refuse_key(content: Element) -> None:
-    for wrapper in content.children()[1:]:
-        for inner in wrapper.children() if wrapper.tag & CONSTRUCTED else ():
+    for wrapper in content.read_children()[1:]:
+        for inner in wrapper.read_children() if wrapper.tag & CONSTRUCTED else ():
             try:
-                elements = [inner, *inner.within(inner.octets())]
+                elements = [inner, *inner.read_within(inner.read_octets())]
             except NotDer:
                 elements = [inner]
             if any(is_private_key(element) for element in elements):

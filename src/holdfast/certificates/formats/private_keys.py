@@ -97,10 +97,12 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
     if not keys.is_encrypted(element):
         return load_key(bytes(element.raw))
     try:
-        algorithm, data = der.expect(element.children(), SEQUENCE, OCTET_STRING)[:2]
+        algorithm, data = der.expect(element.read_children(), SEQUENCE, OCTET_STRING)[:2]
         cipher = pbe.read_cipher(algorithm)
         key_elements = [
-            element for password in passwords for element in _decrypt_elements(cipher, data.octets(), password, work)
+            element
+            for password in passwords
+            for element in _decrypt_elements(cipher, data.read_octets(), password, work)
         ]
     except TooManyIterations as error:
         raise TooManyIterations(error.iterations, error.limit, _DECRYPT) from None
@@ -157,17 +159,17 @@ def _is_of_known_size(data: bytes) -> bool:
     """Check the size before validating the key: testing whether a number of 16,000 bits is prime takes a minute."""
     try:
         (element,) = der.read(data)
-        parts = element.children()
+        parts = element.read_children()
         if der.has_tags(parts, INTEGER, SEQUENCE, OCTET_STRING):
-            kind, *parameters = parts[1].children()
+            kind, *parameters = parts[1].read_children()
             if kind.content == _EC:
                 return der.has_tags(parameters, OID)
             if kind.content != _RSA:
                 return kind.content == _ED25519
-            (inner,) = element.within(parts[2].octets())
-            parts = inner.children()
+            (inner,) = element.read_within(parts[2].read_octets())
+            parts = inner.read_children()
         if der.has_tags(parts, INTEGER, OCTET_STRING):
-            return all(der.has_tags(part.children(), OID) for part in parts[2:] if part.tag == _CURVE)
+            return all(der.has_tags(part.read_children(), OID) for part in parts[2:] if part.tag == _CURVE)
     except ValueError:  # NotDer, or another number of elements
         return False
     sizes = [len(part.content) for part in parts if part.tag == INTEGER]

@@ -33,13 +33,13 @@ class Structure:
             ValueError: It isn't encoded as a certificate, or has more than MAX_EXTENSIONS extensions.
         """
         (certificate,) = read(der)
-        tbs, *rest = certificate.children()
-        parts = tbs.children()
+        tbs, *rest = certificate.read_children()
+        parts = tbs.read_children()
         _, _, issuer, _, subject, public_key, *_ = parts[1:] if parts[0].tag == _VERSION else parts
         extensions: list[Element] = []
         if parts[-1].tag == _EXTENSIONS:
-            (sequence,) = parts.pop().children()
-            extensions = sequence.children()
+            (sequence,) = parts.pop().read_children()
+            extensions = sequence.read_children()
         if len(extensions) > MAX_EXTENSIONS:
             raise NotDer(f"it has {len(extensions)} extensions; the limit is {MAX_EXTENSIONS}")
         before, after = (b"".join(bytes(part.raw) for part in side) for side in (parts, rest))
@@ -48,7 +48,7 @@ class Structure:
     @property
     def has_explicit_curve(self) -> bool:
         """Whether the key has explicit curve parameters instead of a named curve (RFC 5480, section 2.1.1)."""
-        _, *parameters = self.public_key.children()[0].children()
+        _, *parameters = self.public_key.read_children()[0].read_children()
         return bool(parameters) and parameters[0].tag == SEQUENCE
 
     def read_extension(self, element: Element) -> x509.Extension[x509.ExtensionType]:
@@ -62,7 +62,7 @@ class Structure:
 
 def read_extension_oid(extension: Element) -> str:
     """Return the OID of an extension in dotted form. Raises NotDer."""
-    return format_oid(expect(extension.children(), OID)[0].content)
+    return format_oid(expect(extension.read_children(), OID)[0].content)
 
 
 def format_oid(content: memoryview) -> str:

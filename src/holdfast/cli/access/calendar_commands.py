@@ -5,7 +5,7 @@
 import typer
 
 from holdfast.cli.access.passwords import PasswordStdin
-from holdfast.cli.access.token_commands import User, signed_in
+from holdfast.cli.access.token_commands import User, connect_with_password
 from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, format_date, say, tell, write_json
 
@@ -24,7 +24,7 @@ def create_feed(user: User = None, password_stdin: PasswordStdin = False, as_jso
     Anyone who has the address can read which certificates expire, and nothing else. It replaces your previous one. Asks
     for your password, because a token can't create an address.
     """
-    with signed_in(user, password_stdin=password_stdin) as client:
+    with connect_with_password(user, password_stdin=password_stdin) as client:
         feed = client.call("POST", PATH)
     if as_json:
         write_json(feed)
@@ -36,7 +36,7 @@ def create_feed(user: User = None, password_stdin: PasswordStdin = False, as_jso
 @commands.command("show", epilog=write_ending("holdfast calendar show"))
 def show_feed(user: User = None, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
     """Show when your calendar feed was created, and when it expires. Asks for your password."""
-    with signed_in(user, password_stdin=password_stdin) as client:
+    with connect_with_password(user, password_stdin=password_stdin) as client:
         feed = client.get(PATH)
     if as_json:
         write_json(feed)
@@ -49,7 +49,7 @@ def revoke_feed(
     yes: Yes = False, user: User = None, password_stdin: PasswordStdin = False, as_json: AsJson = False
 ) -> None:
     """Revoke the address of your calendar feed. Asks for your password."""
-    with signed_in(user, password_stdin=password_stdin) as client:
+    with connect_with_password(user, password_stdin=password_stdin) as client:
         feed = client.get(PATH)
         confirm("Revoke your calendar feed? Calendar programs can no longer read it.", yes=yes)
         client.call("DELETE", PATH)

@@ -222,7 +222,7 @@ def _choose_context(
     if present and present.publisher.url != publisher.url:
         where = present.publisher.url
         raise Misused(f"Context {name} is for {where}. Choose another name, or run `holdfast context delete {name}`.")
-    return name or contexts.named_for(publisher.url) or _find_free_name(contexts, publisher.url), publisher
+    return name or contexts.find_name(publisher.url) or _find_free_name(contexts, publisher.url), publisher
 
 
 def _find_free_name(contexts: Contexts, url: str) -> str:

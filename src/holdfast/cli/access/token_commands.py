@@ -62,7 +62,7 @@ def create_token(
     scopes that your roles allow.
     """
     scopes = [*(scope or []), *_find_scopes(for_ or [])]
-    with signed_in(user, password_stdin=password_stdin) as client:
+    with connect_with_password(user, password_stdin=password_stdin) as client:
         own_scopes = client.get(PATH)["scopes"]
         usable = [
             scope_name
@@ -90,7 +90,7 @@ def list_tokens(
     user: User = None, password_stdin: PasswordStdin = False, output: Output = None, as_json: AsJson = False
 ) -> None:
     """List your tokens, newest first. Asks for your password."""
-    with signed_in(user, password_stdin=password_stdin) as client:
+    with connect_with_password(user, password_stdin=password_stdin) as client:
         answer = client.get(PATH)
     rows = [
         (token["name"], format_date(token["expiresTime"]), token["lastUsedDate"] or "", " ".join(token["scopes"]))
@@ -105,7 +105,7 @@ def revoke_token(
     name: Name, yes: Yes = False, user: User = None, password_stdin: PasswordStdin = False, as_json: AsJson = False
 ) -> None:
     """Revoke one of your tokens. Asks for your password."""
-    with signed_in(user, password_stdin=password_stdin) as client:
+    with connect_with_password(user, password_stdin=password_stdin) as client:
         token = next((entry for entry in client.get(PATH)["list"] if entry["name"] == name), None)
         if token is None:
             raise CommandFailed(f"You have no token named {name}. Run `holdfast token list` to see all.")
@@ -128,7 +128,7 @@ def _find_scopes(commands_: list[str]) -> list[str]:
     return scopes
 
 
-def signed_in(user: str | None, *, password_stdin: bool) -> Client:
+def connect_with_password(user: str | None, *, password_stdin: bool) -> Client:
     """Connect with a password: that of the environment, or one that the user enters."""
     publisher, who = credentials.find()
     if who.password and user in {None, who.user} and not password_stdin:

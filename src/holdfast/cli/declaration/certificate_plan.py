@@ -86,7 +86,7 @@ class Ends:
             step, loses=tuple(certificate for certificate in step.loses if certificate.fingerprint not in endings)
         )
 
-    def notes(self) -> Iterator[str]:
+    def write_notes(self) -> Iterator[str]:
         """Yield notes about origins that no longer trust any imported certificate."""
         for origin in dict.fromkeys(step.existing.origin for step in self._steps if step.existing):
             if not self._trusted[origin]:

@@ -17,11 +17,11 @@ def read_connection_settings(fields: Fields | None) -> ConnectionSettings | None
     for name, setting in SETTINGS.items():
         match setting.kind:
             case SettingKind.FLAG:
-                values[name] = fields.flag(setting.name, otherwise=None)
+                values[name] = fields.read_flag(setting.name, otherwise=None)
             case SettingKind.STATUSES:
-                values[name] = fields.texts(setting.name)
+                values[name] = fields.read_texts(setting.name)
             case _:
-                values[name] = fields.text(setting.name)
+                values[name] = fields.read_text(setting.name)
     names = {setting.member: setting.name for setting in SETTINGS.values()}
     connection = fields.check("protocol", lambda: _read(values), names)
     fields.finish()

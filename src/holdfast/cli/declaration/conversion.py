@@ -43,34 +43,34 @@ class Conversion:
         self._files = files
         self._variables = variables
 
-    def api(self, fields: Fields) -> WantedApi | None:
+    def convert_api(self, fields: Fields) -> WantedApi | None:
         """Convert an API; None if it is invalid."""
-        name = fields.value("name", check_name)
-        context = fields.value("context", check_context)
-        version = fields.value("version", check_version)
-        description = fields.value("description", check_description, optional=True) or ""
-        state = fields.value("state", _read_state, optional=True)
-        production = fields.value("production", lambda url: parse_endpoint(url, "production"), optional=True)
-        sandbox = fields.value("sandbox", lambda url: parse_endpoint(url, "sandbox"), optional=True)
+        name = fields.read_value("name", check_name)
+        context = fields.read_value("context", check_context)
+        version = fields.read_value("version", check_version)
+        description = fields.read_value("description", check_description, optional=True) or ""
+        state = fields.read_value("state", _read_state, optional=True)
+        production = fields.read_value("production", lambda url: parse_endpoint(url, "production"), optional=True)
+        sandbox = fields.read_value("sandbox", lambda url: parse_endpoint(url, "sandbox"), optional=True)
         connections = {
-            "production_connection": read_connection_settings(fields.mapping("productionConnection")),
-            "sandbox_connection": read_connection_settings(fields.mapping("sandboxConnection")),
+            "production_connection": read_connection_settings(fields.read_mapping("productionConnection")),
+            "sandbox_connection": read_connection_settings(fields.read_mapping("sandboxConnection")),
         }
-        production_security = self._security(fields.mapping("productionSecurity"))
-        sandbox_security = self._security(fields.mapping("sandboxSecurity"))
+        production_security = self._convert_security(fields.read_mapping("productionSecurity"))
+        sandbox_security = self._convert_security(fields.read_mapping("sandboxSecurity"))
         endpoints: dict[Environment, Endpoint | None] = {"production": production, "sandbox": sandbox}
-        groups = read_endpoint_group(fields.mapping("endpointGroup"), endpoints)
-        environments = tuple(sorted(set(fields.texts("environments"))))
-        requires = fields.flag("requireCallerCertificate", otherwise=None)
-        callers = fields.several("callerCertificates")
-        accepted_callers = None if callers is None else self._callers(callers)
+        groups = read_endpoint_group(fields.read_mapping("endpointGroup"), endpoints)
+        environments = tuple(sorted(set(fields.read_texts("environments"))))
+        requires = fields.read_flag("requireCallerCertificate", otherwise=None)
+        callers = fields.read_mappings("callerCertificates")
+        accepted_callers = None if callers is None else self._convert_callers(callers)
         rules = read_rules(fields)
         fields.finish()
         if name is None or context is None or version is None:
             return None
         return WantedApi(
             fields.place,
-            fields.place_of("context"),
+            fields.find_place("context"),
             name,
             context,
             version,
@@ -88,36 +88,36 @@ class Conversion:
             groups=groups,
         )
 
-    def certificate(self, fields: Fields) -> WantedCertificate | None:
+    def convert_certificate(self, fields: Fields) -> WantedCertificate | None:
         """Convert an endpoint certificate; None if it is invalid."""
-        alias = fields.value("alias", check_alias)
-        endpoint = fields.value("endpoint", _read_secure_endpoint)
-        current = self._certificates(fields, "file", "pem")
-        previous = self._certificates(fields, "previousFile", "previousPem")
-        keep = fields.flag("keepPrevious", otherwise=True)
+        alias = fields.read_value("alias", check_alias)
+        endpoint = fields.read_value("endpoint", _read_secure_endpoint)
+        current = self._read_certificates(fields, "file", "pem")
+        previous = self._read_certificates(fields, "previousFile", "previousPem")
+        keep = fields.read_flag("keepPrevious", otherwise=True)
         if current == ():
-            fields.wrong("file", _MISSING)
-        place = fields.place_of("file", "pem")
+            fields.reject("file", _MISSING)
+        place = fields.find_place("file", "pem")
         fields.finish()
         if alias is None or endpoint is None or not current or previous is None:
             return None
         return WantedCertificate(fields.place, place, alias, endpoint, current, previous, keep)
 
-    def trust(self, fields: Fields) -> WantedTrust | None:
+    def convert_trust(self, fields: Fields) -> WantedTrust | None:
         """Convert trust settings; None if they are invalid."""
-        endpoint = fields.value("endpoint", _read_secure_endpoint)
-        crls = self._content(fields, "crlFile", "crls") or _Content("crls", None)
+        endpoint = fields.read_value("endpoint", _read_secure_endpoint)
+        crls = self._read_content(fields, "crlFile", "crls") or _Content("crls", None)
         draft = TrustDraft(
-            anchors=fields.text("anchors") or AnchorMode.IMPORTED.value,
-            names=fields.texts("names"),
-            any_name=fields.flag("anyName", otherwise=False),
-            sni=fields.text("sni"),
-            certificate_pins=fields.texts("certificatePins"),
-            spki_pins=fields.texts("spkiPins"),
+            anchors=fields.read_text("anchors") or AnchorMode.IMPORTED.value,
+            names=fields.read_texts("names"),
+            any_name=fields.read_flag("anyName", otherwise=False),
+            sni=fields.read_text("sni"),
+            certificate_pins=fields.read_texts("certificatePins"),
+            spki_pins=fields.read_texts("spkiPins"),
             revocation=crls.data,
-            revocation_of_path=fields.flag("revocationOfPath", otherwise=True),
-            tls_minimum=fields.text("tlsMinimum") or "1.2",
-            tls_maximum=fields.text("tlsMaximum") or "1.3",
+            revocation_of_path=fields.read_flag("revocationOfPath", otherwise=True),
+            tls_minimum=fields.read_text("tlsMinimum") or "1.2",
+            tls_maximum=fields.read_text("tlsMaximum") or "1.3",
         )
         settings = fields.check("", lambda: check_draft(draft), {"crls": crls.field})
         fields.finish()
@@ -130,18 +130,18 @@ class Conversion:
             None if draft.revocation is None else settings.revocation,
         )
 
-    def identity(self, fields: Fields) -> WantedIdentity | None:
+    def convert_identity(self, fields: Fields) -> WantedIdentity | None:
         """Convert a gateway identity; None if it is invalid."""
-        endpoint = fields.value("endpoint", _read_secure_endpoint)
-        certificates = self._certificates(fields, "file", "pem")
+        endpoint = fields.read_value("endpoint", _read_secure_endpoint)
+        certificates = self._read_certificates(fields, "file", "pem")
         if certificates == ():
-            fields.wrong("file", _MISSING)
-        place, variable = fields.place_of("keyFile", "keyVariable"), fields.text("keyVariable")
-        file = self._content(fields, "keyFile", None)
+            fields.reject("file", _MISSING)
+        place, variable = fields.find_place("keyFile", "keyVariable"), fields.read_text("keyVariable")
+        file = self._read_content(fields, "keyFile", None)
         if file and file.data is not None and variable:
-            fields.wrong("keyVariable", "Use either keyFile or keyVariable, not both.")
+            fields.reject("keyVariable", "Use either keyFile or keyVariable, not both.")
         elif file and file.data is None and not variable:
-            fields.wrong("keyFile", "Set keyFile to a file with the private key, or keyVariable to a variable.")
+            fields.reject("keyFile", "Set keyFile to a file with the private key, or keyVariable to a variable.")
         fields.finish()
         if endpoint is None or not certificates or file is None:
             return None
@@ -149,60 +149,62 @@ class Conversion:
         key = text.encode() if text else file.data
         return WantedIdentity(fields.place, place, endpoint, certificates, key)
 
-    def _security(self, fields: Fields | None) -> WantedSecurity | None:
+    def _convert_security(self, fields: Fields | None) -> WantedSecurity | None:
         if fields is None:
             return None
         members = {
-            "type": fields.text("type"),
-            "username": fields.text("username"),
-            "apiKeyIdentifier": fields.text("header"),
-            "tokenUrl": fields.text("tokenUrl"),
-            "clientId": fields.text("clientId"),
-            "grantType": fields.text("grantType"),
-            "customParameters": fields.text("parameters"),
-            "secretVersion": fields.text("secretVersion"),
-            "allowUnencrypted": fields.flag("allowUnencrypted", otherwise=False),
+            "type": fields.read_text("type"),
+            "username": fields.read_text("username"),
+            "apiKeyIdentifier": fields.read_text("header"),
+            "tokenUrl": fields.read_text("tokenUrl"),
+            "clientId": fields.read_text("clientId"),
+            "grantType": fields.read_text("grantType"),
+            "customParameters": fields.read_text("parameters"),
+            "secretVersion": fields.read_text("secretVersion"),
+            "allowUnencrypted": fields.read_flag("allowUnencrypted", otherwise=False),
         }
-        secret, password = (self._secret(fields, f"{name}File", f"{name}Variable") for name in ("secret", "password"))
+        secret, password = (
+            self._read_secret(fields, f"{name}File", f"{name}Variable") for name in ("secret", "password")
+        )
         draft = fields.check("", lambda: _read_security(members, secret, password), _SECURITY_FIELDS)
         if draft and password and not draft.security.has_password:
             name = next(name for name in ("passwordFile", "passwordVariable") if name in fields.parts)
-            fields.wrong(name, "Use secretFile or secretVariable. This field is only for grantType: password.")
+            fields.reject(name, "Use secretFile or secretVariable. This field is only for grantType: password.")
         fields.finish()
         if draft is None:
             return WantedSecurity(fields.place, None)
         return WantedSecurity(fields.place, draft.security, draft.secret or None, draft.password or None)
 
-    def _secret(self, fields: Fields, file: str, variable: str) -> str | None:
+    def _read_secret(self, fields: Fields, file: str, variable: str) -> str | None:
         """Read a secret from the file or the variable that a field names; None: there is none."""
-        name, content = fields.text(variable), self._content(fields, file, None)
+        name, content = fields.read_text(variable), self._read_content(fields, file, None)
         text = self._variables.get(name) if name else None
         if not name and content and content.data:
             text = content.data.decode(errors="replace")
         # Editors end files with a line break.
         return text.removesuffix("\n").removesuffix("\r") if text else None
 
-    def _callers(self, entries: list[Fields]) -> tuple[WantedCaller, ...]:
+    def _convert_callers(self, entries: list[Fields]) -> tuple[WantedCaller, ...]:
         callers: dict[str, WantedCaller] = {}
         for fields in entries:
-            alias = fields.value("alias", check_alias)
-            tier = fields.value("tier", check_tier, optional=True)
-            environment = fields.value("environment", _check_caller_environment, optional=True)
-            certificates = self._certificates(fields, "file", "pem")
+            alias = fields.read_value("alias", check_alias)
+            tier = fields.read_value("tier", check_tier, optional=True)
+            environment = fields.read_value("environment", _check_caller_environment, optional=True)
+            certificates = self._read_certificates(fields, "file", "pem")
             if certificates is not None and len(certificates) != 1:
-                fields.wrong(
+                fields.reject(
                     "file", f"Expected one certificate, not {len(certificates)}." if certificates else _MISSING
                 )
             fields.finish()
             if alias and alias in callers:
-                fields.wrong("alias", f"Duplicate alias {alias}.")
+                fields.reject("alias", f"Duplicate alias {alias}.")
             elif alias and certificates and len(certificates) == 1:
                 callers[alias] = WantedCaller(fields.place, alias, certificates[0], tier, environment)
         return tuple(callers.values())
 
-    def _certificates(self, fields: Fields, file: str, inline: str) -> tuple[Certificate, ...] | None:
+    def _read_certificates(self, fields: Fields, file: str, inline: str) -> tuple[Certificate, ...] | None:
         """Read certificates from a file or a field; empty if both are missing, None if they are invalid."""
-        content = self._content(fields, file, inline)
+        content = self._read_content(fields, file, inline)
         if content is None:
             return None
         data = content.data
@@ -211,21 +213,21 @@ class Conversion:
         upload = fields.check(content.field, lambda: parse(data))
         return upload.certificates if upload else None
 
-    def _content(self, fields: Fields, file: str, inline: str | None) -> "_Content | None":
+    def _read_content(self, fields: Fields, file: str, inline: str | None) -> "_Content | None":
         """Read the content of the file that one field names, or of another field; None if it is invalid.
 
         A file with no field *inline* for its content is a private key.
         """
-        path, text = fields.text(file), fields.text(inline) if inline else None
+        path, text = fields.read_text(file), fields.read_text(inline) if inline else None
         if inline and path is not None and text is not None:
-            fields.wrong(inline, f"Use either {file} or {inline}, not both.")
+            fields.reject(inline, f"Use either {file} or {inline}, not both.")
             return None
         if path == "":
-            fields.wrong(file, "Name a file, or remove this field.")
+            fields.reject(file, "Name a file, or remove this field.")
             return None
         if path is None:
             return _Content(inline or file, None if text is None else text.encode())
-        place = fields.folder_of(file)
+        place = fields.find_folder(file)
         data = fields.check(file, lambda: self._read(place / expand_home(path), is_secret=inline is None))
         return None if data is None else _Content(file, data)
 

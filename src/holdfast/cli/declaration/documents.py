@@ -85,17 +85,17 @@ def _open(data: bytes, source: Source, problems: Problems) -> Fields | None:
     except Unreadable as error:
         problems.add(Place(source.file, error.line, ""), str(error))
         return None
-    if root.text("holdfast") != FORMAT:
-        root.wrong("holdfast", f"Each file needs holdfast: {FORMAT}, the version of the format.")
+    if root.read_text("holdfast") != FORMAT:
+        root.reject("holdfast", f"Each file needs holdfast: {FORMAT}, the version of the format.")
         return None
     return root
 
 
 def _add(documents: Documents, root: Fields, *, is_overlay: bool) -> None:
-    if label := root.value("label", check_label, optional=True):
-        documents.labels.setdefault(label, root.place_of("label"))
+    if label := root.read_value("label", check_label, optional=True):
+        documents.labels.setdefault(label, root.find_place("label"))
     for name in LISTS:
-        entries = root.several(name)
+        entries = root.read_mappings(name)
         if entries is None:
             continue
         present = documents.lists.setdefault(name, [])
@@ -107,9 +107,9 @@ def _add(documents: Documents, root: Fields, *, is_overlay: bool) -> None:
 
 def _patch(present: list[Fields], patches: list[Fields]) -> Iterator[Fields]:
     """Patch the entries *present*, and yield the patches with a new key."""
-    by_key = {key: entry for entry in present if (key := entry.key())}
+    by_key = {key: entry for entry in present if (key := entry.find_key())}
     for patch in patches:
-        entry = by_key.get(key) if (key := patch.key()) else None
+        entry = by_key.get(key) if (key := patch.find_key()) else None
         if entry:
             entry.patch(patch)
         else:

@@ -34,23 +34,23 @@ def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, E
     """Read `endpointGroup` of an API with these first *endpoints*; None if it is missing or invalid."""
     if fields is None:
         return None
-    checks = fields.mapping("healthCheck")
+    checks = fields.read_mapping("healthCheck")
     common: dict[str, Any] = {
-        "kind": fields.text("kind"),
-        "algorithm": fields.text("algorithm"),
-        "session": fields.value("session", _read_session, optional=True),
-        "session_timeout": _read_number(fields.text("sessionTimeout")),
-        "session_header": fields.text("sessionHeader"),
+        "kind": fields.read_text("kind"),
+        "algorithm": fields.read_text("algorithm"),
+        "session": fields.read_value("session", _read_session, optional=True),
+        "session_timeout": _read_number(fields.read_text("sessionTimeout")),
+        "session_header": fields.read_text("sessionHeader"),
         "health_check": _read_checks(checks) if checks else None,
     }
     own = {
         name: {
-            "weight": _read_number(fields.text(f"{name}Weight")),
-            "priority": _read_number(fields.text(f"{name}Priority")),
+            "weight": _read_number(fields.read_text(f"{name}Weight")),
+            "priority": _read_number(fields.read_text(f"{name}Priority")),
         }
         for name in ENVIRONMENTS
     }
-    members = {name: [_read_member(member) for member in fields.several(name) or []] for name in ENVIRONMENTS}
+    members = {name: [_read_member(member) for member in fields.read_mappings(name) or []] for name in ENVIRONMENTS}
     fields.finish()
     if common["kind"] == _NONE:
         return WantedGroups({})
@@ -58,7 +58,7 @@ def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, E
     for name in ENVIRONMENTS:
         if (first := endpoints[name]) is None:
             if members[name]:
-                fields.wrong(name, f"Set {name} of the API, the first endpoint of this group.")
+                fields.reject(name, f"Set {name} of the API, the first endpoint of this group.")
             continue
         values = common | own[name] | {"members": members[name]}
         group = fields.check(name, partial(_check, first, values), _FIELDS)
@@ -151,15 +151,15 @@ def _check(first: Endpoint, values: Mapping[str, Any]) -> EndpointGroup:
 
 
 def _read_member(fields: Fields) -> dict[str, Any]:
-    member: dict[str, Any] = {"url": fields.text("url")}
-    member |= {name: _read_number(fields.text(name)) for name in ("weight", "priority")}
+    member: dict[str, Any] = {"url": fields.read_text("url")}
+    member |= {name: _read_number(fields.read_text(name)) for name in ("weight", "priority")}
     fields.finish()
     return member
 
 
 def _read_checks(fields: Fields) -> dict[str, Any]:
-    values: dict[str, Any] = {name: fields.text(name) for name in ("path", "statuses")}
-    values |= {name: _read_number(fields.text(name)) for name in ("interval", "timeout")}
+    values: dict[str, Any] = {name: fields.read_text(name) for name in ("path", "statuses")}
+    values |= {name: _read_number(fields.read_text(name)) for name in ("interval", "timeout")}
     fields.finish()
     return values
 

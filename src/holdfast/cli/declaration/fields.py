@@ -91,69 +91,69 @@ class Fields:
         self.parts: dict[str, Part] = {}
         if isinstance(node, Mapping):
             for field_name, value in node.entries.items():
-                place = self._place(field_name, node.lines[field_name])
+                place = self._build_place(field_name, node.lines[field_name])
                 self.parts[field_name] = Part(value, source, place)
         else:
-            self.wrong("", "Expected a mapping.")
+            self.reject("", "Expected a mapping.")
 
-    def text(self, name: str) -> str | None:
+    def read_text(self, name: str) -> str | None:
         """Read a text, in which variables are expanded. A number is the text as written."""
-        scalar = self._scalar(name)
+        scalar = self._read_scalar(name)
         return scalar.text if scalar else None
 
-    def value(self, name: str, check: Callable[[str], T], *, optional: bool = False) -> T | None:
+    def read_value(self, name: str, check: Callable[[str], T], *, optional: bool = False) -> T | None:
         """Read a text and return the result of *check*; None if it is missing or invalid."""
         count = len(self._problems.lines)
-        text = self.text(name)
+        text = self.read_text(name)
         if text is not None:
             return self.check(name, lambda: check(text))
         if not optional and self._is_mapping and count == len(self._problems.lines):
-            self.wrong(name, "This field is required.")
+            self.reject(name, "This field is required.")
         return None
 
-    def flag(self, name: str, *, otherwise: T) -> bool | T:
+    def read_flag(self, name: str, *, otherwise: T) -> bool | T:
         """Read true or false; return *otherwise* if it is missing or invalid."""
-        scalar = self._scalar(name)
+        scalar = self._read_scalar(name)
         if scalar is None:
             return otherwise
         flag = read_boolean(scalar)
         if flag is None:
-            self.wrong(name, "Use true or false.")
+            self.reject(name, "Use true or false.")
             return otherwise
         return flag
 
-    def texts(self, name: str) -> list[str]:
+    def read_texts(self, name: str) -> list[str]:
         """Read a list of texts."""
         part = self._take(name)
         if part is None:
             return []
         items = part.node.items if isinstance(part.node, Sequence) else [part.node]
         if not isinstance(part.node, Sequence) or not all(isinstance(item, Scalar) for item in items):
-            self.wrong(name, "Expected a list of texts.")
+            self.reject(name, "Expected a list of texts.")
         scalars = [self._expand(name, item, part.source) for item in items if isinstance(item, Scalar)]
         return [scalar.text for scalar in scalars if scalar]
 
-    def mapping(self, name: str) -> "Fields | None":
+    def read_mapping(self, name: str) -> "Fields | None":
         """Read a mapping; None if it is missing."""
         part = self._take(name)
         if part is None:
             return None
-        return Fields(part.node, part.source, self._path(name), self._section.part(name), self._problems)
+        return Fields(part.node, part.source, self._build_path(name), self._section.get_section(name), self._problems)
 
-    def several(self, name: str) -> "list[Fields] | None":
+    def read_mappings(self, name: str) -> "list[Fields] | None":
         """Read a list of mappings; None if it is missing."""
         part = self._take(name)
         if part is None:
             return None
         if not isinstance(part.node, Sequence):
-            self.wrong(name, "Expected a list.")
+            self.reject(name, "Expected a list.")
             return []
-        section, path = self._section.part(name), self._path(name)
+        section, path = self._section.get_section(name), self._build_path(name)
         return [
             Fields(item, part.source, f"{path}[{n}]", section, self._problems) for n, item in enumerate(part.node.items)
         ]
 
-    def key(self) -> tuple[str, ...] | None:
+    def find_key(self) -> tuple[str, ...] | None:
         """Return the fields that identify the entry, in lower case, without reading them; None if one is missing."""
         nodes = [part.node for name in self._section.key if (part := self.parts.get(name))]
         scalars = [node for node in nodes if isinstance(node, Scalar) and not is_null(node)]
@@ -168,7 +168,7 @@ class Fields:
         """Replace fields by those of *other*, an entry of an overlay; its null fields are removed."""
         self.parts |= other.parts
 
-    def folder_of(self, name: str) -> Path:
+    def find_folder(self, name: str) -> Path:
         """Return the folder that a path in the field *name* is relative to."""
         return self.parts[name].source.folder
 
@@ -182,18 +182,18 @@ class Fields:
             return check()
         except InvalidFields as error:
             for problem in error.errors:
-                self.wrong(names.get(problem.field, problem.field), str(problem))
+                self.reject(names.get(problem.field, problem.field), str(problem))
         except (Refusal, WrongFile) as error:
-            self.wrong(name, str(error))
+            self.reject(name, str(error))
         return None
 
-    def wrong(self, name: str, text: str) -> None:
+    def reject(self, name: str, text: str) -> None:
         """Add a problem of the field *name*; an empty name is the mapping itself."""
         part = self.parts.get(name)
-        place = part.place if part else self._place(name, self.place.line) if name else self.place
+        place = part.place if part else self._build_place(name, self.place.line) if name else self.place
         self._problems.add(place, text)
 
-    def place_of(self, *names: str) -> Place:
+    def find_place(self, *names: str) -> Place:
         """Return the place of the first of the fields *names* that exists, or else of the mapping."""
         return next((self.parts[name].place for name in names if name in self.parts), self.place)
 
@@ -201,28 +201,28 @@ class Fields:
         """Add a problem for each unread field."""
         for name in self.parts:
             if name not in self._read:
-                self.wrong(name, f"Unknown field. Valid fields: {self._section.listing}.")
+                self.reject(name, f"Unknown field. Valid fields: {self._section.listing}.")
 
     def _take(self, name: str) -> Part | None:
         """Return a field that the section has; None if it is null or missing."""
-        self._section.field(name)
+        self._section.get_field(name)
         self._read.add(name)
         part = self.parts.get(name)
         return None if part is None or (isinstance(part.node, Scalar) and is_null(part.node)) else part
 
-    def _scalar(self, name: str) -> Scalar | None:
+    def _read_scalar(self, name: str) -> Scalar | None:
         part = self._take(name)
         if part is None:
             return None
         if not isinstance(part.node, Scalar):
-            self.wrong(name, "Expected text.")
+            self.reject(name, "Expected text.")
             return None
         scalar = self._expand(name, part.node, part.source)
         return None if scalar is None or is_null(scalar) else scalar
 
     def _expand(self, name: str, scalar: Scalar, source: Source) -> Scalar | None:
         """Expand the variables in a value, except in content such as PEM; None if that is impossible."""
-        if self._section.field(name).kind is FieldKind.CONTENT:
+        if self._section.get_field(name).kind is FieldKind.CONTENT:
             return scalar
         text = self.check(name, lambda: expand(scalar.text, source.variables))
         if text is None:
@@ -230,8 +230,8 @@ class Fields:
         # In `{a: "${A}"}`, YAML needs the quotes: they don't say that the value is text.
         return Scalar(scalar.line, text, scalar.is_plain or text != scalar.text, scalar.tag)
 
-    def _path(self, name: str) -> str:
+    def _build_path(self, name: str) -> str:
         return f"{self._name}.{name}" if self._name else name
 
-    def _place(self, name: str, line: int) -> Place:
-        return Place(self._source.file, line, self._path(name)[:200])
+    def _build_place(self, name: str, line: int) -> Place:
+        return Place(self._source.file, line, self._build_path(name)[:200])

@@ -40,16 +40,16 @@ class Section:
     needed: tuple[tuple[str, str], ...] = ()
     key: tuple[str, ...] = ()
 
-    def field(self, name: str) -> "Field":
+    def get_field(self, name: str) -> "Field":
         """Return the field *name*. Raises KeyError: the reader must read no other fields."""
         for member in self.fields:
             if member.name == name:
                 return member
         raise KeyError(name)
 
-    def part(self, name: str) -> "Section":
+    def get_section(self, name: str) -> "Section":
         """Return the section of the field *name*, which must be a mapping or a list of mappings. Raises KeyError."""
-        section = self.field(name).section
+        section = self.get_field(name).section
         if section is None:
             raise KeyError(name)
         return section

@@ -93,7 +93,7 @@ def plan(goal: DesiredState, existing: CurrentState, now: datetime, *, prune: bo
     refuse_taken(creations, remaining, problems)
     refuse_indistinguishable((step for step in steps if isinstance(step, CertificateStep)), existing, problems)
     problems.finish()
-    notes = (*ends.notes(), *list_previous_notes(goal, existing))
+    notes = (*ends.write_notes(), *list_previous_notes(goal, existing))
     return Plan(tuple(steps), tuple(existing.exceptions), notes, goal.label)
 
 

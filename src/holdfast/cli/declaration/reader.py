@@ -40,17 +40,21 @@ def read_desired_state(
     goal.has_apis, goal.has_certificates = "apis" in lists, "certificates" in lists
 
     _collect(
-        lists.get("apis"), conversion.api, goal.apis, lambda api: (api.key, f"API {api.name} {api.version}"), problems
+        lists.get("apis"),
+        conversion.convert_api,
+        goal.apis,
+        lambda api: (api.key, f"API {api.name} {api.version}"),
+        problems,
     )
     _collect(
         lists.get("certificates"),
-        conversion.certificate,
+        conversion.convert_certificate,
         goal.certificates,
         lambda entry: (entry.alias, f"alias {entry.alias}"),
         problems,
     )
-    _collect(lists.get("trust"), conversion.trust, goal.trust, _name_origin, problems)
-    _collect(lists.get("gatewayIdentities"), conversion.identity, goal.identities, _name_origin, problems)
+    _collect(lists.get("trust"), conversion.convert_trust, goal.trust, _name_origin, problems)
+    _collect(lists.get("gatewayIdentities"), conversion.convert_identity, goal.identities, _name_origin, problems)
     problems.finish()
     return goal
 

@@ -30,21 +30,22 @@ _CORS = {
 
 def read_rules(fields: Fields) -> WantedRules:
     """Read the rules of an API's entry."""
-    operations = [_read_operation(text) for text in fields.texts("operations")]
+    operations = [_read_operation(text) for text in fields.read_texts("operations")]
     if not all(operation["target"] for operation in operations):
-        fields.wrong("operations", "Write method and path, such as GET /pets/{id}.")
+        fields.reject("operations", "Write method and path, such as GET /pets/{id}.")
     elif operations:
         fields.check("operations", lambda: read_request_rules({SWITCH: True, "operations": operations}))
     limits = {
-        environment: _read_limit(fields.mapping(f"{environment}Limit"), environment) for environment in ENVIRONMENTS
+        environment: _read_limit(fields.read_mapping(f"{environment}Limit"), environment)
+        for environment in ENVIRONMENTS
     }
     return WantedRules(
-        type=fields.value("type", _read_type, optional=True),
-        is_prototype=fields.flag("prototype", otherwise=None),
-        is_default=fields.flag("defaultVersion", otherwise=None),
-        only_listed=fields.flag(SWITCH, otherwise=None),
+        type=fields.read_value("type", _read_type, optional=True),
+        is_prototype=fields.read_flag("prototype", otherwise=None),
+        is_default=fields.read_flag("defaultVersion", otherwise=None),
+        only_listed=fields.read_flag(SWITCH, otherwise=None),
         operations=tuple(operations),
-        cors=_read_cors(fields.mapping("cors")),
+        cors=_read_cors(fields.read_mapping("cors")),
         limits={environment: limit for environment, limit in limits.items() if limit is not None},
     )
 
@@ -59,7 +60,7 @@ def compare_rules(
     if goal.only_listed and not (goal.operations or body.get("operations")):
         problems.add(api.place, f"{api.name} {api.version} lists no operations. Add some, or remove {SWITCH}.")
     rows: dict[str, tuple[object, object, object]] = {
-        "type": (goal.type, _type_of(body), goal.type and goal.type.lower()),
+        "type": (goal.type, _name_type(body), goal.type and goal.type.lower()),
         "prototype": (goal.is_prototype, is_mocked(body), goal.is_prototype),
         "defaultVersion": (goal.is_default, bool(body.get(DEFAULT)), goal.is_default),
         SWITCH: (goal.only_listed, bool(body.get(SWITCH)), goal.only_listed),
@@ -110,7 +111,7 @@ def write_rules(api: WantedApi, before: Mapping[str, Any]) -> dict[str, Any]:
 def export_rules(api: ExistingApi) -> dict[str, Any]:
     """Return the rules as files have them; those that are off are left out."""
     rules, only = read_stored_rules(api.body), api.body.get(SWITCH) is True
-    values: dict[str, Any] = {} if _type_of(api.body) == DEFAULT_TYPE.lower() else {"type": _type_of(api.body)}
+    values: dict[str, Any] = {} if _name_type(api.body) == DEFAULT_TYPE.lower() else {"type": _name_type(api.body)}
     values |= {"prototype": is_mocked(api.body), "defaultVersion": bool(api.body.get(DEFAULT)), SWITCH: only}
     if only:
         values["operations"] = [f"{verb} {target}" for verb, target in map(_find_key, api.body.get("operations") or [])]
@@ -129,7 +130,7 @@ def _read_type(text: str) -> str:
     return text.upper()
 
 
-def _type_of(body: Mapping[str, Any]) -> str:
+def _name_type(body: Mapping[str, Any]) -> str:
     return str(body.get("type") or DEFAULT_TYPE).lower()
 
 
@@ -146,7 +147,7 @@ def _read_limit(fields: Fields | None, environment: Environment) -> dict[str, An
     """Return the members of a limit, empty for none; None if a file doesn't decide on it, or it is invalid."""
     if fields is None:
         return None
-    text, unit = fields.text("requests") or "", (fields.text("per") or "second").upper()
+    text, unit = fields.read_text("requests") or "", (fields.read_text("per") or "second").upper()
     fields.finish()
     if text == UNLIMITED:
         return {}
@@ -159,9 +160,9 @@ def _read_limit(fields: Fields | None, environment: Environment) -> dict[str, An
 def _read_cors(fields: Fields | None) -> dict[str, Any] | None:
     if fields is None:
         return None
-    is_enabled = fields.flag("enabled", otherwise=True)
+    is_enabled = fields.read_flag("enabled", otherwise=True)
     values = {
-        rest: fields.flag(name, otherwise=False) if name == "credentials" else fields.texts(name) or None
+        rest: fields.read_flag(name, otherwise=False) if name == "credentials" else fields.read_texts(name) or None
         for rest, name in _CORS.items()
     }
     fields.finish()

@@ -40,16 +40,16 @@ class Contexts:
     by_name: Mapping[str, PublisherContext] = field(default_factory=dict)
     current: str = ""
 
-    def named_for(self, url: str) -> str:
+    def find_name(self, url: str) -> str:
         """Return the name of a context for *url*, preferably the current one; empty if there is none."""
         names = [self.current, *self.by_name]
         return next((name for name in names if name in self.by_name and self.by_name[name].publisher.url == url), "")
 
-    def with_context(self, name: str, context: PublisherContext) -> "Contexts":
+    def copy_with(self, name: str, context: PublisherContext) -> "Contexts":
         """Add or replace a context, and make it the current one."""
         return Contexts({**self.by_name, name: context}, name)
 
-    def without(self, name: str) -> "Contexts":
+    def copy_without(self, name: str) -> "Contexts":
         """Remove a context. If it was the current one, none is current."""
         others = {other: context for other, context in self.by_name.items() if other != name}
         return Contexts(others, self.current if self.current in others else "")
@@ -128,7 +128,7 @@ def keep_context(name: str, context: PublisherContext, environment: Mapping[str,
             before = read_contexts(environment, exposed=True)
         except CommandFailed:
             before = Contexts()
-        return write_contexts(before.with_context(name, context), environment)
+        return write_contexts(before.copy_with(name, context), environment)
 
 
 def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> Path:
@@ -161,7 +161,7 @@ def forget_context(name: str, environment: Mapping[str, str] = os.environ) -> Co
     """Remove a context, and return the remaining ones. An unreadable file is removed."""
     with _lock(environment):
         try:
-            others = read_contexts(environment, exposed=True).without(name)
+            others = read_contexts(environment, exposed=True).copy_without(name)
         except CommandFailed:
             others = Contexts()
         write_contexts(others, environment)

@@ -59,7 +59,7 @@ def find_context_name(contexts: Contexts, environment: Mapping[str, str] = os.en
 def _find_stored(contexts: Contexts, environment: Mapping[str, str]) -> PublisherContext | None:
     url, name = strip_url(environment.get("HOLDFAST_URL", "")), environment.get("HOLDFAST_CONTEXT", "")
     if not name:
-        return contexts.by_name.get(contexts.named_for(url) if url else contexts.current)
+        return contexts.by_name.get(contexts.find_name(url) if url else contexts.current)
     context = find_context(contexts, name)
     if url and context.publisher.url != url:
         raise Misused(

@@ -24,14 +24,14 @@ class SignedIn(httpx2.Auth):
         if not who.token.isascii() or not who.token.isprintable():
             raise Misused("The token contains characters that tokens can't have. Copy it again.")
         basic = httpx2.BasicAuth(who.user, who.password)
-        self._flow = basic.auth_flow if not who.token else self._bearer
+        self._flow = basic.auth_flow if not who.token else self._add_token
         self._header = f"Bearer {who.token}"
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Add the Authorization header."""
         return self._flow(request)
 
-    def _bearer(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+    def _add_token(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         request.headers["Authorization"] = self._header
         yield request
 

@@ -27,7 +27,7 @@ from holdfast.gateway.agent.record import RecordFile
 from holdfast.gateway.process.binary import EnvoyMissing, find_envoy
 from holdfast.gateway.process.directory import gateway_directory
 from holdfast.gateway.process.envoy import EnvoyProcess, ReplacementFailed
-from holdfast.gateway.process.events import until_one
+from holdfast.gateway.process.events import wait_for_one
 from holdfast.gateway.process.log_file import ENVOY_LOG
 from holdfast.gateway.telemetry.collector import CollectorUnusable
 from holdfast.gateway.telemetry.telemetry import Telemetry
@@ -54,7 +54,7 @@ def serve(options: AgentOptions) -> None:
     with failures_in_words():
         hangup = asyncio.Event()
         try:
-            is_replaced = run_until_stopped(_gateway(options, hangup), hangup)
+            is_replaced = run_until_stopped(_run_gateway(options, hangup), hangup)
         except UnusableMembership as error:
             raise CommandFailed(str(error)) from error
         if is_replaced:
@@ -63,7 +63,7 @@ def serve(options: AgentOptions) -> None:
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
-async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
+async def _run_gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     """Run the gateway until it is stopped (raises CancelledError), or left to another agent; return whether to ours."""
     is_restart = os.environ.pop(_REPLACES, None) is not None
     find_binary = partial(find_envoy, options.envoy)
@@ -102,7 +102,7 @@ async def _gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                     if is_restart:
                         await _replace(process, record)
                     while not (leave.is_set() or hangup.is_set()):
-                        await until_one(leave, hangup)
+                        await wait_for_one(leave, hangup)
                         if hangup.is_set() and not _can_start_again(options, certificate):
                             hangup.clear()
                 except asyncio.CancelledError:

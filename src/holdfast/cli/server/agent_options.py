@@ -47,7 +47,7 @@ class AgentOptions:
     collector: CollectorOptions = NO_COLLECTOR
     metrics: MetricsOptions = NO_METRICS
 
-    def arguments(self) -> Iterator[str]:
+    def to_arguments(self) -> Iterator[str]:
         """Return the arguments of the process, which `read_options` reads."""
         yield f"--data={self.data}"
         yield f"--drain-timeout={self.drain}s"
@@ -60,9 +60,9 @@ class AgentOptions:
             yield f"--envoy={self.envoy}"
         if self.certificate:
             yield from (f"{option}={path}" for option, path in zip(OWN_OPTIONS, self.certificate, strict=True))
-        yield from self.access_log.arguments()
-        yield from self.collector.arguments()
-        yield from self.metrics.arguments()
+        yield from self.access_log.to_arguments()
+        yield from self.collector.to_arguments()
+        yield from self.metrics.to_arguments()
         for address in self.monitoring:
             yield f"--{MONITORING}={format_address(address)}"
         for listener, addresses in self.addresses.items():

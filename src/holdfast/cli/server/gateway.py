@@ -118,7 +118,7 @@ def run(
         from holdfast.cli.server.first_start import JoinOptions, join_if_needed
 
         join_if_needed(options.data, JoinOptions(join, join_token_file, join_ca_file, join_name))
-    become_agent(options.arguments())
+    become_agent(options.to_arguments())
 
 
 @commands.command(
@@ -213,7 +213,7 @@ def status(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
 
     state = read_status(data.expanduser(), datetime.now(UTC))
     if as_json:
-        write_json(state.members())
+        write_json(state.to_members())
     else:
         say(state.sentence)
     if not state.is_running:

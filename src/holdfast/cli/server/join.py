@@ -34,7 +34,7 @@ def join_and_run(url: str, token: str, options: AgentOptions) -> None:
         except JoinFailed as error:
             raise CommandFailed(str(error)) from error
         store_membership(options.data, url, membership)
-    become_agent(options.arguments())
+    become_agent(options.to_arguments())
 
 
 def store_membership(data: Path, url: str, membership: Membership) -> None:

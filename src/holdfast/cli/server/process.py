@@ -43,7 +43,7 @@ def serve(options: dict[str, Any], *, demo: bool) -> None:
         for name, advice in find_unknown_variables(os.environ).items():
             log.warning("unknown variable", variable=name, advice=advice)
         hangup = asyncio.Event()
-        run_until_stopped(_up(settings, hangup, demo=demo), hangup)
+        run_until_stopped(_run_up(settings, hangup, demo=demo), hangup)
 
 
 def demonstrate() -> bool:
@@ -51,7 +51,7 @@ def demonstrate() -> bool:
     from holdfast.demo.story import stage  # `up` doesn't need it
 
     with failures_in_words(), stage() as options:
-        return bool(run_until_stopped(_once(read_settings(options), options["admin_password"])))
+        return bool(run_until_stopped(_run_demo(read_settings(options), options["admin_password"])))
 
 
 def reseal_keys(options: dict[str, Any]) -> bool:
@@ -84,7 +84,7 @@ async def _reload_at(hangup: asyncio.Event, reload: Reload) -> None:
         reload.run()
 
 
-async def _up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
+async def _run_up(settings: Settings, hangup: asyncio.Event, *, demo: bool) -> None:
     data = settings.data.expanduser()
     async with run(settings) as holdfast:
         _tell_ready(holdfast, data, with_gateway=not settings.without_gateway)
@@ -103,7 +103,7 @@ def _begin_tour(holdfast: Instance, data: Path) -> AbstractAsyncContextManager[N
     return Tour(console, holdfast.runtime, user, holdfast.publisher_url, data, password).begin()
 
 
-async def _once(settings: Settings, password: str) -> bool:
+async def _run_demo(settings: Settings, password: str) -> bool:
     from holdfast.demo.story import play
 
     async with run(settings) as holdfast:

@@ -70,7 +70,7 @@ class Status:
             )
         return f": {reason}" if reason else "; its log says why"
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         agent = self.agent
         return {
@@ -127,13 +127,13 @@ def replace_agent(data: Path) -> None:
         envoy = read_record(data / ENVOY_RECORD)
         return envoy is not None and envoy.is_running and (before is None or envoy.pid != before.pid)
 
-    def problem() -> str:
+    def read_problem() -> str:
         agent = record.read()
         return agent.problem if agent else ""
 
-    is_decided = _wait(lambda: is_replaced() or bool(problem()), REPLACED_WITHIN)
+    is_decided = _wait(lambda: is_replaced() or bool(read_problem()), REPLACED_WITHIN)
     if not is_decided or not is_replaced():
-        why = problem() or f"The new Envoy isn't ready after {REPLACED_WITHIN:.0f} seconds."
+        why = read_problem() or f"The new Envoy isn't ready after {REPLACED_WITHIN:.0f} seconds."
         raise CommandFailed(f"{why} The old Envoy keeps serving. See {data / ENVOY_LOG}.")
 
 

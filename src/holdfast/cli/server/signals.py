@@ -31,12 +31,14 @@ def run_until_stopped(work: Coroutine[Any, Any, T], hangup: asyncio.Event | None
     timer = exit_timer(0)
     try:
         with standard_error_as_log():
-            return asyncio.run(_until_stopped(work, timer.start, hangup or asyncio.Event()))
+            return asyncio.run(_run_until_signal(work, timer.start, hangup or asyncio.Event()))
     finally:
         timer.cancel()
 
 
-async def _until_stopped(work: Coroutine[Any, Any, T], on_end: Callable[[], None], hangup: asyncio.Event) -> T | None:
+async def _run_until_signal(
+    work: Coroutine[Any, Any, T], on_end: Callable[[], None], hangup: asyncio.Event
+) -> T | None:
     """Run *work*, then call *on_end*. A second signal also ends the wait for requests in flight."""
     loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -61,7 +61,7 @@ class AccessLogForwarder:
 
     async def _keep_sending(self, channel: grpc.aio.Channel, name: str, waiting: "_Waiting") -> None:
         while True:
-            await waiting.until_any()
+            await waiting.wait()
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the latter: the stream has ended
                 await self._send(channel, name, waiting)
             await asyncio.sleep(PAUSE)
@@ -71,8 +71,8 @@ class AccessLogForwarder:
         try:
             await call.write(_name_log(name))
             while True:
-                await waiting.until_any()
-                message = waiting.first()
+                await waiting.wait()
+                message = waiting.oldest
                 await call.write(message)
                 waiting.remove(message)
         finally:
@@ -98,7 +98,8 @@ class _Waiting:
         if self._messages:
             self._any.set()
 
-    def first(self) -> bytes:
+    @property
+    def oldest(self) -> bytes:
         """Return the oldest message."""
         return self._messages[0]
 
@@ -110,7 +111,7 @@ class _Waiting:
         if not self._messages:
             self._any.clear()
 
-    async def until_any(self) -> None:
+    async def wait(self) -> None:
         """Wait until there is a message."""
         await self._any.wait()
 

@@ -59,7 +59,7 @@ class Acknowledgements:
             if not update.waiting and is_stored(update.saving):
                 del self._updates[update.type_url, update.nonce]
                 due.append(_build_answer(update))
-        return [*due, *self._corrections()]
+        return [*due, *self._list_corrections()]
 
     def _note_saving(self, saving: "asyncio.Future[None]") -> None:
         if not saving.cancelled() and (error := saving.exception()):
@@ -68,7 +68,7 @@ class Acknowledgements:
 
     def _settle(self, update: _Update) -> None:
         for key, version in list(update.waiting.items()):
-            progress = self._in_force.progress_of(key, version)
+            progress = self._in_force.find_progress(key, version)
             self._rejected.pop(key, None)
             match progress.state:
                 case State.PENDING:
@@ -83,12 +83,12 @@ class Acknowledgements:
                     self._rejections.reject(key, version, progress.message)
             del update.waiting[key]
 
-    def _corrections(self) -> Iterator[DeltaDiscoveryRequest]:
+    def _list_corrections(self) -> Iterator[DeltaDiscoveryRequest]:
         """Subscribe again to what was answered differently: only a new response can get another answer."""
         for answers, opposite in ((self._unused, State.REJECTED), (self._rejected, State.IN_FORCE)):
             for key, version in list(answers.items()):
                 current = self._cache.get(*key)
-                state = self._in_force.progress_of(key, version).state
+                state = self._in_force.find_progress(key, version).state
                 is_current = current is not None and current.version == version
                 if not is_current or state in {opposite, State.IN_FORCE}:
                     del answers[key]

@@ -73,7 +73,7 @@ async def run_agent(
     *certificate* is presented to callers; None: the one that the publisher on this machine sends. Health checks and
     metrics are answered on *monitoring_sockets*.
     """
-    cache, last_known_good = Cache({name: process.warming}), LastKnownGood(directory, now)
+    cache, last_known_good = Cache({name: process.list_warming}), LastKnownGood(directory, now)
     expiries = Expiries(cache, now, lambda: upstream.stale_since is None)
     telemetry = process.telemetry
 
@@ -166,12 +166,12 @@ async def run_agent(
                 *((export.follow(),) if export else ()),
             )
             running = [tasks.create_task(coroutine) for coroutine in work]
-            yield partial(_until_ready, cache, in_force, upstream)
+            yield partial(_wait_until_ready, cache, in_force, upstream)
             for task in running:
                 task.cancel()
 
 
-async def _until_ready(cache: Cache, in_force: EnvoyProgress, upstream: Upstream) -> bool:
+async def _wait_until_ready(cache: Cache, in_force: EnvoyProgress, upstream: Upstream) -> bool:
     observer = cache.observe()
     try:
         while not (upstream.is_complete and _is_used(cache, in_force)):
@@ -187,17 +187,20 @@ def _is_used(cache: Cache, in_force: EnvoyProgress) -> bool:
     envoys = in_force.envoys
     if not envoys or any(envoy.unanswered for envoy in envoys):  # cheap, and false while Envoy starts
         return False
-    resources = (resource for type_url in ORDER for resource in cache.resources(type_url).values())
+    resources = (resource for type_url in ORDER for resource in cache.get_resources(type_url).values())
     used_states = {State.IN_FORCE, State.UNUSED}
     return all(
-        in_force.progress_of((resource.type_url, resource.name), resource.version).state in used_states
+        in_force.find_progress((resource.type_url, resource.name), resource.version).state in used_states
         for resource in resources
     )
 
 
 async def _fill(upstream: Upstream, control_plane: ControlPlane, envoy: DetachedProcess) -> None:
     """Wait until *upstream* has received everything, or until the Envoy that would otherwise lose its state ends."""
-    waiting = [asyncio.create_task(_until_filled(upstream, control_plane)), asyncio.create_task(envoy.ended.wait())]
+    waiting = [
+        asyncio.create_task(_fill_until_complete(upstream, control_plane)),
+        asyncio.create_task(envoy.ended.wait()),
+    ]
     try:
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -208,7 +211,7 @@ async def _fill(upstream: Upstream, control_plane: ControlPlane, envoy: Detached
         envoy.release()
 
 
-async def _until_filled(upstream: Upstream, control_plane: ControlPlane) -> None:
+async def _fill_until_complete(upstream: Upstream, control_plane: ControlPlane) -> None:
     while True:
         async with await control_plane.connect() as channel:
             if await upstream.fill(channel):

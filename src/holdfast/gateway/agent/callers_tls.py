@@ -46,7 +46,7 @@ class CallersTls:
         """Return whether this machine provides a resource, so that the control plane's doesn't count."""
         return self._files is not None and key == _KEY
 
-    def waiting(self, type_url: str) -> Mapping[str, Resource]:
+    def list_waiting(self, type_url: str) -> Mapping[str, Resource]:
         """Return the resources of a type that wait for a certificate, by name."""
         return self._waiting if type_url == LISTENER else {}
 
@@ -66,7 +66,7 @@ class CallersTls:
         if _KEY in changes or (self._cache.get(*_KEY) and _KEY not in gone):
             return [*changes.values(), *self._take_waiting()], gone
         # Those that are open have just lost their certificate.
-        open_listeners = {(LISTENER, name): resource for name, resource in self._cache.resources(LISTENER).items()}
+        open_listeners = {(LISTENER, name): resource for name, resource in self._cache.get_resources(LISTENER).items()}
         listeners = {key: open_listeners[key] for key in open_listeners.keys() - set(gone)} | changes
         for key in filter(_needs_certificate, listeners):
             self._waiting[key[1]] = listeners[key]

@@ -35,7 +35,7 @@ class ControlPlane(Protocol):
     async def connect(self) -> grpc.aio.Channel:
         """Return a channel, with the certificate that is current; it may have failed, and then its streams say why."""
 
-    async def until_outdated(self, channel: grpc.aio.Channel) -> grpc.aio.Channel | None:
+    async def wait_until_outdated(self, channel: grpc.aio.Channel) -> grpc.aio.Channel | None:
         """Wait until another channel must replace *channel*. Return that, if it is connected; None: connect again."""
 
     def lose(self) -> None:
@@ -51,7 +51,7 @@ async def keep_connected(control_plane: ControlPlane, *followers: Follow) -> Non
     while True:
         async with successor or await control_plane.connect() as channel, asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(follow(channel)) for follow in followers]
-            successor = await control_plane.until_outdated(channel)
+            successor = await control_plane.wait_until_outdated(channel)
             for task in following:
                 task.cancel()
 
@@ -66,7 +66,7 @@ class LocalControlPlane:
         """Return a channel, which connects again whenever it must."""
         return open_local_channel(self.address)
 
-    async def until_outdated(self, _channel: grpc.aio.Channel) -> None:
+    async def wait_until_outdated(self, _channel: grpc.aio.Channel) -> None:
         """Wait forever."""
         await asyncio.Event().wait()
 
@@ -120,7 +120,7 @@ class RemoteControlPlane:
         await self._wait()
         return await self._open(await self._known.find_candidates(last=self._address))
 
-    async def until_outdated(self, channel: grpc.aio.Channel) -> grpc.aio.Channel | None:
+    async def wait_until_outdated(self, channel: grpc.aio.Channel) -> grpc.aio.Channel | None:
         """
         Wait until the control plane is lost, asks this gateway to move, or has renewed its certificate.
 
@@ -178,7 +178,7 @@ class RemoteControlPlane:
 
     async def _renew(self, channel: grpc.aio.Channel) -> None:
         while True:
-            await self._until_due()
+            await self._wait_until_due()
             request = make_request()
             try:
                 renewal = await request_renewal(channel, request.csr)
@@ -194,7 +194,7 @@ class RemoteControlPlane:
                 self._events.put_nowait(_Event.RENEWED)
                 return
 
-    async def _until_due(self) -> None:
+    async def _wait_until_due(self) -> None:
         not_before, not_after = self._membership.validity
         due = not_before + (not_after - not_before) * self._part
         while True:

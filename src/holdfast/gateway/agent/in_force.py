@@ -54,7 +54,7 @@ class EnvoyProgress:
         """The number of hot restarts until the newest of these Envoys."""
         return max((envoy.restart_epoch for envoy in self.envoys), default=0)
 
-    def progress_of(self, key: ResourceKey, version: str) -> Progress:
+    def find_progress(self, key: ResourceKey, version: str) -> Progress:
         """Return the state of *version* of a resource; an empty *version* means that the resource was removed."""
         envoys, current = self.envoys, self._cache.get(*key)
         if current is None and not version:

@@ -162,7 +162,7 @@ class Journal:
             if self._compaction is None:
                 if not self._is_worth_it():
                     return False
-                self._compaction = self._create(), _split(self._current(list(self._resources)))
+                self._compaction = self._create(), _split(self._find_current(list(self._resources)))
             elif steps:
                 self._compaction[0].append(encode(self._now(), steps))
             new, pieces = self._compaction
@@ -192,7 +192,7 @@ class Journal:
             self._file.close()
         self._file, self._compaction = new, None
 
-    def _current(self, keys: Iterable[ResourceKey]) -> Iterator[Resource]:
+    def _find_current(self, keys: Iterable[ResourceKey]) -> Iterator[Resource]:
         """Yield the resources as they are when their turn comes: the steps between are in the file already."""
         return filter(None, map(self._resources.get, keys))
 

@@ -111,14 +111,14 @@ class MemberWatch:
             return
         began = time.monotonic()
         self._records[key] = _Record(member, cause, since, status, line, began, began + CHECK_AFTER)
-        self._records[key].version = self._version_in_force(key[0])
+        self._records[key].version = self._find_version_in_force(key[0])
 
-    def _version_in_force(self, cluster: str) -> str:
+    def _find_version_in_force(self, cluster: str) -> str:
         """Return the version of *cluster* that Envoy uses; empty: none, or another one than the newest."""
         current = self._cache.get(CLUSTER, cluster)
         if current is None:
             return ""
-        state = self._in_force.progress_of((CLUSTER, cluster), current.version).state
+        state = self._in_force.find_progress((CLUSTER, cluster), current.version).state
         return current.version if state is State.IN_FORCE else ""
 
     async def _ask(self, now: float) -> None:
@@ -141,7 +141,7 @@ class MemberWatch:
         self._compare(suspects, hosts, now)
 
     def _is_doubtful(self, key: Key, record: _Record, now: float) -> bool:
-        version = self._version_in_force(key[0])
+        version = self._find_version_in_force(key[0])
         return not record.member or now >= record.check_at or bool(version and version != record.version)
 
     def _compare(self, suspects: set[str] | None, hosts: Mapping[tuple[str, str], Host], now: float) -> None:
@@ -153,7 +153,7 @@ class MemberWatch:
                 del self._records[key]
                 continue
             record.member = record.member or host.member
-            record.version = self._version_in_force(key[0])
+            record.version = self._find_version_in_force(key[0])
             record.check_at = now + max(CHECK_AFTER, now - record.began)
         for place, host in hosts.items():
             for detection in host.unhealthy:

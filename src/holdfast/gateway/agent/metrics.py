@@ -53,7 +53,7 @@ class Metric:
 def read_metrics(report: Report, now: datetime, *, is_ready: bool) -> Iterator[Metric]:
     """Yield the metrics of a gateway, from its report; *is_ready*: it serves callers."""
 
-    def one(value: int) -> Values:
+    def wrap(value: int) -> Values:
         return (({}, int(value)),)
 
     versions = {"version": report.version, "envoy_version": report.envoy_version}
@@ -61,32 +61,32 @@ def read_metrics(report: Report, now: datetime, *, is_ready: bool) -> Iterator[M
     kinds = [problem.kind.value for problem in report.problems]
     yield Metric("holdfast.gateway", "Versions of the agent and its Envoy.", MetricKind.INFO, ((versions, 1),))
     yield Metric(
-        "holdfast.gateway.ready", "1 if the gateway serves callers, otherwise 0.", MetricKind.GAUGE, one(is_ready)
+        "holdfast.gateway.ready", "1 if the gateway serves callers, otherwise 0.", MetricKind.GAUGE, wrap(is_ready)
     )
     yield Metric(
         "holdfast.gateway.envoy_up",
         "1 if Envoy answers, otherwise 0.",
         MetricKind.GAUGE,
-        one(bool(report.envoy_version)),
+        wrap(bool(report.envoy_version)),
     )
     yield Metric(
         "holdfast.gateway.stale",
         "Seconds without a control plane; 0 while it is connected.",
         MetricKind.GAUGE,
-        one(stale),
+        wrap(stale),
         unit="s",
     )
     yield Metric(
         "holdfast.gateway.envoy_restarts",
         "Restarts of Envoy because it had ended.",
         MetricKind.AGENT_COUNTER,
-        one(report.envoy_restarts),
+        wrap(report.envoy_restarts),
     )
     yield Metric(
         "holdfast.gateway.lost_reports",
         "Reports of failed requests that were dropped, because no control plane was connected.",
         MetricKind.AGENT_COUNTER,
-        one(report.lost_reports),
+        wrap(report.lost_reports),
     )
     yield Metric(
         "holdfast.gateway.problems",

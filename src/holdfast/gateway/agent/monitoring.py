@@ -86,11 +86,11 @@ class Monitoring:
             for server in servers:
                 server.close()
 
-    def failing(self) -> list[str]:
+    def find_failing(self) -> list[str]:
         """Return what keeps the gateway from serving callers: `Envoy`, `configuration` or `listeners`."""
         if not self._in_force.envoys:
             return ["Envoy"]
-        listeners = self._cache.resources(LISTENER)
+        listeners = self._cache.get_resources(LISTENER)
         if not listeners or not self._is_complete():
             return ["configuration"]
         # During a hot restart, the old Envoy serves callers until the new one does, but not if that can't listen.
@@ -101,7 +101,7 @@ class Monitoring:
         return ["configuration"] if self._find_initialized().isdisjoint(listening) else []
 
     def _listens(self, envoy: Gateway) -> bool:
-        return all(self._in_force.uses(envoy, resource) for resource in self._cache.resources(LISTENER).values())
+        return all(self._in_force.uses(envoy, resource) for resource in self._cache.get_resources(LISTENER).values())
 
     def _find_initialized(self) -> set[_Key]:
         """
@@ -118,7 +118,7 @@ class Monitoring:
         return self._initialized
 
     def _has_answered(self, envoy: Gateway) -> bool:
-        resources = chain.from_iterable(self._cache.resources(type_url).values() for type_url in (CLUSTER, ROUTES))
+        resources = chain.from_iterable(self._cache.get_resources(type_url).values() for type_url in (CLUSTER, ROUTES))
         return not envoy.behind and all(_is_answered(envoy, resource) for resource in resources)
 
     async def answer(self, method: str, path: str) -> Answer:
@@ -129,7 +129,7 @@ class Monitoring:
             return Answer(405)
         if path == LIVE:
             return Answer(200, _JSON, b'{"status": "ok"}')
-        failing = self.failing()
+        failing = self.find_failing()
         if path == READY:
             body: dict[str, object] = {"status": "unavailable", "failing": failing} if failing else {"status": "ok"}
             if parts := self._list_degraded_parts():
@@ -142,11 +142,11 @@ class Monitoring:
         """Return a report of the gateway, and the metrics in it."""
         async with self._one_report:
             report = await self._reporter.build()
-        return report, list(read_metrics(report, self._now(), is_ready=not self.failing()))
+        return report, list(read_metrics(report, self._now(), is_ready=not self.find_failing()))
 
     def _list_degraded_parts(self) -> list[str]:
         """Return what needs attention although callers are served."""
-        kinds = {problem.kind.value for problem in self._reporter.problems()}
+        kinds = {problem.kind.value for problem in self._reporter.list_problems()}
         return sorted(kinds | ({"control plane"} if self._reporter.stale_since() else set()))
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

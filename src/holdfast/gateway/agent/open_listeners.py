@@ -62,7 +62,7 @@ class OpenListeners:
     def _find_acknowledged(self) -> dict[_Key, Resource]:
         return {
             _make_key(envoy, listener): listener
-            for name, listener in self._cache.resources(LISTENER).items()
+            for name, listener in self._cache.get_resources(LISTENER).items()
             for envoy in self._cache.gateways
             if envoy.has((LISTENER, name), listener.version)
         }

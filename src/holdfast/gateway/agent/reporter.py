@@ -72,7 +72,7 @@ class Reporter:
             envoy_ended_at=self.process.ended_at,
             stale_since=self.stale_since(),
             lost_reports=self.lost_reports(),
-            problems=tuple(self.problems()),
+            problems=tuple(self.list_problems()),
             traffic=self._traffic if envoy else (),
             tokens=tuple(self.token_problems()),
             health=self.member_health() if envoy else None,
@@ -84,7 +84,7 @@ class Reporter:
         end = time.monotonic()
         self._read_again_at = end + _PAUSE * (end - began)
 
-    def problems(self) -> Iterable[Problem]:
+    def list_problems(self) -> Iterable[Problem]:
         """Return the current problems."""
         for envoy in self.cache.gateways:
             for (type_url, name), rejection in envoy.rejected.items():

@@ -47,7 +47,7 @@ class StateFile:
 
     def append(self, content: bytes) -> None:
         """Add a record; it is durable once this returns. Raises OSError."""
-        ciphertext = self._key.seal(content, self._context(self._records))
+        ciphertext = self._key.seal(content, self._build_context(self._records))
         record = _LENGTH.pack(len(ciphertext)) + ciphertext
         _write(self._descriptor, record, self.size)
         os.fsync(self._descriptor)
@@ -76,14 +76,14 @@ class StateFile:
             return None
         ciphertext = _read(self._descriptor, length, at)
         try:
-            content = self._key.open(ciphertext, self._context(self._records))
+            content = self._key.open(ciphertext, self._build_context(self._records))
         except NotAuthentic:
             return None
         self.size = at + length
         self._records += 1
         return content
 
-    def _context(self, record: int) -> bytes:
+    def _build_context(self, record: int) -> bytes:
         return self._header + _COUNT.pack(record)
 
     def move(self, path: Path) -> None:

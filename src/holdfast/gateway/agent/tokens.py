@@ -144,7 +144,7 @@ class Tokens:
         if expires_at:
             self._expires[resource.name] = expires_at
             self._renewals[resource.name] = EarlyRenewal(self._now())
-            wait = self._until_renewal(expires_at)
+            wait = self._compute_pause(expires_at)
         self._wake[request.cluster] = asyncio.Event()
         self._kept[resource.name] = asyncio.create_task(self._keep(resource.name, request, wait))
 
@@ -166,7 +166,7 @@ class Tokens:
                 self._on_problem()
                 await self._use(build_token(request.token, ""))
             if woken and name not in self._problems and not self._needs_token(name):
-                wait = self._until_renewal(self._expires[name])
+                wait = self._compute_pause(self._expires[name])
                 continue
             if woken:  # with its new trust, the next attempt can succeed
                 pause, until_ready = FIRST_PAUSE, READY_SOON
@@ -189,7 +189,7 @@ class Tokens:
             self._expires[name] = expires_at
             await self._use(build_token(request.token, token.value, expires_at))
             self._renewals.setdefault(name, EarlyRenewal(self._now())).use(self._now())
-            wait = self._until_renewal(expires_at)
+            wait = self._compute_pause(expires_at)
 
     async def _ask(self, request: TokenRequest) -> Token:
         sockets: list[socket.socket] = []
@@ -224,7 +224,7 @@ class Tokens:
         expires_at = self._expires.get(name)
         return max((expires_at - self._now()).total_seconds(), 0.0) if expires_at else float("inf")
 
-    def _until_renewal(self, expires_at: datetime) -> float:
+    def _compute_pause(self, expires_at: datetime) -> float:
         seconds = max((expires_at - self._now()).total_seconds(), 0.0)
         return seconds * (RENEW_AFTER - random.uniform(0, JITTER))  # noqa: S311
 

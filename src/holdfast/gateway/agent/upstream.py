@@ -113,7 +113,7 @@ class Upstream:
         """Apply what the control plane sends, and connect again whenever the stream ends, until cancelled."""
         pause = FIRST_PAUSE
         while True:
-            await self._until_envoy_runs()
+            await self._wait_until_envoy_runs()
             if await self._run(channel):
                 pause = FIRST_PAUSE
             # Gateways that lost their control plane at the same moment must not return at the same moment.
@@ -149,7 +149,7 @@ class Upstream:
             self.restore(resources)
         return not incomplete
 
-    async def _until_envoy_runs(self) -> None:
+    async def _wait_until_envoy_runs(self) -> None:
         """
         Wait until Envoy uses its initial state, and, within limits, until it has confirmed all resources.
 
@@ -208,12 +208,12 @@ class Upstream:
     def _may_pass(self, code: grpc.StatusCode) -> bool:
         return code in PASSING and self.stale_since is not None and self._now() - self.stale_since < PASSES_WITHIN
 
-    def _first_requests(self) -> Iterable[DeltaDiscoveryRequest]:
+    def _build_first_requests(self) -> Iterable[DeltaDiscoveryRequest]:
         unsettled_keys = [*self._storing.keys, *self._in_force.find_removed()]
         for type_url in ORDER:
             request = DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=["*", _END])
             request.node.id = self._node
-            here = {**self._cache.resources(type_url), **self._callers_tls.waiting(type_url)}
+            here = {**self._cache.get_resources(type_url), **self._callers_tls.list_waiting(type_url)}
             versions = {name: resource.version for name, resource in here.items() if self._is_in_force(resource)}
             names = dict.fromkeys([*here, *(name for kind, name in unsettled_keys if kind == type_url)], NOT_IN_FORCE)
             for name, version in (names | versions).items():
@@ -227,7 +227,7 @@ class Upstream:
 
     def _is_in_force(self, resource: Resource) -> bool:
         key = (resource.type_url, resource.name)
-        is_used = self._in_force.progress_of(key, resource.version).state in {State.IN_FORCE, State.UNUSED}
+        is_used = self._in_force.find_progress(key, resource.version).state in {State.IN_FORCE, State.UNUSED}
         return is_used and key not in self._storing.keys
 
     def _take(self, response: DeltaDiscoveryResponse, acknowledgements: Acknowledgements) -> None:
@@ -276,7 +276,7 @@ class Upstream:
         """
         observer, epoch = self._cache.observe(), self._in_force.restart_epoch
         try:
-            for request in self._first_requests():
+            for request in self._build_first_requests():
                 await write(request)
             while self._in_force.envoys:
                 if self._in_force.restart_epoch > epoch and self._rejections.forget_all():

@@ -27,7 +27,7 @@ class Connected:
     id: int
     answer: Answer
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         answer = self.answer
         return {
@@ -42,18 +42,18 @@ class Connected:
         }
 
     @classmethod
-    def read(cls, members: Members) -> "Connected":
+    def from_members(cls, members: Members) -> "Connected":
         """Return the message with these *members*. Raises MalformedMessage."""
         answer = Answer(
-            members.flag("connected"),
-            members.text("reason", MAX_REASON),
-            members.text("flags", _WORD),
-            members.text("address", _WORD),
-            members.text("tlsVersion", _WORD),
-            members.text("cipher", _WORD),
-            members.matching("fingerprint", _FINGERPRINT, 64),
+            members.read_flag("connected"),
+            members.read_text("reason", MAX_REASON),
+            members.read_text("flags", _WORD),
+            members.read_text("address", _WORD),
+            members.read_text("tlsVersion", _WORD),
+            members.read_text("cipher", _WORD),
+            members.read_matching("fingerprint", _FINGERPRINT, 64),
         )
-        return cls(members.number("id"), answer)
+        return cls(members.read_number("id"), answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,14 @@ class Closed:
     KIND: ClassVar[str] = "closed"
     id: int
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {"id": self.id}
 
     @classmethod
-    def read(cls, members: Members) -> "Closed":
+    def from_members(cls, members: Members) -> "Closed":
         """Return the message with these *members*. Raises MalformedMessage."""
-        return cls(members.number("id"))
+        return cls(members.read_number("id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,15 @@ class Headed:
     id: int
     answer: HeadAnswer
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {"id": self.id, "status": self.answer.status, "flags": sorted(self.answer.flags)}
 
     @classmethod
-    def read(cls, members: Members) -> "Headed":
+    def from_members(cls, members: Members) -> "Headed":
         """Return the message with these *members*. Raises MalformedMessage."""
-        flags = frozenset(members.texts("flags", _MAX_FLAGS, _WORD))
-        return cls(members.number("id"), HeadAnswer(members.number("status", _HIGHEST_STATUS), flags))
+        flags = frozenset(members.read_texts("flags", _MAX_FLAGS, _WORD))
+        return cls(members.read_number("id"), HeadAnswer(members.read_number("status", _HIGHEST_STATUS), flags))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,14 @@ class Failed:
     rejected: bool
     reason: str
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {"id": self.id, "rejected": self.rejected, "reason": self.reason[:MAX_REASON]}
 
     @classmethod
-    def read(cls, members: Members) -> "Failed":
+    def from_members(cls, members: Members) -> "Failed":
         """Return the message with these *members*. Raises MalformedMessage."""
-        return cls(members.number("id"), members.flag("rejected"), members.text("reason", MAX_REASON))
+        return cls(members.read_number("id"), members.read_flag("rejected"), members.read_text("reason", MAX_REASON))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +120,15 @@ class Resolved:
     addresses: tuple[str, ...]
     reason: str = ""
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {"id": self.id, "addresses": self.addresses, "reason": self.reason[:MAX_REASON]}
 
     @classmethod
-    def read(cls, members: Members) -> "Resolved":
+    def from_members(cls, members: Members) -> "Resolved":
         """Return the message with these *members*. Raises MalformedMessage."""
         addresses = read_addresses(members, "addresses")
-        return cls(members.number("id"), addresses, members.text("reason", MAX_REASON))
+        return cls(members.read_number("id"), addresses, members.read_text("reason", MAX_REASON))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Seen:
     id: int
     handshake: Handshake
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         handshake = self.handshake
         return {
@@ -155,19 +155,19 @@ class Seen:
         }
 
     @classmethod
-    def read(cls, members: Members) -> "Seen":
+    def from_members(cls, members: Members) -> "Seen":
         """Return the message with these *members*. Raises MalformedMessage."""
         handshake = Handshake(
-            members.text("address", _WORD),
-            members.byte_strings("sent", MAX_CERTIFICATES, MAX_BYTES),
-            members.number("beyond", MAX_BYTES),
-            members.text("tlsVersion", _WORD),
-            members.text("cipher", _WORD),
-            members.text("alpn", _WORD),
-            members.flag("asksForCertificate"),
-            members.text("ended", MAX_REASON),
+            members.read_text("address", _WORD),
+            members.read_byte_strings("sent", MAX_CERTIFICATES, MAX_BYTES),
+            members.read_number("beyond", MAX_BYTES),
+            members.read_text("tlsVersion", _WORD),
+            members.read_text("cipher", _WORD),
+            members.read_text("alpn", _WORD),
+            members.read_flag("asksForCertificate"),
+            members.read_text("ended", MAX_REASON),
         )
-        return cls(members.number("id"), handshake)
+        return cls(members.read_number("id"), handshake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class NotSeen:
     id: int
     unseen: Unseen
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         unseen = self.unseen
         return {
@@ -189,13 +189,13 @@ class NotSeen:
         }
 
     @classmethod
-    def read(cls, members: Members) -> "NotSeen":
+    def from_members(cls, members: Members) -> "NotSeen":
         """Return the message with these *members*. Raises MalformedMessage."""
-        obstacle = members.text("obstacle", _WORD)
+        obstacle = members.read_text("obstacle", _WORD)
         if obstacle not in set(Obstacle):
             raise MalformedMessage("obstacle is unknown")
-        unseen = Unseen(Obstacle(obstacle), members.text("text", MAX_REASON), members.text("address", _WORD))
-        return cls(members.number("id"), unseen)
+        unseen = Unseen(Obstacle(obstacle), members.read_text("text", MAX_REASON), members.read_text("address", _WORD))
+        return cls(members.read_number("id"), unseen)
 
 
 Result = Connected | Headed | Resolved | Seen | NotSeen | Failed

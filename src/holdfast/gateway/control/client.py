@@ -220,7 +220,7 @@ class _Stream:
             case Connect():
                 await self._connect(task)
             case Head():
-                self._queue.put_nowait(Headed(task.id, await self._probes.head(task)))
+                self._queue.put_nowait(Headed(task.id, await self._probes.send_head(task)))
             case Resolve():
                 self._queue.put_nowait(await self._backend_probes.resolve(task))
             case ProbeBackend():
@@ -230,7 +230,7 @@ class _Stream:
         async with self._probes.connect(probe) as connection:
             self._queue.put_nowait(Connected(probe.id, connection.answer))
             if connection.answer.connected:
-                await connection.until_closed()
+                await connection.wait_until_closed()
                 self._queue.put_nowait(Closed(probe.id))
 
     async def end(self) -> None:

@@ -28,11 +28,11 @@ class Message(Protocol):
 
     KIND: ClassVar[str]
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
 
     @classmethod
-    def read(cls, members: "Members") -> Self:
+    def from_members(cls, members: "Members") -> Self:
         """Return the message with these *members*. Raises MalformedMessage."""
 
 
@@ -46,81 +46,81 @@ class Members:
 
     values: Mapping[str, Any]
 
-    def text(self, name: str, longest: int) -> str:
+    def read_text(self, name: str, longest: int) -> str:
         """Return a text of at most *longest* characters."""
-        value = self._value(name, str)
+        value = self._read_value(name, str)
         if len(value) > longest:
             raise MalformedMessage(f"{name} is too long")
         # JSON can contain half of a surrogate pair, which UTF-8 and databases can't.
         return value.encode("utf-8", "replace").decode()
 
-    def matching(self, name: str, pattern: re.Pattern[str], longest: int) -> str:
+    def read_matching(self, name: str, pattern: re.Pattern[str], longest: int) -> str:
         """Return a text that *pattern* matches completely."""
-        value = self.text(name, longest)
+        value = self.read_text(name, longest)
         if not pattern.fullmatch(value):
             raise MalformedMessage(f"{name} has another form")
         return value
 
-    def number(self, name: str, highest: int = MAX_ID) -> int:
+    def read_number(self, name: str, highest: int = MAX_ID) -> int:
         """Return an integer from 0 to *highest*."""
-        value = self._value(name, int)
+        value = self._read_value(name, int)
         if not 0 <= value <= highest:
             raise MalformedMessage(f"{name} is out of range")
         return value
 
-    def seconds(self, name: str, highest: float) -> float:
+    def read_seconds(self, name: str, highest: float) -> float:
         """Return a duration from 0 to *highest*, in seconds."""
-        value = self._decimal(name)
+        value = self._read_decimal(name)
         if not 0 <= value <= highest:
             raise MalformedMessage(f"{name} is out of range")
         return float(value)
 
-    def flag(self, name: str) -> bool:
+    def read_flag(self, name: str) -> bool:
         """Return true or false."""
-        return self._value(name, bool)
+        return self._read_value(name, bool)
 
-    def time(self, name: str) -> datetime:
+    def read_time(self, name: str) -> datetime:
         """Return a time (aware, UTC), which JSON gives in seconds since 1970."""
-        value = self._decimal(name)
+        value = self._read_decimal(name)
         try:
             return datetime.fromtimestamp(value, UTC)
         except (ValueError, OverflowError, OSError) as error:
             raise MalformedMessage(f"{name} is not a time") from error
 
-    def data(self, name: str, longest: int) -> bytes:
+    def read_bytes(self, name: str, longest: int) -> bytes:
         """Return at most *longest* bytes, which JSON gives in base64."""
-        return _decode(name, self.text(name, longest * 4 // 3 + 4))
+        return _decode(name, self.read_text(name, longest * 4 // 3 + 4))
 
-    def objects(self, name: str, most: int) -> "list[Members]":
+    def read_objects(self, name: str, most: int) -> "list[Members]":
         """Return a list of at most *most* objects."""
-        items = self._items(name, most)
+        items = self._read_items(name, most)
         if not all(isinstance(item, dict) for item in items):
             raise MalformedMessage(f"{name} holds something else than objects")
         return [Members(item) for item in items]
 
-    def integers(self, name: str, most: int, highest: int) -> tuple[int, ...]:
+    def read_integers(self, name: str, most: int, highest: int) -> tuple[int, ...]:
         """Return a list of at most *most* integers from 0 to *highest*."""
-        return tuple(Members({name: item}).number(name, highest) for item in self._items(name, most))
+        return tuple(Members({name: item}).read_number(name, highest) for item in self._read_items(name, most))
 
-    def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
+    def read_texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
         """Return a list of at most *most* texts of at most *longest* characters."""
-        return tuple(Members({name: item}).text(name, longest) for item in self._items(name, most))
+        return tuple(Members({name: item}).read_text(name, longest) for item in self._read_items(name, most))
 
-    def byte_strings(self, name: str, most: int, longest: int) -> tuple[bytes, ...]:
+    def read_byte_strings(self, name: str, most: int, longest: int) -> tuple[bytes, ...]:
         """Return a list of at most *most* byte strings of at most *longest* bytes."""
-        return tuple(Members({name: item}).data(name, longest) for item in self._items(name, most))
+        return tuple(Members({name: item}).read_bytes(name, longest) for item in self._read_items(name, most))
 
-    def _items(self, name: str, most: int) -> list[Any]:
-        items: list[Any] = self._value(name, list)
+    def _read_items(self, name: str, most: int) -> list[Any]:
+        items: list[Any] = self._read_value(name, list)
         if len(items) > most:
             raise MalformedMessage(f"{name} has too many items")
         return items
 
-    def _decimal(self, name: str) -> float:
+    def _read_decimal(self, name: str) -> float:
         value = self.values.get(name)
-        return value if isinstance(value, float) else self._value(name, int)
+        return value if isinstance(value, float) else self._read_value(name, int)
 
-    def _value(self, name: str, kind: type[T]) -> T:
+    def _read_value(self, name: str, kind: type[T]) -> T:
         value = self.values.get(name)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise MalformedMessage(f"{name} is missing or has the wrong type")
@@ -129,7 +129,7 @@ class Members:
 
 def write(message: Message) -> bytes:
     """Return *message* as bytes."""
-    return json.dumps({"kind": message.KIND} | message.members(), separators=(",", ":")).encode()
+    return json.dumps({"kind": message.KIND} | message.to_members(), separators=(",", ":")).encode()
 
 
 def read(data: bytes, kinds: Mapping[str, type[M]], longest: int) -> M | None:
@@ -147,12 +147,12 @@ def read(data: bytes, kinds: Mapping[str, type[M]], longest: int) -> M | None:
         raise MalformedMessage("the message is not JSON") from error
     if not isinstance(values, dict):
         raise MalformedMessage("the message is not an object")
-    kind = kinds.get(Members(values).text("kind", 100))
-    return kind.read(Members(values)) if kind else None
+    kind = kinds.get(Members(values).read_text("kind", 100))
+    return kind.from_members(Members(values)) if kind else None
 
 
 def encode(data: bytes) -> str:
-    """Return *data* in base64, as `Members.data` reads it."""
+    """Return *data* in base64, as `Members.read_bytes` reads it."""
     return base64.b64encode(data).decode("ascii")
 
 

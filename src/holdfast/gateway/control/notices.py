@@ -20,12 +20,12 @@ class ControlPlanes:
     KIND: ClassVar[str] = "control planes"
     addresses: Addresses
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return _describe(self.addresses)
 
     @classmethod
-    def read(cls, members: Members) -> "ControlPlanes":
+    def from_members(cls, members: Members) -> "ControlPlanes":
         """Return the message with these *members*. Raises MalformedMessage."""
         return cls(_read_addresses(members))
 
@@ -37,12 +37,12 @@ class Move:
     KIND: ClassVar[str] = "move"
     addresses: Addresses
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return _describe(self.addresses)
 
     @classmethod
-    def read(cls, members: Members) -> "Move":
+    def from_members(cls, members: Members) -> "Move":
         """Return the message with these *members*. Raises MalformedMessage."""
         return cls(_read_addresses(members))
 
@@ -57,8 +57,8 @@ def _describe(addresses: Addresses) -> dict[str, Any]:
 
 def _read_addresses(members: Members) -> Addresses:
     addresses = [
-        (address.text("host", _LONGEST_HOST), address.number("port", 65535))
-        for address in members.objects("addresses", MAX_CONTROL_PLANES)
+        (address.read_text("host", _LONGEST_HOST), address.read_number("port", 65535))
+        for address in members.read_objects("addresses", MAX_CONTROL_PLANES)
     ]
     if not all(host and port for host, port in addresses):
         raise MalformedMessage("addresses holds one without host or port")

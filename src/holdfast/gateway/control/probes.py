@@ -42,7 +42,7 @@ class EnvoyProbes:
         async with self._provide(probe) as cluster, connect(self._socket, cluster) as connection:
             yield connection
 
-    async def head(self, probe: Head) -> HeadAnswer:
+    async def send_head(self, probe: Head) -> HeadAnswer:
         """
         Let Envoy send the HEAD request of *probe*.
 
@@ -60,12 +60,12 @@ class EnvoyProbes:
         secrets = [resource for resource in probe.resources if resource is not cluster]
         self._cache.apply([*secrets, cluster])
         try:
-            await self._until_used(cluster, probe.resources)
+            await self._wait_until_used(cluster, probe.resources)
             yield cluster.name
         finally:
             self._cache.apply([], [(resource.type_url, resource.name) for resource in (cluster, *secrets)])
 
-    async def _until_used(self, cluster: Resource, resources: tuple[Resource, ...]) -> None:
+    async def _wait_until_used(self, cluster: Resource, resources: tuple[Resource, ...]) -> None:
         """Wait until Envoy uses *cluster*."""
         observer = self._cache.observe()
         try:

@@ -82,7 +82,7 @@ class Report:
             return TokenProblem(backend, Cause.TOKENS_NOT_SUPPORTED.value, f"Holdfast {self.version}")
         return next((problem for problem in self.tokens if problem.backend == backend), None)
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {
             "sentAt": self.sent_at.timestamp(),
@@ -115,22 +115,22 @@ class Report:
         }
 
     @classmethod
-    def read(cls, members: Members) -> "Report":
+    def from_members(cls, members: Members) -> "Report":
         """Return the message with these *members*. Raises MalformedMessage."""
         return cls(
-            sent_at=members.time("sentAt"),
-            started_at=members.time("startedAt"),
-            version=members.text("version", _WORD),
-            envoy_version=members.text("envoyVersion", _WORD),
+            sent_at=members.read_time("sentAt"),
+            started_at=members.read_time("startedAt"),
+            version=members.read_text("version", _WORD),
+            envoy_version=members.read_text("envoyVersion", _WORD),
             envoy_started_at=_read_time(members, "envoyStartedAt"),
-            envoy_restarts=members.number("envoyRestarts"),
+            envoy_restarts=members.read_number("envoyRestarts"),
             envoy_ended_at=_read_time(members, "envoyEndedAt"),
             stale_since=_read_time(members, "staleSince"),
-            lost_reports=members.number("lostReports"),
+            lost_reports=members.read_number("lostReports"),
             problems=tuple(
-                problem for item in members.objects("problems", MAX_PROBLEMS) if (problem := _read_problem(item))
+                problem for item in members.read_objects("problems", MAX_PROBLEMS) if (problem := _read_problem(item))
             ),
-            traffic=tuple(_read_traffic(item) for item in members.objects("traffic", _MAX_ENVIRONMENTS)),
+            traffic=tuple(_read_traffic(item) for item in members.read_objects("traffic", _MAX_ENVIRONMENTS)),
             tokens=tuple(_read_token(item) for item in _read_token_objects(members)),
             gets_tokens=members.values.get("tokens") is not None,
             health=_read_health(members),
@@ -145,22 +145,26 @@ def _write_time(time: datetime | None) -> float | None:
 
 
 def _read_time(members: Members, name: str) -> datetime | None:
-    return None if members.values.get(name) is None else members.time(name)
+    return None if members.values.get(name) is None else members.read_time(name)
 
 
 def _read_problem(members: Members) -> Problem | None:
     """Return a problem; None if it is of a kind that another version knows."""
-    kind, text = members.text("kind", _WORD), members.text("text", MAX_TEXT)
+    kind, text = members.read_text("kind", _WORD), members.read_text("text", MAX_TEXT)
     return Problem(ProblemKind(kind), text) if kind in set(ProblemKind) else None
 
 
 def _read_token_objects(members: Members) -> list[Members]:
     """Return the problems with tokens; an agent of an earlier version reports none."""
-    return list(members.objects("tokens", MAX_TOKENS)) if members.values.get("tokens") is not None else []
+    return list(members.read_objects("tokens", MAX_TOKENS)) if members.values.get("tokens") is not None else []
 
 
 def _read_token(members: Members) -> TokenProblem:
-    texts = (members.text("backend", MAX_TEXT), members.text("cause", _WORD), members.text("words", MAX_TEXT))
+    texts = (
+        members.read_text("backend", MAX_TEXT),
+        members.read_text("cause", _WORD),
+        members.read_text("words", MAX_TEXT),
+    )
     return TokenProblem(*texts, _read_time(members, "validUntil"))
 
 
@@ -190,23 +194,25 @@ def _read_health(members: Members) -> MemberHealth | None:
     if not isinstance(values := members.values.get("health"), dict):
         return None
     health = Members(values)
-    unhealthy = tuple(_read_unhealthy(item) for item in health.objects("unhealthy", MAX_UNHEALTHY))
-    return MemberHealth(unhealthy, health.flag("complete"))
+    unhealthy = tuple(_read_unhealthy(item) for item in health.read_objects("unhealthy", MAX_UNHEALTHY))
+    return MemberHealth(unhealthy, health.read_flag("complete"))
 
 
 def _read_unhealthy(members: Members) -> UnhealthyMember:
     return UnhealthyMember(
-        members.text("cluster", MAX_NAME),
-        members.text("member", MAX_NAME),
-        members.text("address", MAX_NAME),
-        members.text("cause", _WORD),
+        members.read_text("cluster", MAX_NAME),
+        members.read_text("member", MAX_NAME),
+        members.read_text("address", MAX_NAME),
+        members.read_text("cause", _WORD),
         _read_time(members, "since"),
-        members.number("status", 999),
+        members.read_number("status", 999),
     )
 
 
 def _read_traffic(members: Members) -> Traffic:
-    traffic = Traffic(members.text("environment", _WORD), members.number("requests"), members.number("failures"))
+    traffic = Traffic(
+        members.read_text("environment", _WORD), members.read_number("requests"), members.read_number("failures")
+    )
     if traffic.failures > traffic.requests:
         raise MalformedMessage("failures exceed requests")
     return traffic

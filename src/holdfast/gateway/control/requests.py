@@ -32,14 +32,14 @@ class Connect:
     id: int
     resources: tuple[Resource, ...]
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {"id": self.id, "resources": [_describe(resource) for resource in self.resources]}
 
     @classmethod
-    def read(cls, members: Members) -> "Connect":
+    def from_members(cls, members: Members) -> "Connect":
         """Return the message with these *members*. Raises MalformedMessage."""
-        return cls(members.number("id"), _read_resources(members))
+        return cls(members.read_number("id"), _read_resources(members))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,19 @@ class Head:
     authority: str
     path: str
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         resources = [_describe(resource) for resource in self.resources]
         return {"id": self.id, "resources": resources, "authority": self.authority, "path": self.path}
 
     @classmethod
-    def read(cls, members: Members) -> "Head":
+    def from_members(cls, members: Members) -> "Head":
         """Return the message with these *members*. Raises MalformedMessage."""
         return cls(
-            members.number("id"),
+            members.read_number("id"),
             _read_resources(members),
-            members.matching("authority", _AUTHORITY, 300),
-            members.matching("path", _PATH, 8192),
+            members.read_matching("authority", _AUTHORITY, 300),
+            members.read_matching("path", _PATH, 8192),
         )
 
 
@@ -75,14 +75,14 @@ class End:
     KIND: ClassVar[str] = "end"
     id: int
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {"id": self.id}
 
     @classmethod
-    def read(cls, members: Members) -> "End":
+    def from_members(cls, members: Members) -> "End":
         """Return the message with these *members*. Raises MalformedMessage."""
-        return cls(members.number("id"))
+        return cls(members.read_number("id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,14 @@ class Resolve:
     id: int
     host: str
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {"id": self.id, "host": self.host}
 
     @classmethod
-    def read(cls, members: Members) -> "Resolve":
+    def from_members(cls, members: Members) -> "Resolve":
         """Return the message with these *members*. Raises MalformedMessage."""
-        return cls(members.number("id"), members.matching("host", _HOST, _MAX_HOST))
+        return cls(members.read_number("id"), members.read_matching("host", _HOST, _MAX_HOST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class ProbeBackend:
     server_name: str
     seconds: float  # time limit for all addresses
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {
             "id": self.id,
@@ -125,14 +125,14 @@ class ProbeBackend:
         }
 
     @classmethod
-    def read(cls, members: Members) -> "ProbeBackend":
+    def from_members(cls, members: Members) -> "ProbeBackend":
         """Return the message with these *members*. Raises MalformedMessage."""
         return cls(
-            members.number("id"),
+            members.read_number("id"),
             read_addresses(members, "addresses"),
-            members.number("port", 65535),
-            members.matching("serverName", _SERVER_NAME, _MAX_HOST),
-            members.seconds("seconds", MAX_SECONDS),
+            members.read_number("port", 65535),
+            members.read_matching("serverName", _SERVER_NAME, _MAX_HOST),
+            members.read_seconds("seconds", MAX_SECONDS),
         )
 
 
@@ -145,7 +145,7 @@ REQUESTS: Mapping[str, type[Request]] = {kind.KIND: kind for kind in (Connect, H
 def read_addresses(members: Members, name: str) -> tuple[str, ...]:
     """Return a list of IP addresses, in their usual form. Raises MalformedMessage."""
     try:
-        return tuple(map(_read_address, members.texts(name, MAX_ADDRESSES, _LONGEST_ADDRESS)))
+        return tuple(map(_read_address, members.read_texts(name, MAX_ADDRESSES, _LONGEST_ADDRESS)))
     except ValueError as error:
         raise MalformedMessage(f"{name} holds something else than addresses") from error
 
@@ -160,19 +160,19 @@ def _describe(resource: Resource) -> dict[str, str]:
 
 
 def _read_resources(members: Members) -> tuple[Resource, ...]:
-    resources = tuple(map(_read_resource, members.objects("resources", _MAX_RESOURCES)))
+    resources = tuple(map(_read_resource, members.read_objects("resources", _MAX_RESOURCES)))
     if [resource.type_url for resource in resources].count(CLUSTER) != 1:
         raise MalformedMessage("resources need one cluster")
     return resources
 
 
 def _read_resource(members: Members) -> Resource:
-    type_url = members.text("type", 200)
+    type_url = members.read_text("type", 200)
     if type_url not in (CLUSTER, SECRET):
         raise MalformedMessage("type is neither a cluster nor a secret")
     # Other names could replace the resources of traffic.
-    name = members.matching("name", _NAME, 100)
-    return Resource(type_url, name, members.text("version", 100), members.data("body", MAX_REQUEST))
+    name = members.read_matching("name", _NAME, 100)
+    return Resource(type_url, name, members.read_text("version", 100), members.read_bytes("body", MAX_REQUEST))
 
 
 def _read_address(text: str) -> str:

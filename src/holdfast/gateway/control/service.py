@@ -57,7 +57,7 @@ class Connection:
         """
         try:
             async with asyncio.timeout(seconds):
-                await self._exchange.until_closed()
+                await self._exchange.wait_until_closed()
         except TimeoutError:
             return False
         return True
@@ -97,7 +97,9 @@ class Control:
     @property
     def remote_gateways(self) -> list[str]:
         """The names of the connected gateways on other machines, sorted."""
-        return [name for name in self.gateways if (state := self.states.of(name)) and not state.peer.is_on_this_machine]
+        return [
+            name for name in self.gateways if (state := self.states.find(name)) and not state.peer.is_on_this_machine
+        ]
 
     def announce(self, control_planes: ControlPlanes) -> None:
         """Send *control_planes* to the gateways on other machines, those that are connected and those that will be."""
@@ -116,7 +118,7 @@ class Control:
         others = sorted(set(self.others.gateways) - self._streams.keys()) if self.others else []
         return self.gateways + others
 
-    def streams(self, gateway: str) -> int:
+    def count_streams(self, gateway: str) -> int:
         """Return the number of streams of *gateway*: more than one while earlier ones of its agent time out."""
         return len(self._streams.get(gateway, ()))
 
@@ -131,12 +133,12 @@ class Control:
         """
         request = partial(Connect, resources=probe.resources)
         async with self._exchange(gateway, request, probe.identity) as exchange:
-            result = await exchange.result()
+            result = await exchange.wait_for_result()
             if not isinstance(result, Connected):
                 raise NoAnswer(_ANOTHER)
             yield Connection(result.answer, exchange)
 
-    async def head(self, gateway: str, probe: ProbeResources, path: str) -> HeadAnswer:
+    async def send_head(self, gateway: str, probe: ProbeResources, path: str) -> HeadAnswer:
         """
         Let *gateway* send `HEAD` *path* to the backend of *probe*.
 
@@ -157,7 +159,7 @@ class Control:
         """Let the machine of *gateway* do what `network.backend.shake_hands` does. Raises NoAnswer."""
         request = partial(ProbeBackend, addresses=tuple(addresses), port=port, server_name=server_name, seconds=seconds)
         async with self._exchange(gateway, request) as exchange:
-            match await exchange.result():
+            match await exchange.wait_for_result():
                 case Seen(_, handshake):
                     return handshake
                 case NotSeen(_, unseen):
@@ -166,7 +168,7 @@ class Control:
 
     async def _ask(self, gateway: str, request: Callable[[int], Task], kind: type[R], identity: str = "") -> R:
         async with self._exchange(gateway, request, identity) as exchange:
-            result = await exchange.result()
+            result = await exchange.wait_for_result()
             if not isinstance(result, kind):
                 raise NoAnswer(_ANOTHER)
             return result
@@ -196,7 +198,7 @@ class Control:
 
         stream = ControlStream(peer.name, self._take_report, take_traffic)
         await context.send_initial_metadata(())  # tells the agent that it is connected
-        if self.streams(stream.gateway) >= MAX_STREAMS:
+        if self.count_streams(stream.gateway) >= MAX_STREAMS:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "This gateway has too many control streams.")
         streams = self._streams.setdefault(stream.gateway, [])
         streams.append(stream)
@@ -220,7 +222,7 @@ class Control:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, stream.fault)
 
     def _take_report(self, gateway: str, report: Report) -> None:
-        before = self.states.of(gateway)
+        before = self.states.find(gateway)
         self.states.take(gateway, report, self._now())
         if before is None or before.report is None or before.report.differs_from(report):
             self._tell()

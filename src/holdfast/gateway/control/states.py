@@ -34,11 +34,11 @@ class GatewayStates:
     def __init__(self) -> None:
         self._states: OrderedDict[str, GatewayState] = OrderedDict()
 
-    def all(self) -> list[GatewayState]:
+    def list_all(self) -> list[GatewayState]:
         """Return the states of all gateways that are or were connected since the start, by name."""
         return sorted(self._states.values(), key=lambda state: state.peer.name)
 
-    def of(self, name: str) -> GatewayState | None:
+    def find(self, name: str) -> GatewayState | None:
         """Return the state of the gateway *name*, None if it hasn't connected since the start."""
         return self._states.get(name)
 

@@ -52,7 +52,7 @@ class Exchange:
         self.is_lost = True
         self._news.set()
 
-    async def result(self) -> Result:
+    async def wait_for_result(self) -> Result:
         """Wait for the result. Raises NoAnswer and ProbeRejected."""
         while self.answer is None:
             await self._wait()
@@ -60,7 +60,7 @@ class Exchange:
             return self.answer
         raise ProbeRejected(self.answer.reason) if self.answer.rejected else NoAnswer(self.answer.reason)
 
-    async def until_closed(self) -> None:
+    async def wait_until_closed(self) -> None:
         """Wait until the backend closes the connection. Raises NoAnswer."""
         while not self.is_closed:
             await self._wait()

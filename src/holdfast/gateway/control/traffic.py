@@ -35,10 +35,10 @@ class TrafficReport:
     source: str
     part: Part
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         part = self.part
-        clusters = {name: limit_statuses(measures).members() for name, measures in part.clusters.items()}
+        clusters = {name: limit_statuses(measures).to_members() for name, measures in part.clusters.items()}
         return {
             "source": self.source,
             "number": part.number,
@@ -51,21 +51,22 @@ class TrafficReport:
         }
 
     @classmethod
-    def read(cls, members: Members) -> "TrafficReport":
+    def from_members(cls, members: Members) -> "TrafficReport":
         """Return the message with these *members*. Raises MalformedMessage."""
         clusters = {
-            cluster.text("name", MAX_CLUSTER): _read_measures(cluster) for cluster in members.objects("clusters", PART)
+            cluster.read_text("name", MAX_CLUSTER): _read_measures(cluster)
+            for cluster in members.read_objects("clusters", PART)
         }
         part = Part(
-            number=members.number("number"),
+            number=members.read_number("number"),
             minute=_read_minute(members),
-            seconds=members.seconds("seconds", _MINUTE),
-            is_late=members.flag("late"),
-            uncounted=members.number("uncounted", MAX_COUNT),
-            dropped=members.number("dropped", MAX_COUNT),
+            seconds=members.read_seconds("seconds", _MINUTE),
+            is_late=members.read_flag("late"),
+            uncounted=members.read_number("uncounted", MAX_COUNT),
+            dropped=members.read_number("dropped", MAX_COUNT),
             clusters=clusters,
         )
-        return cls(members.matching("source", _SOURCE, 16), part)
+        return cls(members.read_matching("source", _SOURCE, 16), part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,14 @@ class TrafficStored:
     KIND: ClassVar[str] = "traffic stored"
     number: int
 
-    def members(self) -> dict[str, Any]:
+    def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
         return {"number": self.number}
 
     @classmethod
-    def read(cls, members: Members) -> "TrafficStored":
+    def from_members(cls, members: Members) -> "TrafficStored":
         """Return the message with these *members*. Raises MalformedMessage."""
-        return cls(members.number("number"))
+        return cls(members.read_number("number"))
 
 
 def limit_statuses(measures: Measures) -> Measures:
@@ -105,7 +106,7 @@ def limit_statuses(measures: Measures) -> Measures:
 
 
 def _read_minute(members: Members) -> datetime:
-    minute = members.time("minute")
+    minute = members.read_time("minute")
     if minute.second or minute.microsecond:
         raise MalformedMessage("minute is not the start of one")
     return minute
@@ -117,10 +118,10 @@ def _read_measures(members: Members) -> Measures:
             _read_status(name): count for name, count in _read_counts(members, "statuses", MAX_STATUSES + 10).items()
         },
         latencies=_read_latencies(members),
-        received=members.number("received", MAX_BYTES),
-        sent=members.number("sent", MAX_BYTES),
+        received=members.read_number("received", MAX_BYTES),
+        sent=members.read_number("sent", MAX_BYTES),
         tls_versions=_read_tls_versions(members),
-        certificate=members.matching("certificate", _FINGERPRINT, 64),
+        certificate=members.read_matching("certificate", _FINGERPRINT, 64),
     )
 
 
@@ -131,7 +132,7 @@ def _read_status(text: str) -> int:
 
 
 def _read_latencies(members: Members) -> tuple[int, ...]:
-    counts = members.integers("latencies", BUCKETS, MAX_COUNT)
+    counts = members.read_integers("latencies", BUCKETS, MAX_COUNT)
     while counts and not counts[-1]:
         counts = counts[:-1]
     return counts
@@ -149,4 +150,4 @@ def _read_counts(members: Members, name: str, most: int) -> dict[str, int]:
     if not isinstance(values, dict) or len(values) > most:
         raise MalformedMessage(f"{name} is missing or has too many members")
     counts = Members(values)
-    return {str(key): counts.number(key, MAX_COUNT) for key in values}
+    return {str(key): counts.read_number(key, MAX_COUNT) for key in values}

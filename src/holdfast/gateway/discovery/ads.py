@@ -112,7 +112,7 @@ class DiscoveryService(AggregatedDiscoveryServiceServicer):  # type: ignore[misc
             while not stream.ended:
                 await stream.watch.wait()
                 stream.watch.clear()
-                for type_url, update in stream.due():
+                for type_url, update in stream.take_updates():
                     yield _build_response(type_url, update, self._now())
             if stream.fault:
                 log.warning("gateway disconnected, because it asks for too much", gateway=peer.name, why=stream.fault)
@@ -201,7 +201,7 @@ class _Stream:
             subscription.release()
             self.watch.set()
 
-        if subscription.retain(has, self._cache.resources(subscription.type_url)):
+        if subscription.retain(has, self._cache.get_resources(subscription.type_url)):
             self._releases.append(asyncio.get_running_loop().call_later(self._drain, release))
 
     def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
@@ -219,7 +219,7 @@ class _Stream:
                 self._hold.take_answer()
             self._cache.tell_observers()
 
-    def due(self) -> list[tuple[str, Update]]:
+    def take_updates(self) -> list[tuple[str, Update]]:
         """
         Return the updates to send now, by type URL; each resource comes before those that refer to it.
 
@@ -229,10 +229,10 @@ class _Stream:
         for type_url in ORDER:
             # Taken even without a subscription: a new one is compared with all resources.
             subscription, names = self._subscriptions.get(type_url), self.watch.take(type_url)
-            current = self._cache.resources(type_url)
+            current = self._cache.get_resources(type_url)
             if self._hold and type_url == ROUTES:
                 names = self._hold.release(names, current)
-            for update in subscription.updates(current, names) if subscription else ():
+            for update in subscription.take_updates(current, names) if subscription else ():
                 self.gateway.unanswered.update(((type_url, r.name), update.nonce) for r in update.resources)
                 self.gateway.updates += 1
                 updates.append((type_url, update))

@@ -111,7 +111,7 @@ class Cache(Observers):
                 watch.add(type_url, name)
             watch.set()
 
-    def resources(self, type_url: str) -> dict[str, Resource]:
+    def get_resources(self, type_url: str) -> dict[str, Resource]:
         """Return the current resources of one type by name; don't modify the result."""
         return self._resources.get(type_url, {})
 

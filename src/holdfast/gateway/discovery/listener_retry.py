@@ -29,7 +29,7 @@ class ListenerRetry:
             # Envoy drops all routes with its last listener, and doesn't request them for a new one (measured).
             self._send_again(ROUTES)
         names = [
-            name for name in _list_names(self._gateway.rejected) if name in read_bind_failures(self._message(name))
+            name for name in _list_names(self._gateway.rejected) if name in read_bind_failures(self._find_message(name))
         ]
         if not names:
             self._pause = FIRST_PAUSE
@@ -42,7 +42,7 @@ class ListenerRetry:
         if self._timer:
             self._timer.cancel()
 
-    def _message(self, name: str) -> str:
+    def _find_message(self, name: str) -> str:
         return self._gateway.rejected[LISTENER, name].message
 
     def _retry(self, names: list[str]) -> None:

@@ -92,7 +92,7 @@ class Subscription:
             self.sent.pop(name, None)
             self._due[name] = None
 
-    def updates(self, current: Mapping[str, Resource], changes: Iterable[str]) -> list[Update]:
+    def take_updates(self, current: Mapping[str, Resource], changes: Iterable[str]) -> list[Update]:
         """
         Return the updates that bring the gateway from what it was sent to *current*.
 

@@ -62,7 +62,7 @@ class Connection:
         self.answer = answer
         self._reader = reader
 
-    async def until_closed(self) -> None:
+    async def wait_until_closed(self) -> None:
         """Wait until the backend closes the connection; anything that it sends is discarded."""
         with contextlib.suppress(OSError):
             while await self._reader.read(_PIECE):

@@ -21,7 +21,7 @@ class Admin:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
-    async def warming(self) -> set[str] | None:
+    async def list_warming(self) -> set[str] | None:
         """
         Return the clusters with an acknowledged version that Envoy doesn't use yet; None if Envoy doesn't answer.
 
@@ -36,7 +36,7 @@ class Admin:
             return None
         return {entry["cluster"]["name"] for entry in dump.get("configs", [])}
 
-    async def live_epoch(self) -> int | None:
+    async def find_live_epoch(self) -> int | None:
         """Return the restart epoch of the Envoy that answers, once it is ready for callers; None before."""
         try:
             answer = json.loads(await self._ask("/server_info"))
@@ -54,10 +54,10 @@ class Admin:
             async with asyncio.timeout(within):
                 await self._ask("/healthcheck/fail", "POST")  # from now on, responses close their connections
                 await self._ask("/drain_listeners", "POST")
-                while await self._requests():  # noqa: ASYNC110 - another process can't set an event
+                while await self._count_requests():  # noqa: ASYNC110 - another process can't set an event
                     await asyncio.sleep(LOOK_AGAIN)
 
-    async def _requests(self) -> int:
+    async def _count_requests(self) -> int:
         """Count the requests in flight, including websockets."""
         stats = await self._ask(f"/stats?filter={_ACTIVE}")
         return sum(int(count) for count in re.findall(r": (\d+)$", stats, re.MULTILINE))

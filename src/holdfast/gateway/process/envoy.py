@@ -19,7 +19,7 @@ from holdfast.gateway.process.binary import EnvoyMissing
 from holdfast.gateway.process.bootstrap import write_bootstrap
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.directory import GatewayDirectory
-from holdfast.gateway.process.events import until_one
+from holdfast.gateway.process.events import wait_for_one
 from holdfast.gateway.process.launch import Launch, allow_another_successor, remove_shared_memory
 from holdfast.gateway.process.log_file import open_log, open_log_or_nothing
 from holdfast.gateway.process.record import EnvoyRecord
@@ -134,7 +134,9 @@ class EnvoyProcess:
         while process := self._process:
             began = time.monotonic()
             self._replaced.clear()
-            await until_one(process.ended, self._replaced)  # a predecessor ends only once it has finished its requests
+            await wait_for_one(
+                process.ended, self._replaced
+            )  # a predecessor ends only once it has finished its requests
             async with self._taking_over:  # its successor may be about to do so
                 if self._process is not process:
                     continue
@@ -182,14 +184,14 @@ class EnvoyProcess:
             remove_shared_memory(self._record)
         self._directory.record_file.unlink(missing_ok=True)
 
-    async def warming(self) -> set[str] | None:
+    async def list_warming(self) -> set[str] | None:
         """
         Return the clusters whose last version Envoy doesn't use yet; None if Envoy doesn't answer.
 
         Until its host is resolved and its secrets have arrived, the old version of a cluster stays in use. Each call
         stops Envoy while it walks through all statistics: for 3 ms with 300 APIs, for 20 ms with 2,000.
         """
-        return await self._admin.warming()
+        return await self._admin.list_warming()
 
     async def _adopt(self, running: EnvoyRecord) -> bool:
         """Supervise an Envoy that is running, and replace it if necessary. Return False if it has ended."""
@@ -244,7 +246,7 @@ class EnvoyProcess:
         """Wait until the successor is ready, and supervise it; otherwise, kill it."""
         self._successor = successor = DetachedProcess(record.pid, record.started)
         try:
-            await self._until_ready(successor, record.restart_epoch)
+            await self._wait_until_ready(successor, record.restart_epoch)
             with suppress(FileNotFoundError):  # the disk was full
                 self._directory.successor_file.replace(self._directory.record_file)
         except BaseException:
@@ -264,9 +266,9 @@ class EnvoyProcess:
             asyncio.get_running_loop().call_later(late, self._predecessor.send_signal, signal.SIGKILL)
         log.info("gateway process replaced", pid=record.pid)
 
-    async def _until_ready(self, successor: DetachedProcess, epoch: int) -> None:
+    async def _wait_until_ready(self, successor: DetachedProcess, epoch: int) -> None:
         end = time.monotonic() + READY_WITHIN
-        while await self._admin.live_epoch() != epoch:
+        while await self._admin.find_live_epoch() != epoch:
             if successor.ended.is_set():
                 raise ReplacementFailed(f"The new Envoy ended during its start. {self._log_file} has the reason.")
             if self._stopping or time.monotonic() > end:

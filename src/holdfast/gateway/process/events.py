@@ -5,7 +5,7 @@ Waiting for one of several events.
 import asyncio
 
 
-async def until_one(*events: asyncio.Event) -> None:
+async def wait_for_one(*events: asyncio.Event) -> None:
     """Wait until at least one of *events* is set."""
     waiting = [asyncio.create_task(event.wait()) for event in events]
     try:

@@ -71,10 +71,10 @@ def build_api(
     secrets: dict[str, Resource] = {}
     by_policy: dict[Policy, frozenset[tuple[str, str]]] = {}
     for environment in ENVIRONMENTS:
-        members = [_verify(member, trust, identities) for member in api.members(environment)]
+        members = [_verify(member, trust, identities) for member in api.list_members(environment)]
         if not members or not api.state.is_served or api.mocks is not None:
             continue
-        first, group = members[0], api.group(environment)
+        first, group = members[0], api.find_group(environment)
         further = FurtherMembers(group, members[1:]) if group and members[1:] else None
         name = name_target(api, environment)
         credential = credentials.get(environment)
@@ -110,12 +110,12 @@ def build_api(
 
 def _use_current_security(api: Api, credentials: Mapping[Environment, Credential]) -> Api:
     """Return *api* with the endpoint security of *credentials*; an earlier revision of it may have another."""
-    if not credentials and not any(endpoint and endpoint.security for endpoint in map(api.endpoint, ENVIRONMENTS)):
+    if not credentials and not any(endpoint and endpoint.security for endpoint in map(api.find_endpoint, ENVIRONMENTS)):
         return api
     current = {
         environment: endpoint and replace(endpoint, security=credential.security if credential else None)
         for environment in ENVIRONMENTS
-        for endpoint, credential in [(api.endpoint(environment), credentials.get(environment))]
+        for endpoint, credential in [(api.find_endpoint(environment), credentials.get(environment))]
     }
     return replace(api, production=current["production"], sandbox=current["sandbox"])
 

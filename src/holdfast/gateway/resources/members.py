@@ -83,13 +83,13 @@ def adapt_action(action: RouteAction, api: Api, environment: Environment, public
 
     Callers use *public_path*, so it is the path of the session's cookie.
     """
-    group = api.group(environment)
+    group = api.find_group(environment)
     if group is None or not group.members:
         return
     action.ClearField("host_rewrite_literal")
     action.auto_host_rewrite.value = True
     if action.HasField("retry_policy"):
-        _retry_elsewhere(action.retry_policy, api.members(environment))
+        _retry_elsewhere(action.retry_policy, api.list_members(environment))
     if group.session is SessionKind.COOKIE:
         cookie = action.hash_policy.add().cookie
         cookie.name, cookie.path = f"holdfast-{environment}-session", public_path

@@ -70,7 +70,7 @@ def name_target(api: Api, environment: Environment) -> str:
 
 def list_target_clusters(api: Api, environment: Environment) -> frozenset[str]:
     """Return the names of the clusters that routes to one environment of *api* use; none without a backend there."""
-    endpoint = api.endpoint(environment)
+    endpoint = api.find_endpoint(environment)
     return frozenset(name_clusters(name_target(api, environment), endpoint)) if endpoint else frozenset()
 
 
@@ -86,7 +86,7 @@ def build_routes(
     *callers* are accepted. Each has its own routes, because a regular expression of several exceeds Envoy's limit; the
     last routes reject everyone else.
     """
-    endpoint, path = api.endpoint(environment), public_path or api.path
+    endpoint, path = api.find_endpoint(environment), public_path or api.path
     if (endpoint is None and api.mocks is None) or not api.state.is_live:
         return []
     callers = [caller for caller in callers if caller.environment in {"", environment}]
@@ -170,11 +170,11 @@ def build_answers(name: str, path: str, status: int, who: Sequence[HeaderMatcher
 
 
 def _build_routes_to(api: Api, environment: Environment, path: str, kinds: Iterable[RequestKind]) -> list[Route]:
-    endpoint, name = api.endpoint(environment), name_cluster(api.organization, api.id, environment)
+    endpoint, name = api.find_endpoint(environment), name_cluster(api.organization, api.id, environment)
     if endpoint is None:
         return []
     common, routes = _build_common(name, path, endpoint), []
-    can_suspend = bool(endpoint.connection.suspend_ms) or len(api.members(environment)) > 1
+    can_suspend = bool(endpoint.connection.suspend_ms) or len(api.list_members(environment)) > 1
     for kind in kinds:
         for match, rewrite in _match_and_rewrite(path, endpoint.base_path, kind.headers):
             action = RouteAction(
@@ -235,11 +235,11 @@ def pack_routes(api: Api, environment: Environment, callers: Collection[Accepted
 
 
 def _pack(api: Api, environment: Environment, routes: Sequence[Route], path: str) -> bytes:
-    endpoint, name = api.endpoint(environment), name_cluster(api.organization, api.id, environment)
+    endpoint, name = api.find_endpoint(environment), name_cluster(api.organization, api.id, environment)
     if not routes:
         return b""
     host, limit = VirtualHost(name=path, routes=routes), api.rules.limit(environment)
-    further = [member.endpoint for member in api.members(environment)[1:]]
+    further = [member.endpoint for member in api.list_members(environment)[1:]]
     for route in host.routes:
         if path != api.path:
             set_public_path(route, path)

@@ -82,11 +82,11 @@ class AccessLogFormat:
             if name not in FIELDS
         }
 
-    def commands(self, environment: str) -> dict[str, str]:
+    def list_commands(self, environment: str) -> dict[str, str]:
         """Return Envoy's command for each field, for the listener of *environment*."""
         return {name: _write_command(name, environment) for name in self.fields}
 
-    def line(self, environment: str) -> str:
+    def build_line(self, environment: str) -> str:
         """Return the template of a line of text, for the listener of *environment*."""
         pieces = ((literal.replace("%", "%%"), name) for literal, name, _, _ in Formatter().parse(self.text))
         return "".join(literal + (_write_command(name, environment) if name else "") for literal, name in pieces) + "\n"

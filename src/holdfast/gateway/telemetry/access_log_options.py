@@ -23,7 +23,7 @@ class AccessLogOptions:
     size: int = DEFAULT_SIZE
     files: int = DEFAULT_FILES
 
-    def arguments(self) -> Iterator[str]:
+    def to_arguments(self) -> Iterator[str]:
         """Return the arguments of the agent's process."""
         if self.target:
             target = self.target if self.target == STDOUT else Path(self.target).expanduser().absolute()

@@ -89,7 +89,7 @@ class CollectorOptions:
     ca_file: Path | None = None
     sample: float = DEFAULT_SAMPLE
 
-    def arguments(self) -> Iterator[str]:
+    def to_arguments(self) -> Iterator[str]:
         """Return the arguments of the agent's process."""
         if self.url:
             yield f"--traces={self.url}"

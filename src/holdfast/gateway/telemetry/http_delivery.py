@@ -49,7 +49,7 @@ class HttpDelivery:
     def _run(self, message: bytes, status: Future[int], began: Callable[[HTTPConnection], None]) -> None:
         if not self._turn.acquire(timeout=WITHIN):
             return
-        connection = self._connection()
+        connection = self._open_connection()
         began(connection)
         try:
             connection.connect()
@@ -63,7 +63,7 @@ class HttpDelivery:
             connection.close()
             self._turn.release()
 
-    def _connection(self) -> HTTPConnection:
+    def _open_connection(self) -> HTTPConnection:
         host, port = str(self._url.hostname), self._url.port or PORTS[self._url.scheme]
         if self._url.scheme == "http":
             return HTTPConnection(host, port, timeout=WITHIN)

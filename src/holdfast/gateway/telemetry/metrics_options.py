@@ -20,7 +20,7 @@ class MetricsOptions:
     url: str = ""
     ca_file: Path | None = None
 
-    def arguments(self) -> Iterator[str]:
+    def to_arguments(self) -> Iterator[str]:
         """Return the arguments of the agent's process."""
         if self.url:
             yield f"--metrics={self.url}"

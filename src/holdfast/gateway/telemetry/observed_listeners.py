@@ -58,9 +58,9 @@ def observe_listener(
 def _build_log(layout: AccessLogFormat, environment: str, file: Path) -> AccessLog:
     lines = SubstitutionFormatString(omit_empty_values=True)
     if layout.text:
-        lines.text_format_source.inline_string = layout.line(environment)
+        lines.text_format_source.inline_string = layout.build_line(environment)
     else:
-        lines.json_format.update(layout.commands(environment))
+        lines.json_format.update(layout.list_commands(environment))
     log = AccessLog(name="envoy.access_loggers.file")
     log.typed_config.Pack(FileAccessLog(path=str(file), log_format=lines), deterministic=True)
     return log

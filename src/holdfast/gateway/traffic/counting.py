@@ -47,7 +47,7 @@ class _Sums:
             version = detail.partition(" ")[0]  # listeners of earlier versions add a certificate
             self.tls_versions[version] = self.tls_versions.get(version, 0) + count
 
-    def measures(self) -> Measures:
+    def to_measures(self) -> Measures:
         return Measures(self.statuses, self.latencies, self.received, self.sent, self.tls_versions)
 
 
@@ -97,7 +97,7 @@ def _sum_up(
         name, cluster, _ = _split(full_name)
         if name == MILLISECONDS and cluster:
             sums[cluster].latencies = counts
-    return {cluster: cluster_sums.measures() for cluster, cluster_sums in sums.items()}
+    return {cluster: cluster_sums.to_measures() for cluster, cluster_sums in sums.items()}
 
 
 def _split(full_name: str) -> tuple[str, str, str]:

@@ -85,7 +85,7 @@ def _describe(state: TrafficState) -> dict[str, Any]:
                 part.is_late,
                 part.uncounted,
                 part.dropped,
-                {name: measures.members() for name, measures in part.clusters.items()},
+                {name: measures.to_members() for name, measures in part.clusters.items()},
             ]
             for part in state.parts
         ],

@@ -97,12 +97,12 @@ class ApiChange(BaseModel):
     @property
     def production(self) -> str | None:
         """The production URL, None if there is none."""
-        return self.endpoint_config.url("production") if self.endpoint_config else None
+        return self.endpoint_config.find_url("production") if self.endpoint_config else None
 
     @property
     def sandbox(self) -> str | None:
         """The sandbox URL, None if there is none."""
-        return self.endpoint_config.url("sandbox") if self.endpoint_config else None
+        return self.endpoint_config.find_url("sandbox") if self.endpoint_config else None
 
     @property
     def connections(self) -> dict[Environment, ConnectionSettings]:
@@ -142,7 +142,7 @@ class ApiBody(ApiChange):
     context: str
     version: str
 
-    def draft(self, securities: Securities = NO_SECURITIES) -> ApiDraft:
+    def to_draft(self, securities: Securities = NO_SECURITIES) -> ApiDraft:
         """
         Return the draft that the service takes; *securities* has the sealed secrets of `securities`.
 

@@ -108,7 +108,7 @@ def create_api(runtime: CurrentRuntime, context: RequestContext, body: ApiBody, 
     """
     try:
         securities = seal_drafts(context, runtime.sealing, body.securities)
-        full_api = apis.create_full_api(context, body.draft(securities))
+        full_api = apis.create_full_api(context, body.to_draft(securities))
     except InvalidFields as error:
         raise rename_fields(error) from error
     return answer_created(context, full_api, response)

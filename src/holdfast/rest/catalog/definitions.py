@@ -53,7 +53,7 @@ def import_openapi(
     body = _read_properties(additional_properties)
     definition = read_definition(_read_data(file, inline, url))
     try:
-        draft = body.draft(seal_drafts(context, runtime.sealing, body.securities))
+        draft = body.to_draft(seal_drafts(context, runtime.sealing, body.securities))
         result = definitions.import_definition(context, definition, draft)
     except InvalidFields as error:
         raise rename_fields(error) from error

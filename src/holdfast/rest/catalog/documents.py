@@ -48,7 +48,7 @@ class DocumentBody(BaseModel):
     other_type_name: str | None = None
     inline_content: str | None = None
 
-    def draft(self) -> DocumentDraft:
+    def to_draft(self) -> DocumentDraft:
         """Return the draft that the service takes."""
         return DocumentDraft(
             self.name,
@@ -111,7 +111,7 @@ def create_document(context: RequestContext, api_id: str, body: DocumentBody, re
 
     Upload the content of a `FILE` afterwards.
     """
-    content = documents.create_document(context, api_id, body.draft(), body.inline_content or "")
+    content = documents.create_document(context, api_id, body.to_draft(), body.inline_content or "")
     response.headers["Location"] = f"{PREFIX}/apis/{api_id}/documents/{content.document.id}"
     return _answer(content, response)
 
@@ -150,7 +150,7 @@ def update_document(
     A file is kept as long as the document is a `FILE`.
     """
     text = body.inline_content
-    return _answer(documents.change_document(context, api_id, document_id, body.draft(), text, expected), response)
+    return _answer(documents.change_document(context, api_id, document_id, body.to_draft(), text, expected), response)
 
 
 @router.delete("/{api_id}/documents/{document_id}", response_class=Response, responses=_EMPTY)

@@ -141,16 +141,16 @@ class EndpointConfigBody(BaseModel):
         None, alias="healthCheck", description="How gateways check the endpoints of a group; without it, they don't."
     )
 
-    def endpoints(self, environment: Environment) -> list[EndpointBody]:
+    def list_endpoints(self, environment: Environment) -> list[EndpointBody]:
         """Return the endpoints of *environment*, the first one first, with failovers if the type is `failover`."""
         own: EndpointBody | list[EndpointBody] | None = getattr(self, f"{environment}_endpoints")
         endpoints = list(own) if isinstance(own, list) else [own] if own else []
         failovers: list[EndpointBody] | None = getattr(self, f"{environment}_failovers")
         return endpoints + (failovers or []) if self.endpoint_type == GroupKind.FAILOVER else endpoints
 
-    def url(self, environment: Environment) -> str | None:
+    def find_url(self, environment: Environment) -> str | None:
         """Return the URL of the first endpoint of *environment*, None if there is none."""
-        return next((endpoint.url for endpoint in self.endpoints(environment)), None)
+        return next((endpoint.url for endpoint in self.list_endpoints(environment)), None)
 
     @property
     def groups(self) -> dict[Environment, EndpointGroup | None]:
@@ -161,7 +161,7 @@ class EndpointConfigBody(BaseModel):
         check = Check()
         members = self.model_dump(by_alias=True)
         for environment in ENVIRONMENTS:
-            if endpoints := self.endpoints(environment):
+            if endpoints := self.list_endpoints(environment):
                 first, *others = (endpoint.model_dump(include={"url", "weight", "priority"}) for endpoint in endpoints)
                 further = {"weight": first["weight"], "priority": first["priority"], "members": others}
                 read_members = partial(_read_group, members, field=f"endpointConfig.{environment}.")
@@ -174,7 +174,7 @@ class EndpointConfigBody(BaseModel):
         """The connection settings of the endpoints. Raises InvalidFields."""
         settings, check = {}, Check()
         for environment in ENVIRONMENTS:
-            body = next(iter(self.endpoints(environment)), None)
+            body = next(iter(self.list_endpoints(environment)), None)
             values = body.config.values if body and body.config else {}
             read_values = partial(read_connection, field=f"endpointConfig.{environment}_endpoints.config.")
             settings[environment] = check(read_values, values) or ConnectionSettings()
@@ -185,7 +185,7 @@ class EndpointConfigBody(BaseModel):
         """Raise InvalidField for a type of endpoint that gateways don't support."""
         check_endpoint_type(self.endpoint_type)
         if self.endpoint_type not in GROUP_TYPES and any(
-            len(self.endpoints(environment)) > 1 for environment in ENVIRONMENTS
+            len(self.list_endpoints(environment)) > 1 for environment in ENVIRONMENTS
         ):
             text = "Several endpoints need the type load_balance or failover."
             raise InvalidField("endpointConfig.endpoint_type", text)

@@ -35,7 +35,7 @@ class ChannelChange(BaseModel):
         "owners, or to the recipients if there are none).",
     )
 
-    def draft(self) -> ChannelDraft:
+    def to_draft(self) -> ChannelDraft:
         """Return the draft that the service takes."""
         return ChannelDraft(self.url, self.secret, self.recipients, self.events, self.audience)
 
@@ -67,7 +67,7 @@ def create_notification_channel(
 
     Its first message is about everything that is so now.
     """
-    channel = channels.create_channel(context, runtime.sealing, body.name, body.kind, body.draft())
+    channel = channels.create_channel(context, runtime.sealing, body.name, body.kind, body.to_draft())
     return _find(context, channel)
 
 
@@ -86,7 +86,7 @@ def update_notification_channel(
 
     Name and kind can't be changed. What waits for the channel is sent again at once.
     """
-    return _find(context, channels.change_channel(context, runtime.sealing, channel, body.draft()))
+    return _find(context, channels.change_channel(context, runtime.sealing, channel, body.to_draft()))
 
 
 @router.delete("/{channel}", status_code=204)

@@ -156,7 +156,7 @@ class _Metrics(Collector):
             "holdfast_watched_endpoints", "Number of watched endpoints with a status.", labels=["status"]
         )
         endpoints = watched_endpoints.read_all(self._context)
-        counts = Counter(endpoint.status(now) for endpoint in endpoints)
+        counts = Counter(endpoint.assess_status(now) for endpoint in endpoints)
         for endpoint in endpoints:
             if endpoint.presented:
                 ends.add_metric([endpoint.origin], endpoint.presented.expires_at.timestamp())

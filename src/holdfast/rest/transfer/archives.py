@@ -137,7 +137,7 @@ def import_api(
         except RequestValidationError as error:
             return report(list_details(error.errors()), ())
         except Refusal as error:
-            return report(error.fields("file"), ())
+            return report(error.map_to_fields("file"), ())
     result = _import(runtime, context, data, overwrite=overwrite, rotate=rotate)
     answer = answer_created(context, result.full_api, response) | {"revision": result.revision or None}
     parts = [{"what": part.what, "why": part.why} for part in result.unused_parts]
@@ -154,7 +154,7 @@ def _import(
         raise build_body_error(error, "file") from error
     definition = parse_definition(archive.definition) if archive.definition else None
     try:
-        draft = body.draft(seal_drafts(context, runtime.sealing, body.securities))
+        draft = body.to_draft(seal_drafts(context, runtime.sealing, body.securities))
         return imports.import_api(
             context, archive, draft, definition, overwrite=overwrite, rotate=rotate, dry_run=dry_run
         )

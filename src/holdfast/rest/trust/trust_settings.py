@@ -52,7 +52,7 @@ class TrustSettingsBody(BaseModel):
     tls_minimum: str = Field("1.2", alias="tlsMinimum")
     tls_maximum: str = Field("1.3", alias="tlsMaximum")
 
-    def draft(self) -> TrustDraft:
+    def to_draft(self) -> TrustDraft:
         """Return the draft that the service takes."""
         return TrustDraft(
             anchors=self.anchors,
@@ -107,7 +107,7 @@ def put_trust_settings(
 
     They apply to the endpoint's origin. Members that are left out get their defaults; CRLs stay if `crls` is null.
     """
-    endpoint_trust = trust_settings.change_settings(context, endpoint, body.draft(), expected)
+    endpoint_trust = trust_settings.change_settings(context, endpoint, body.to_draft(), expected)
     response.headers["ETag"] = quote_tag(make_settings_tag(endpoint_trust.settings))
     return _describe(runtime, context, endpoint_trust)
 
@@ -122,7 +122,7 @@ def inspect_trust_settings(
     Returns the effect that these settings would have, and findings about their CRLs. Nothing is stored.
     """
     now = context.now
-    endpoint_trust = trust_settings.preview_settings(context, endpoint, body.draft())
+    endpoint_trust = trust_settings.preview_settings(context, endpoint, body.to_draft())
     return {
         "origin": endpoint_trust.settings.origin,
         "crls": [_describe_crl(crl, now) for crl in endpoint_trust.settings.revocation],

@@ -104,7 +104,7 @@ def _describe(backend: WatchedBackend, now: datetime) -> WatchedEndpoint:
     return {
         "id": endpoint.id,
         "endpoint": endpoint.origin,
-        "status": endpoint.status(now),
+        "status": endpoint.assess_status(now),
         "apis": [{"id": api.id, "name": api.name, "version": api.version} for api in backend.apis],
         "presented": {
             "name": summary.name,
@@ -116,7 +116,7 @@ def _describe(backend: WatchedBackend, now: datetime) -> WatchedEndpoint:
         else None,
         "trusted": is_trusted,
         "trustedUntil": coverage.until.isoformat() if coverage and coverage.until else None,
-        "cause": endpoint.rejection(now),
+        "cause": endpoint.explain_rejection(now),
         "decidedBy": ("gateway" if coverage.by_gateway else "comparison") if coverage else None,
         "changed": _describe_changes(endpoint.changes),
         "unreachable": _describe_silence(endpoint.silence) if endpoint.silence else None,

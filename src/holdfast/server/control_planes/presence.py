@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from holdfast.apis.gateways.control_plane import ControlPlane, name_of_host
+from holdfast.apis.gateways.control_plane import ControlPlane, derive_name
 from holdfast.files.replacement import replace_file
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.addresses import EVERY_ADDRESS, Address, find_own_address
@@ -76,7 +76,7 @@ def build_presence(
     if store.is_shared:
         _check_sealing_key(store, sealing, data)
     now = utc_now()
-    name = settings.name or name_of_host(socket.gethostname())
+    name = settings.name or derive_name(socket.gethostname())
     discovery = tuple(map(format_address, _find_advertised(settings, shared=store.is_shared)))
     own = ControlPlane(str(uuid.uuid4()), name, version("holdfast-gateway"), now, now, discovery)
     digests = digest_settings(settings)

@@ -78,7 +78,7 @@ class LocalGateway:
                 return
             # It leaves its Envoy to the next agent.
             record.send_signal(signal.SIGUSR1)
-            await self._until_ended()
+            await self._wait_until_ended()
         await self._spawn()
 
     async def wait(self, ready: Coroutine[Any, Any, None]) -> None:
@@ -105,7 +105,7 @@ class LocalGateway:
         pause = FIRST_PAUSE
         while True:
             began = time.monotonic()
-            await self._until_ended()
+            await self._wait_until_ended()
             if self._stopping or self._record.read() is None:
                 log.info("gateway was stopped")
                 await asyncio.Event().wait()
@@ -126,7 +126,7 @@ class LocalGateway:
         try:
             self._signal()
             async with asyncio.timeout(drain + STOPS_WITHIN):
-                await self._until_ended()
+                await self._wait_until_ended()
         except asyncio.CancelledError:
             self._signal()
             raise
@@ -146,7 +146,7 @@ class LocalGateway:
         elif self.is_running and (record := self._record.read()):
             record.send_signal(signal.SIGTERM)
 
-    async def _until_ended(self) -> None:
+    async def _wait_until_ended(self) -> None:
         if self._child:
             await self._child.wait()
         while self.is_running:  # noqa: ASYNC110 - another process can't set an event

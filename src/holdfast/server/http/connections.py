@@ -167,7 +167,7 @@ class Acceptor:
             self.open.discard(connection)
             self._shares.give_back(holder)
 
-        connection = TlsConnection(self._make(_nothing), self._tls, release) if self._tls else self._make(release)
+        connection = TlsConnection(self._make(_do_nothing), self._tls, release) if self._tls else self._make(release)
         self.open.add(connection)
         task = self._loop.create_task(self._hand_over(client, connection))
         self._connecting.add(task)
@@ -177,5 +177,5 @@ class Acceptor:
         await self._loop.connect_accepted_socket(lambda: connection, client)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass

@@ -65,12 +65,12 @@ class Server:
         trusted_proxies: Sequence[Network],
     ) -> None:
 
-        async def until_cut(scope: Scope, receive: Receive, send: Send) -> None:
+        async def run_until_cut(scope: Scope, receive: Receive, send: Send) -> None:
             with contextlib.suppress(asyncio.CancelledError):  # from `stop`; uvicorn would log it as an error
                 await app(scope, receive, send)
 
         config = uvicorn.Config(
-            until_cut,
+            run_until_cut,
             http=_Protocol,
             ws="none",
             log_config=None,
@@ -84,7 +84,7 @@ class Server:
         )
         config.load()
         self._state = ServerState()
-        self._date()
+        self._set_date()
 
         def make(on_close: Callable[[], None]) -> _Protocol:
             return _Protocol(config, self._state, on_close)
@@ -116,9 +116,9 @@ class Server:
         """Update the header `Date` every second until cancelled."""
         while True:
             await asyncio.sleep(1)
-            self._date()
+            self._set_date()
 
-    def _date(self) -> None:
+    def _set_date(self) -> None:
         # In place, because responses copy their headers from this list.
         others = [header for header in self._state.default_headers if header[0] != b"date"]
         self._state.default_headers[:] = [(b"date", formatdate(usegmt=True).encode()), *others]

@@ -32,11 +32,11 @@ class ListenAddresses:
             for address in listener.addresses:
                 check_free(address, listener.option)
 
-    def by_environment(self, *, tls: bool) -> dict[Environment, Addresses]:
+    def list_by_environment(self, *, tls: bool) -> dict[Environment, Addresses]:
         """Return the gateway's addresses, with or without TLS."""
         return {listener.environment: listener.addresses for listener in self.gateway if listener.tls is tls}
 
-    def urls(self, *, tls: bool) -> dict[Environment, str]:
+    def list_urls(self, *, tls: bool) -> dict[Environment, str]:
         """Return the URLs for callers, with or without TLS."""
         return {listener.environment: listener.url for listener in self.gateway if listener.tls is tls}
 

@@ -67,7 +67,7 @@ class BodyLimit:
 
         The caller closes *places* when the body's memory is free again.
         """
-        length = await self._declared_length(request)
+        length = await self._read_declared_length(request)
         body, more, is_admitted = bytearray(), True, False
         try:
             async with asyncio.timeout(self._within):
@@ -83,19 +83,19 @@ class BodyLimit:
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
                     if len(body) > self._limit:
-                        raise await self._too_large(request)
+                        raise await self._refuse_large(request)
         except TimeoutError as error:
             text = f"The body didn't arrive within {self._within:.0f} seconds. Try again."
             raise _Refused(await self._refuse(request, TOO_SLOW, text, CLOSE)) from error
 
-    async def _declared_length(self, request: Request) -> int:
+    async def _read_declared_length(self, request: Request) -> int:
         length = request.headers.get("content-length", "0")
         # Check the number of digits first: parsing a million digits would take long.
         if not length.isdigit() or len(length) >= MAX_DIGITS or int(length) > self._limit:
-            raise await self._too_large(request)
+            raise await self._refuse_large(request)
         return int(length)
 
-    async def _too_large(self, request: Request) -> "_Refused":
+    async def _refuse_large(self, request: Request) -> "_Refused":
         text = f"The request is larger than {self._limit // 1024} KiB."
         return _Refused(await self._refuse(request, TOO_LARGE, text, CLOSE))
 
@@ -143,11 +143,11 @@ async def _discard_body(request: Request, receive: Receive | None, refusal: Resp
 def _replay(body: bytes, receive: Receive) -> Receive:
     is_replayed = False
 
-    async def again() -> Message:
+    async def receive_again() -> Message:
         nonlocal is_replayed
         if is_replayed:
             return await receive()
         is_replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return again
+    return receive_again

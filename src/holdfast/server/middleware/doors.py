@@ -38,22 +38,22 @@ class Doors:
     json: Door
     html: Door
 
-    def of(self, scope: Scope) -> Door:
+    def find(self, scope: Scope) -> Door:
         """Return the application that a request is for."""
         return self.json if scope["path"].startswith(JSON_PATHS) else self.html
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to its application."""
-        await self.of(scope).app(scope, receive, send)
+        await self.find(scope).app(scope, receive, send)
 
     async def refuse(self, request: Request, problem: Problem, text: str, headers: Mapping[str, str]) -> Response:
         """Respond to a request that is rejected, in the format of its application."""
-        return await self.of(request.scope).refuse(request, problem, text, headers)
+        return await self.find(request.scope).refuse(request, problem, text, headers)
 
     async def fail(self, request: Request, error: Exception) -> Response:
         """Respond to a request whose handler failed, in the format of its application."""
-        return await self.of(request.scope).fail(request, error)
+        return await self.find(request.scope).fail(request, error)
 
     async def identify(self, request: Request) -> str | Response:
         """Return a unique name for the sender, or a response if the sender can't be authenticated."""
-        return await self.of(request.scope).identify(request)
+        return await self.find(request.scope).identify(request)

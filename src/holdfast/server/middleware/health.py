@@ -29,7 +29,7 @@ class Readiness:
     degraded: Callable[[], list[str]] = list
     draining: bool = False
 
-    def failing(self) -> list[str]:
+    def find_failing(self) -> list[str]:
         """Return the names of failing conditions; empty if the process is ready."""
         failing = [name for name, holds in self.conditions.items() if not holds()]
         return ["draining", *failing] if self.draining else failing
@@ -47,7 +47,7 @@ class Health:
             await self._app(scope, receive, send)
             return
         is_ready = scope["path"] != LIVE
-        failing = self._readiness.failing() if is_ready else []
+        failing = self._readiness.find_failing() if is_ready else []
         parts = self._readiness.degraded() if is_ready else []
         if scope["path"] == WSO2_READY and not failing:
             await Response(_WSO2_VERSION, media_type="application/xml")(scope, receive, send)

@@ -12,7 +12,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.attention.certificates import examine_certificates
 from holdfast.services.attention.gateways import examine_control_planes, examine_gateways, examine_tokens
-from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.attention.item import Item, Kind, Urgency, format_count
 from holdfast.services.attention.presented import examine_presented
 from holdfast.services.attention.unusable import examine_unusable
 from holdfast.services.control_planes.presence import Presence
@@ -70,7 +70,7 @@ def _examine_failures(context: Context, failures: Failures) -> Iterator[Item]:
             Kind.FAILING_BACKENDS,
             Urgency.NOW,
             len(failing),
-            count_of(len(failing), "backend is failing", "backends are failing"),
+            format_count(len(failing), "backend is failing", "backends are failing"),
             f"{backend.api.name} {backend.api.version}, {failure.latest.environment}: {failure.cause}",
             "/failures",
             "Show failures",
@@ -86,7 +86,7 @@ def _examine_server_certificates(context: Context, server_certificates: ServerCe
             Kind.SERVER_CERTIFICATES,
             Urgency.NOW,
             len(warnings),
-            count_of(
+            format_count(
                 len(warnings),
                 "certificate of Holdfast itself needs renewal",
                 "of Holdfast's own certificates need renewal",
@@ -104,7 +104,7 @@ def _examine_exceptions(context: Context) -> Iterator[Item]:
             Kind.EXCEPTIONS,
             Urgency.NOW,
             len(exceptions),
-            f"Verification is off for {count_of(len(exceptions), 'backend', 'backends')}",
+            f"Verification is off for {format_count(len(exceptions), 'backend', 'backends')}",
             settings.origin,
             "/exceptions",
             "Review",

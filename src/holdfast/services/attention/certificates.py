@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
-from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.attention.item import Item, Kind, Urgency, format_count
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.trust.rotation import SEEN_WITHIN
 from holdfast.store.trust import unused_origins, urgent
@@ -49,7 +49,7 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
         unused_certificates = urgent.find_unused(session, organization, unused_at)
         identities = urgent.find_unused_identities(session, organization)
     if expired_certificates.count:
-        sentence = count_of(
+        sentence = format_count(
             expired_certificates.count, "certificate in use has expired", "certificates in use have expired"
         )
         yield _describe(Kind.EXPIRED_IN_USE, Urgency.NOW, expired_certificates, sentence, "expired")
@@ -57,20 +57,20 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
         if certificates.count:
             # The list that this leads to also has those of the earlier stages.
             more = "more " if any(overview.count for overview in expiring[:number]) else ""
-            sentence = count_of(
+            sentence = format_count(
                 certificates.count, f"{more}certificate in use expires", f"{more}certificates in use expire"
             )
             yield _describe(kind, urgency, certificates, f"{sentence} within {days} days", "expires")
     if retirable.count:
-        sentence = count_of(retirable.count, "previous certificate", "previous certificates")
+        sentence = format_count(retirable.count, "previous certificate", "previous certificates")
         yield _describe(Kind.PREVIOUS_TO_RETIRE, Urgency.LATER, retirable, f"{sentence} can be retired", "replaced")
     if unused_certificates.count:
-        sentence = count_of(
+        sentence = format_count(
             unused_certificates.count, "certificate isn't used by any API", "certificates aren't used by any API"
         )
         yield _describe(Kind.UNUSED_CERTIFICATES, Urgency.LATER, unused_certificates, sentence, "expires")
     if identities.count:
-        sentence = count_of(
+        sentence = format_count(
             identities.count, "gateway identity isn't used by any API", "gateway identities aren't used by any API"
         )
         where = identities.endpoint

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from holdfast.apis.gateways.gateway import GatewayState
 from holdfast.services.access.context import Context
-from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.attention.item import Item, Kind, Urgency, format_count
 from holdfast.services.control_planes.presence import Presence
 from holdfast.services.gateways import statuses, token_problems
 from holdfast.services.gateways.control_planes import list_control_planes
@@ -31,7 +31,7 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             Kind.REJECTING_GATEWAYS,
             Urgency.NOW,
             len(rejecting),
-            count_of(len(rejecting), "gateway rejects changes", "gateways reject changes"),
+            format_count(len(rejecting), "gateway rejects changes", "gateways reject changes"),
             _describe_rejection(worst),
             _PATH,
             "Show gateways",
@@ -43,7 +43,7 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             Kind.DISCONNECTED_GATEWAYS,
             Urgency.NOW,
             len(away),
-            count_of(len(away), "gateway isn't connected", "gateways aren't connected"),
+            format_count(len(away), "gateway isn't connected", "gateways aren't connected"),
             longest.name,
             _PATH,
             "Show gateways",
@@ -56,8 +56,8 @@ def examine_gateways(context: Context, sources: Sources) -> Iterator[Item]:
             Kind.LAGGING_GATEWAYS,
             Urgency.NOW,
             len(lagging),
-            count_of(len(lagging), "gateway is missing changes", "gateways are missing changes"),
-            f"{last.name}: {count_of(last.behind, 'resource', 'resources')}",
+            format_count(len(lagging), "gateway is missing changes", "gateways are missing changes"),
+            f"{last.name}: {format_count(last.behind, 'resource', 'resources')}",
             _PATH,
             "Show gateways",
             *(("since", last.behind_since) if last.behind_since else ()),
@@ -76,7 +76,7 @@ def examine_tokens(context: Context, sources: Sources) -> Iterator[Item]:
             Kind.MISSING_TOKENS,
             Urgency.SOON if until else Urgency.NOW,
             backends,
-            count_of(backends, "backend has no new access token", "backends have no new access token"),
+            format_count(backends, "backend has no new access token", "backends have no new access token"),
             f"{worst.api.name} {worst.api.version}, {worst.environment}, at gateway {worst.gateway}: "
             f"{worst.problem.cause} ({worst.problem.words})",
             f"/apis/{worst.api.id}/endpoints",
@@ -96,7 +96,7 @@ def examine_control_planes(context: Context, presence: Presence) -> Iterator[Ite
             Kind.STOPPED_CONTROL_PLANES,
             Urgency.NOW,
             len(silent),
-            count_of(len(silent), "control plane has stopped", "control planes have stopped"),
+            format_count(len(silent), "control plane has stopped", "control planes have stopped"),
             f"{last.name}; the gateway next to it, {last.local_gateway}, gets no changes",
             _PATH,
             "Show control planes",
@@ -106,7 +106,7 @@ def examine_control_planes(context: Context, presence: Presence) -> Iterator[Ite
 
 
 def _describe_rejection(status: GatewayStatus) -> str:
-    resources = count_of(status.rejections, "resource", "resources")
+    resources = format_count(status.rejections, "resource", "resources")
     reason = f" ({status.rejected_resources[0].reason})" if status.rejected_resources else ""
     return f"{status.name}: {resources}{reason}"
 

@@ -58,6 +58,6 @@ class Item:
     at: datetime | None = None
 
 
-def count_of(number: int, one: str, many: str) -> str:
+def format_count(number: int, one: str, many: str) -> str:
     """Write *number* with the words for one or many, such as "1 gateway rejects" and "2 gateways reject"."""
     return f"{number:,} {one if number == 1 else many}"

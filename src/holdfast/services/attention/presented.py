@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from holdfast.apis.watch.watched_endpoint import WatchStatus
 from holdfast.services.access.context import Context
-from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.attention.item import Item, Kind, Urgency, format_count
 from holdfast.services.watch.watched_endpoints import WatchSelection, find_changed, list_watched_endpoints
 
 
@@ -22,7 +22,7 @@ def examine_presented(context: Context) -> Iterator[Item]:
             Kind.CHANGED_CERTIFICATES,
             Urgency.NOW if untrusted else Urgency.LATER,
             number,
-            count_of(
+            format_count(
                 number,
                 f"backend presents a new certificate{' that gateways reject' if untrusted else ''}",
                 f"backends present new certificates{' that gateways reject' if untrusted else ''}",
@@ -43,7 +43,7 @@ def _examine_untrusted(context: Context) -> Iterator[Item]:
             Kind.NOT_COVERED,
             Urgency.NOW,
             total,
-            count_of(
+            format_count(
                 total,
                 "backend presents a certificate that isn't trusted",
                 "backends present certificates that aren't trusted",

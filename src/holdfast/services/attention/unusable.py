@@ -5,7 +5,7 @@ Backends that gateways refuse, because what is stored for them can't be read.
 from collections.abc import Iterator
 
 from holdfast.services.access.context import Context
-from holdfast.services.attention.item import Item, Kind, Urgency, count_of
+from holdfast.services.attention.item import Item, Kind, Urgency, format_count
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.store.catalog import apis
 
@@ -22,7 +22,7 @@ def examine_unusable(context: Context, enforcements: Enforcements) -> Iterator[I
             Kind.UNUSABLE_BACKENDS,
             Urgency.NOW,
             len(ids_by_origin),
-            count_of(len(ids_by_origin), "backend gets no requests", "backends get no requests")
+            format_count(len(ids_by_origin), "backend gets no requests", "backends get no requests")
             + ", because what is stored can't be read",
             f"{origin}: {problems[origin]}",
             f"/apis/{api_id}/endpoints?certificates",

@@ -224,7 +224,7 @@ def change_api(
         api = set_security(api, before.api, securities)
         check_groups(check, api)
         check.finish()
-        if any(api.members(env) != before.api.members(env) for env in ENVIRONMENTS) or (
+        if any(api.list_members(env) != before.api.list_members(env) for env in ENVIRONMENTS) or (
             (api.production_group, api.sandbox_group) != (before.api.production_group, before.api.sandbox_group)
         ):
             context.user.require(Permission.CHANGE_APIS)

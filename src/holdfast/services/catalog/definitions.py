@@ -90,7 +90,7 @@ def put_definition(
         after = FullApi(replace(before.api, updated_at=context.now), check_members(members))
         save_full_api(session, context, before, after)
         save_definition(session, after, text)
-    own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.endpoint(environment))]
+    own = [endpoint.url for environment in ENVIRONMENTS if (endpoint := after.api.find_endpoint(environment))]
     addresses = [f"{server}{after.api.path}" for server in servers]
     return SavedDefinition(text, list_unused(definition.servers, [*own, *addresses]))
 

@@ -36,7 +36,7 @@ def _secure(
 ) -> Endpoint | None:
     if endpoint is None:
         return None
-    old = before.endpoint(environment) if before else None
+    old = before.find_endpoint(environment) if before else None
     return replace(endpoint, security=securities.get(environment, old.security if old else None))
 
 
@@ -52,10 +52,10 @@ def bind_secrets(api: Api, before: Api | None, uses: Uses = NO_USES) -> Api:
     """
     check, endpoints = Check(), {}
     for environment in ENVIRONMENTS:
-        endpoint = api.endpoint(environment)
+        endpoint = api.find_endpoint(environment)
         earlier = _list_earlier(before, environment)
-        token = api.token_endpoint(environment)
-        origins = api.origins(environment) | ({str(token.origin)} if token else set())
+        token = api.find_token_endpoint(environment)
+        origins = api.list_origins(environment) | ({str(token.origin)} if token else set())
         endpoints[environment] = _bind(check, endpoint, earlier, environment, origins) if endpoint else None
     check.finish()
     after = replace(api, production=endpoints["production"], sandbox=endpoints["sandbox"])
@@ -151,7 +151,7 @@ def keep_for_revisions(api: Api, before: Api | None, uses: Uses) -> Api:
         (environment, security): None
         for environment in ENVIRONMENTS
         for origins in uses.get(environment, ())
-        if not origins <= api.origins(environment) and not _is_for(api.endpoint(environment), origins)
+        if not origins <= api.list_origins(environment) and not _is_for(api.find_endpoint(environment), origins)
         for security in [candidate for candidate in _list_earlier(before, environment) if candidate.is_for(origins)][:1]
     }
     return replace(api, kept_security=tuple(securities))
@@ -165,7 +165,7 @@ def restore_security(api: Api) -> Api:
 
 
 def _restore(api: Api, endpoint: Endpoint | None, environment: Environment) -> Endpoint | None:
-    origins = api.origins(environment)
+    origins = api.list_origins(environment)
     if endpoint is None or _is_for(endpoint, origins):
         return endpoint
     securities = (security for name, security in api.kept_security if name == environment and security.is_for(origins))
@@ -180,6 +180,6 @@ def _list_earlier(api: Api | None, environment: Environment) -> list[EndpointSec
     """Return the endpoint security that *api* has or keeps in *environment*, the current one first."""
     if api is None:
         return []
-    endpoint = api.endpoint(environment)
+    endpoint = api.find_endpoint(environment)
     current = [endpoint.security] if endpoint and endpoint.security else []
     return current + [security for name, security in api.kept_security if name == environment]

@@ -37,14 +37,14 @@ def apply_connection(
     """Return *endpoint* with the settings in *connections*, or else those that its environment had *before*."""
     if endpoint is None:
         return None
-    old = before.endpoint(environment) if before else None
+    old = before.find_endpoint(environment) if before else None
     return replace(endpoint, connection=connections.get(environment) or (old or endpoint).connection)
 
 
 def check_groups(check: Check, api: Api) -> None:
     """Check that the members of the groups of *api* can share requests; *check* collects the errors."""
     for environment in ENVIRONMENTS:
-        endpoint, group = api.endpoint(environment), api.group(environment)
+        endpoint, group = api.find_endpoint(environment), api.find_group(environment)
         if endpoint and group:
             check(partial(check_group, endpoint, field=environment), group)
 
@@ -57,11 +57,11 @@ def describe_endpoints(api: Api) -> tuple[EndpointUse, ...]:
             {
                 **endpoint.connection.members,
                 **summarize_security(endpoint.security),
-                **_describe_group(api.group(environment)),
+                **_describe_group(api.find_group(environment)),
             },
         )
         for environment in ENVIRONMENTS
-        if (endpoint := api.endpoint(environment))
+        if (endpoint := api.find_endpoint(environment))
     )
 
 

@@ -26,8 +26,8 @@ def apply_fallback(api: Api, origins: Mapping[str, datetime]) -> Api:
     # The members of a group share one cluster, and so its protocol.
     return replace(
         api,
-        production=_apply_http1(api.production, origins, api.members("production")),
-        sandbox=_apply_http1(api.sandbox, origins, api.members("sandbox")),
+        production=_apply_http1(api.production, origins, api.list_members("production")),
+        sandbox=_apply_http1(api.sandbox, origins, api.list_members("sandbox")),
     )
 
 

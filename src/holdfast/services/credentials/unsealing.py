@@ -29,7 +29,7 @@ def open_credentials(sealing: Sealing, working_copies: Iterable[Api]) -> dict[tu
 def _open_all(sealing: Sealing, api: Api) -> Credentials:
     credentials: dict[Environment, Sequence[Credential | None]] = {}
     for environment in ENVIRONMENTS:
-        endpoint = api.endpoint(environment)
+        endpoint = api.find_endpoint(environment)
         kept_securities = [security for name, security in api.kept_security if name == environment]
         securities = (endpoint.security if endpoint else None, *kept_securities)
         credentials[environment] = [_open(sealing, api.organization, security) for security in securities]
@@ -41,7 +41,7 @@ def choose_credentials(api: Api, credentials: Credentials) -> dict[Environment, 
     chosen: dict[Environment, Credential] = {}
     for environment, (current, *others) in credentials.items():
         candidates = (current, *others) if api.revision else ()
-        origins = api.origins(environment)
+        origins = api.list_origins(environment)
         # One for other origins, which gateways don't send, is better than none: it locks the endpoint.
         own = next((candidate for candidate in candidates if candidate and candidate.security.is_for(origins)), current)
         if own:

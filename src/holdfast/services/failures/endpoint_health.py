@@ -85,13 +85,13 @@ def list_endpoint_health(
         apis_by_group = dict(_find_deployed(session, context, current))
     health: dict[tuple[Environment, str], tuple[Endpoint, list[HealthAtGateway]]] = {}
     for environment in ENVIRONMENTS:
-        for member in current.api.members(environment):
+        for member in current.api.list_members(environment):
             health[environment, str(member.endpoint.origin)] = member.endpoint, []
     enforcement = {group: enforcements.find_of_deployment(context, api, group) for group, api in apis_by_group.items()}
     for status in list_reporting(context, sources, apis_by_group) if apis_by_group else ():
         api, is_current = apis_by_group[status.group], _has(enforcement[status.group], status.name)
         for environment in ENVIRONMENTS:
-            for member in api.members(environment):
+            for member in api.list_members(environment):
                 key = environment, str(member.endpoint.origin)
                 _, places = health.setdefault(key, (member.endpoint, []))
                 places += _describe(status, api, environment, member.endpoint, is_current=is_current)
@@ -129,7 +129,7 @@ def _describe(
     if state is None or report is None or report.health is None:
         return unknown
     clusters = list_target_clusters(api, environment)
-    is_alone = len(api.members(environment)) == 1
+    is_alone = len(api.list_members(environment)) == 1
     problems = {
         (problem.address, problem.cause): problem
         for problem in report.health.unhealthy

@@ -76,7 +76,7 @@ def _find_missing(
     elif backlog.compared:  # since then, everything that has changed was sent and answered
         candidates = list(gateway.rejected)
     else:
-        candidates = [(type_url, name) for type_url in ORDER for name in cache.resources(type_url)]
+        candidates = [(type_url, name) for type_url in ORDER for name in cache.get_resources(type_url)]
     missing = {key for key in candidates if not gateway.follows(key, _get_version(cache, key))}
     return missing if len(missing) <= MAX_MISSING else None
 

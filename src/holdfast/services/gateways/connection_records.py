@@ -58,7 +58,7 @@ class Record:
         """The gateway with its state."""
         if (state := self.state) is None:
             return self.gateway
-        report = state.report.members() if state.report else None
+        report = state.report.to_members() if state.report else None
         return replace(
             self.gateway,
             address=state.address,
@@ -204,7 +204,7 @@ class ConnectionRecords:
         for group, cache in self._groups.caches.items():
             for gateway in cache.gateways:
                 streams.setdefault(gateway.id, []).append((group, gateway))
-        states = {state.peer.name: state for state in self._states.all()}
+        states = {state.peer.name: state for state in self._states.list_all()}
         return {
             name: Record(*self._describe_streams(name, streams[name]), states.get(name))
             if name in streams

@@ -128,7 +128,7 @@ def join_with_key(
 def _create(session: Session, name: str, group: str, now: datetime) -> Gateway:
     all_gateways, count = gateways.find(session, DEFAULT_ORGANIZATION)
     for gateway in all_gateways:
-        if gateway.placement.labels == JOINED_BY_KEY and gateway.state(now) is GatewayState.EXPIRED:
+        if gateway.placement.labels == JOINED_BY_KEY and gateway.assess_state(now) is GatewayState.EXPIRED:
             gateways.remove(session, gateway)
             write_down(
                 session, _make_system_user(), now, Action.REVOKE_GATEWAY, gateway.name, CertificateFingerprint("")

@@ -164,12 +164,12 @@ def get_for_operator(context: Context, sources: Sources, name: str) -> GatewaySt
 
 def describe_enrolled(gateway: Gateway, now: datetime) -> GatewayStatus:
     """Return the status of an enrolled gateway that isn't connected."""
-    return GatewayStatus(gateway.name, gateway.placement.group, gateway.state(now), gateway, None)
+    return GatewayStatus(gateway.name, gateway.placement.group, gateway.assess_state(now), gateway, None)
 
 
 def _find_local(sources: Sources, others: Others) -> dict[str, str]:
     """Return the gateways on the machines of publishers that have been seen, by name, with their groups."""
-    peers = {state.peer.name: (state.peer.group, state.address) for state in sources.states.all()}
+    peers = {state.peer.name: (state.peer.group, state.address) for state in sources.states.list_all()}
     peers |= {
         name: (connection.gateway.group, connection.gateway.address)
         for name, connection in others.last_connections.items()
@@ -202,7 +202,7 @@ def _describe_here(status: GatewayStatus, gateway: ConnectedGateway, sources: So
     reasons = {key: rejection.message for key, rejection in itertools.islice(gateway.rejected.items(), MAX_REJECTED)}
     return replace(
         status,
-        reported_state=sources.states.of(status.name),
+        reported_state=sources.states.find(status.name),
         connected_since=gateway.connected_at,
         applied_revision=gateway.applied,
         behind=gateway.behind,
@@ -234,7 +234,7 @@ def _describe_there(status: GatewayStatus, connection: Connection) -> GatewaySta
 
 def _find_last_state(name: str, sources: Sources, others: Others) -> states.GatewayState | None:
     """Return the state of a gateway that isn't connected, by the control plane that has seen it last."""
-    candidates = sources.states.of(name), read_state(others.last_connections.get(name))
+    candidates = sources.states.find(name), read_state(others.last_connections.get(name))
     return max((state for state in candidates if state), key=lambda state: state.seen_at, default=None)
 
 
@@ -251,7 +251,7 @@ def read_state(connection: Connection | None) -> states.GatewayState | None:
     gateway = connection.gateway
     report = None
     with suppress(MalformedMessage):  # of another version
-        report = Report.read(Members(gateway.report)) if gateway.report else None
+        report = Report.from_members(Members(gateway.report)) if gateway.report else None
     return states.GatewayState(
         Peer(gateway.name, gateway.group),
         gateway.address,

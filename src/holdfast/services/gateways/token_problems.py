@@ -39,7 +39,7 @@ def find_own(context: Context, sources: Sources) -> list[MissingToken]:
     """Return the backends of the user's organization for which a connected gateway gets no token."""
     context.user.require(Permission.VIEW_APIS)
     remote_states = (read_state(record) for record in sources.elsewhere.others.connections.values())
-    states = [state for state in (*sources.states.all(), *remote_states) if state and state.connected_since]
+    states = [state for state in (*sources.states.list_all(), *remote_states) if state and state.connected_since]
     return _find(context, states, context.user.organization)
 
 

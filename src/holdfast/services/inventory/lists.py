@@ -84,4 +84,4 @@ def iterate_certificates(context: Context, certificate_filter: Filter, section: 
     while batch := list_certificates(context, certificate_filter, replace(section, after=after, limit=_BATCH)):
         context.release()
         yield from batch
-        after = batch[-1].entry.position(section.sort)
+        after = batch[-1].entry.find_position(section.sort)

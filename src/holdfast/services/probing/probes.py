@@ -217,7 +217,7 @@ class Probes:
 
         try:
             async with asyncio.timeout_at(end - MOMENT):
-                answer = await self._control.head(place.gateway, build(), target.target)
+                answer = await self._control.send_head(place.gateway, build(), target.target)
         except TimeoutError:
             return Verdict(False, Cause.TIMEOUT)
         except (ProbeRejected, NoAnswer) as error:

@@ -96,9 +96,9 @@ class Relay:
             gateway, identity, task = _read_question(question)
             await self._check(gateway, identity, task)
             async with self._control.exchange(gateway, lambda number: replace(task, id=number)) as exchange:
-                yield write(await exchange.result())
+                yield write(await exchange.wait_for_result())
                 if isinstance(task, Connect):
-                    await exchange.until_closed()
+                    await exchange.wait_until_closed()
                     yield write(Closed(0))
         except (ProbeRejected, NoAnswer) as error:
             # Once there was an answer, this says only that there is no other.
@@ -124,12 +124,12 @@ class Relay:
 
     def _find_sent(self, gateway: str, identity: str) -> Resource | None:
         """Return the secret *identity* if *gateway* is sent it for traffic."""
-        state = self._control.states.of(gateway)
+        state = self._control.states.find(gateway)
         cache = self._groups.find_cache(state.peer) if state else None
         return cache.get(SECRET, identity) if cache else None
 
     def _is_local(self, gateway: str) -> bool:
-        state = self._control.states.of(gateway)
+        state = self._control.states.find(gateway)
         return state is not None and state.peer.is_on_this_machine
 
 

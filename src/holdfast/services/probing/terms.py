@@ -141,7 +141,7 @@ def _name_clusters(session: Session, context: Context, origin: str) -> frozenset
         name
         for api in variants
         for environment in ENVIRONMENTS
-        if origin in api.origins(environment)
+        if origin in api.list_origins(environment)
         for name in list_target_clusters(api, environment)
     }
     tokens = {

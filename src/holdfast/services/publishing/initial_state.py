@@ -53,14 +53,14 @@ class InitialState:
     def _count_missing(self) -> int:
         """Count resources without an answer; all of them if the gateway isn't connected."""
         counts = [gateway.behind or self._count_unanswered(gateway) for gateway in self._gateways]
-        return max(counts, default=sum(len(self._cache.resources(type_url)) for type_url in ORDER))
+        return max(counts, default=sum(len(self._cache.get_resources(type_url)) for type_url in ORDER))
 
     def _count_unanswered(self, gateway: Gateway) -> int:
         """Compare each resource, because a gateway that has just connected isn't behind before it is sent anything."""
         return sum(
             not gateway.has((type_url, name), resource.version) and (type_url, name) not in gateway.rejected
             for type_url in ORDER
-            for name, resource in self._cache.resources(type_url).items()
+            for name, resource in self._cache.get_resources(type_url).items()
         )
 
     @property

@@ -68,7 +68,7 @@ class Listeners:
 
         Listeners that it can't open are left out: those with TLS, while there is no usable certificate.
         """
-        resources, secret = self._cache.resources(LISTENER), self._cache.get(SECRET, GATEWAY_SECRET)
+        resources, secret = self._cache.get_resources(LISTENER), self._cache.get(SECRET, GATEWAY_SECRET)
         return [
             self._find_state(name, listener.option)
             for name, listener in self._listeners.items()

@@ -114,8 +114,8 @@ def _write_rows(traffic: Traffic) -> Iterator[list[object]]:
         yield [
             point.at.isoformat(),
             own.requests,
-            *(own.of_class(digit) for digit in range(1, 6)),
-            own.of_class(0),
+            *(own.count_class(digit) for digit in range(1, 6)),
+            own.count_class(0),
             *("" if value is None else value for value in percentiles),
             own.estimate(own.received),
             own.estimate(own.sent),
@@ -147,7 +147,7 @@ def _describe(own: Measures) -> Requests:
     return {
         "requests": own.requests,
         "failed": own.failures,
-        "aborted": own.of_class(0),
+        "aborted": own.count_class(0),
         "statuses": {str(status): count for status, count in sorted(own.statuses.items()) if status},
         "latency": {
             "p50": estimate_percentile(own, 0.5),

@@ -123,7 +123,7 @@ def _read(context: Context, api: Api | None, range_name: str, environment: str |
         raise InvalidField("range", f"Use one of {', '.join(RANGES)}.")
     if environment and environment not in ENVIRONMENTS:
         raise InvalidField("environment", f"Use one of {', '.join(ENVIRONMENTS)}.")
-    start, end = chosen.bounds(context.now)
+    start, end = chosen.compute_bounds(context.now)
     selection = Selection(
         context.user.organization,
         api.id if api else EVERY_API,
@@ -217,5 +217,5 @@ def _divide(rows: Sequence[StoredTraffic], api: Api | None, apis_by_gateway: Map
 
 
 def _find_endpoint(api: Api | None, environment: str) -> str:
-    endpoint = api.endpoint("sandbox" if environment == "sandbox" else "production") if api else None
+    endpoint = api.find_endpoint("sandbox" if environment == "sandbox" else "production") if api else None
     return endpoint.url if endpoint else ""

@@ -65,7 +65,7 @@ class Expiry:
 
 def build_timeline(context: Context) -> list[Period]:
     """Return the periods with their numbers of certificates: expired, the next twelve months, later."""
-    sources = _readable_sources(context)
+    sources = _list_readable_sources(context)
     with context.read() as session:
         return [
             Period(name, begin, end, {source: _COUNTS[source](session, context, begin, end) for source in sources})
@@ -97,7 +97,7 @@ def list_expiries(
         if period not in bounds:
             raise InvalidField("period", f"There is no such period. Use {EXPIRED}, {LATER} or one of the next months.")
         begin, end = bounds[period]
-    sources = [readable for readable in _readable_sources(context) if source in (None, readable)]
+    sources = [readable for readable in _list_readable_sources(context) if source in (None, readable)]
     with context.read() as session:
         entries = [entry for kind in sources for entry in _LISTS[kind](session, context, begin, end, offset + limit)]
     return sorted(entries, key=lambda entry: (entry.at, entry.source, entry.origin, entry.alias))[
@@ -105,7 +105,7 @@ def list_expiries(
     ]
 
 
-def _readable_sources(context: Context) -> list[Source]:
+def _list_readable_sources(context: Context) -> list[Source]:
     """Return the sources that the user may read. Raises NotPermitted if there is none."""
     context.user.require(Permission.VIEW_APIS, Permission.VIEW_ENDPOINT_CERTIFICATES)
     sources = []

@@ -102,7 +102,7 @@ def find_rejected_changes(context: Context, origins: Collection[str]) -> set[str
         # The trust of an origin is read only if it matters: it has many certificates, which have to be parsed.
         candidates = {origin: endpoint for origin, endpoint in endpoints.items() if endpoint.changes.at}
         current = follow_trust(session, context, candidates)
-    return {origin for origin, endpoint in current.items() if endpoint.rejection(context.now)}
+    return {origin for origin, endpoint in current.items() if endpoint.explain_rejection(context.now)}
 
 
 def count_statuses(context: Context) -> Mapping[WatchStatus, int]:

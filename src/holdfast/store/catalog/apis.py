@@ -103,7 +103,7 @@ def update(session: Session, api: Api) -> None:
 
 def _save_related(session: Session, api: Api) -> None:
     deployments.replace(session, api)
-    further = {str(member.endpoint.origin) for env in ENVIRONMENTS for member in api.members(env)[1:]}
+    further = {str(member.endpoint.origin) for env in ENVIRONMENTS for member in api.list_members(env)[1:]}
     api_origins.replace(session, api.organization, api.id, OriginSource.MEMBER, further)
     tokens = {str(endpoint.origin) for endpoint in api.token_endpoints}
     api_origins.replace(session, api.organization, api.id, OriginSource.TOKEN_ENDPOINT, tokens)

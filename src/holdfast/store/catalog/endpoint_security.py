@@ -21,7 +21,7 @@ _SECRETS = ("secret", "password")
 
 def write_column(api: Api, environment: Environment) -> dict[str, Any] | None:
     """Return the value of the column of *environment*."""
-    endpoint = api.endpoint(environment)
+    endpoint = api.find_endpoint(environment)
     values = _write(endpoint.security) if endpoint and endpoint.security else {}
     if kept_values := [_write(security) for name, security in api.kept_security if name == environment]:
         values["earlier"] = kept_values

@@ -142,7 +142,7 @@ def list_origins(session: Session, api: Api) -> dict[Environment, set[frozenset[
     table = ApiRevisionRow
     query = select(table.settings).where(table.organization_id == api.organization, table.api_id == api.id)
     variants = [apply_settings(api, settings) for settings in session.scalars(query)]
-    return {environment: {variant.origins(environment) for variant in variants} for environment in ENVIRONMENTS}
+    return {environment: {variant.list_origins(environment) for variant in variants} for environment in ENVIRONMENTS}
 
 
 def list_deployed(session: Session, organization: str, batch: Collection[Api]) -> Iterable[Api]:

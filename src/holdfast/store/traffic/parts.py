@@ -120,7 +120,7 @@ def _add(
                 "gateway": gateway,
                 "requests": total.requests,
                 "failures": total.failures,
-                "measures": total.members(),
+                "measures": total.to_members(),
             }
         )
     statement = insert_into(session, table)

@@ -133,7 +133,7 @@ class InventoryEntry:
         """The previous certificates, which are still trusted."""
         return tuple(certificate for certificate in self.certificates if certificate.previous)
 
-    def position(self, sort: Sort) -> Position:
+    def find_position(self, sort: Sort) -> Position:
         """Return the place of this entry in a list sorted by *sort*."""
         values: dict[Sort, str | datetime] = {
             Sort.EXPIRES: self.expires_at,

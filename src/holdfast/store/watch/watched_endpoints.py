@@ -128,7 +128,7 @@ def count_expiring(session: Session, organization: str, after: datetime, before:
 
 
 def _has_status(status: WatchStatus, now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a row has *status* at *now*, as `WatchedEndpoint.status` decides."""
+    """Return the condition that a row has *status* at *now*, as `WatchedEndpoint.assess_status` decides."""
     is_seen = and_(_table.silent_since.is_(None), _table.chain.is_not(None))
     is_recent = and_(_table.changed_at.is_not(None), _table.changed_at > now - CHANGED_WITHIN)
     is_settled = and_(is_seen, or_(_table.changed_at.is_(None), _table.changed_at <= now - CHANGED_WITHIN))

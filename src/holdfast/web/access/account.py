@@ -46,7 +46,7 @@ def change_password(
     try:
         user = own_account.change_password(context, runtime.accounts, current, new, address)
     except Refusal as error:
-        return _show_page(request, context, error.fields("current"), 422)
+        return _show_page(request, context, error.map_to_fields("current"), 422)
     except TooManyAttempts as error:
         return _show_page(request, context, {"current": str(error)}, 429)
     response = notices.redirect(request, "/account", "password-changed", user.name)

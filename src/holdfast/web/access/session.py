@@ -27,7 +27,7 @@ def get_runtime(request: Request) -> Runtime:
     return runtime
 
 
-async def context(request: Request) -> AsyncIterator[Context]:
+async def open_context(request: Request) -> AsyncIterator[Context]:
     """Yield the context of the request. Raises NotSignedIn, or Busy if the user has too many requests in progress."""
     runtime = get_runtime(request)
 
@@ -61,4 +61,4 @@ def find_context(request: Request, store: Transactions) -> Context | None:
 
 CurrentRuntime = Annotated[Runtime, Depends(get_runtime)]
 # Scope "function" ends the read transaction before the response is sent, which a slow client can delay.
-RequestContext = Annotated[Context, Depends(context, scope="function")]
+RequestContext = Annotated[Context, Depends(open_context, scope="function")]

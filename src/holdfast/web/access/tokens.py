@@ -40,7 +40,7 @@ def create_token(
     try:
         token, secret = tokens.create_token(context, name, names, now + timedelta(days=days))
     except Refusal as error:
-        return _show_page(request, context, (name, names, days), error.fields("name"), 422)
+        return _show_page(request, context, (name, names, days), error.map_to_fields("name"), 422)
     return render(request, "tokens/created.html", context=context, section="account", token=token, secret=secret)
 
 

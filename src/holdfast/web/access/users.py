@@ -85,7 +85,7 @@ def create_user(
     try:
         user = users.create_user(context, passwords, name, password, roles or [])
     except Refusal as error:
-        return _show_form(request, context, name, roles or [], error.fields("name"), 422)
+        return _show_form(request, context, name, roles or [], error.map_to_fields("name"), 422)
     return notices.redirect(request, "/users", "user-created", user.name)
 
 
@@ -114,7 +114,7 @@ def change_user(
         return _show_page(request, context, name, status=412, form=form)
     except Refusal as error:
         form = _Form(roles or [], disabled, condition)
-        return _show_page(request, context, name, error.fields("name"), 422, form)
+        return _show_page(request, context, name, error.map_to_fields("name"), 422, form)
     return notices.redirect(request, "/users", "user-changed", name)
 
 
@@ -127,7 +127,7 @@ def set_password(
     try:
         users.set_password(context, runtime.accounts.passwords, name, password)
     except Refusal as error:
-        return _show_page(request, context, name, error.fields("name"), 422)
+        return _show_page(request, context, name, error.map_to_fields("name"), 422)
     return notices.redirect(request, "/users", "user-password", name)
 
 

@@ -64,7 +64,7 @@ def add(
         data = read_upload(certificate, pem)
         caller_certificates.accept_certificate(context, api_id, alias, "", data, accepted_in)
     except Refusal as error:
-        return _ask(request, context, api, error.fields("certificate"), alias=alias, environment=environment)
+        return _ask(request, context, api, error.map_to_fields("certificate"), alias=alias, environment=environment)
     return notices.redirect(request, f"/apis/{api_id}/callers", "caller-added", alias.strip())
 
 
@@ -100,7 +100,7 @@ def replace(
     try:
         caller_certificates.replace_certificate(context, api_id, alias, read_upload(certificate, pem), None)
     except Refusal as error:
-        return _ask(request, context, api, error.fields("certificate"), alias=alias, replacing=True)
+        return _ask(request, context, api, error.map_to_fields("certificate"), alias=alias, replacing=True)
     return notices.redirect(request, f"/apis/{api_id}/callers", "caller-replaced", alias)
 
 

@@ -63,7 +63,7 @@ def read_connections(form: Values) -> tuple[dict[Environment, ConnectionSettings
 def choose_connections(api: Api, form: Values) -> Values:
     """Return the values for the form: typed ones, or else saved ones, or else the defaults."""
     connections = {
-        environment: endpoint.connection if (endpoint := api.endpoint(environment)) else ConnectionSettings()
+        environment: endpoint.connection if (endpoint := api.find_endpoint(environment)) else ConnectionSettings()
         for environment in ENVIRONMENTS
     }
     return {environment: form.get(environment) or connections[environment].values for environment in ENVIRONMENTS}

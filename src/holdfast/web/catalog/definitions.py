@@ -153,7 +153,7 @@ def _ask(request: Request, context: Context, api: Api, errors: dict[str, str] | 
 
 def _explain(error: Refusal) -> dict[str, str]:
     """Return the errors by field of the form; those about anything else are about the file."""
-    errors = error.fields("file")
+    errors = error.map_to_fields("file")
     of_form = {field: text for field, text in errors.items() if field in _FIELDS}
     others = " ".join(text for field, text in errors.items() if field not in _FIELDS)
     return of_form | ({"file": others} if others else {})

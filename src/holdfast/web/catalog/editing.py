@@ -44,7 +44,7 @@ def edit(
     except ContentChanged as error:
         return _ask_for_description(request, context, api, description, Condition.after(error, subject="this API"))
     except Refusal as error:
-        return _ask_for_description(request, context, api, description, condition, error.fields("description"))
+        return _ask_for_description(request, context, api, description, condition, error.map_to_fields("description"))
     return notices.redirect(request, f"/apis/{api_id}", "description-saved", f"{api.name} {api.version}")
 
 
@@ -67,7 +67,7 @@ def copy(
     try:
         new = copies.copy_api(context, api_id, version, is_default=default).api
     except Refusal as error:
-        return _ask_for_version(request, context, api, version, error.fields("version"), is_default=default)
+        return _ask_for_version(request, context, api, version, error.map_to_fields("version"), is_default=default)
     return notices.redirect(request, f"/apis/{new.id}", "api-created", f"{new.name} {new.version}")
 
 

@@ -103,9 +103,9 @@ def save(
             error, subject="this API", loss="secrets" if security_form.has_secrets(checked_security) else ""
         )
     except InvalidFields as error:
-        errors = error.fields()
+        errors = error.map_to_fields()
     except OldControlPlanes as error:
-        errors = error.fields(f"{group_form.PREFIX}kind")
+        errors = error.map_to_fields(f"{group_form.PREFIX}kind")
     full_api = apis.get_full_api(context, api_id)
     if errors or condition.has_failed:
         has_endpoint = {"production": with_production, "sandbox": with_sandbox}
@@ -138,7 +138,7 @@ async def check(
     api = full_api.api
     urls = {"production": production, "sandbox": sandbox}
     connections, _ = read_connections(settings)
-    members = api.members(environment)[member:]
+    members = api.list_members(environment)[member:]
     url = urls[environment] if not member else members[0].endpoint.url if members else ""
     answer = await check_endpoint(runtime, context, url, connections.get(environment), gateway)
     name = f"{environment}-{member}" if member else environment
@@ -221,7 +221,7 @@ def _show_page(
 
 def _list_members(api: Api) -> dict[str, dict[str, tuple[str, Endpoint]]]:
     """Return the saved endpoints of groups, with their names, by environment and by the URL in their row."""
-    rows: dict[str, dict[str, tuple[str, Endpoint]]] = {name: {} for name in ENVIRONMENTS if api.group(name)}
+    rows: dict[str, dict[str, tuple[str, Endpoint]]] = {name: {} for name in ENVIRONMENTS if api.find_group(name)}
     for name, (environment, endpoint) in list_members(api).items():
         if environment in rows:
             rows[environment]["" if name == environment else endpoint.url] = name, endpoint

@@ -47,7 +47,7 @@ def _list_urls(of_group: dict[str, str], api: Api) -> list[tuple[Environment, st
         (listener.environment, f"{of_group[listener.member]}{api.path}")
         for listener in LISTENERS
         if listener.member in of_group
-        and (api.endpoint(listener.environment) or api.mocks is not None)
+        and (api.find_endpoint(listener.environment) or api.mocks is not None)
         and _is_open(api, tls=listener.tls)
     ]
 
@@ -103,7 +103,7 @@ def _show(
         "api/_environments.html",
         title="Environments",
         fields=[FIELD],
-        errors=error.fields(FIELD) if error else None,
+        errors=error.map_to_fields(FIELD) if error else None,
         condition=condition,
         api=api,
         page="overview",

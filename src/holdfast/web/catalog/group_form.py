@@ -88,7 +88,7 @@ def choose_groups(api: Api, form: GroupValues | None) -> GroupValues:
     """Return the values for the form: typed ones, or else saved ones, or else the defaults."""
     if form:
         return form
-    groups = [group for environment in ENVIRONMENTS if (group := api.group(environment))]
+    groups = [group for environment in ENVIRONMENTS if (group := api.find_group(environment))]
     group = groups[0] if groups else EndpointGroup(GroupKind.LOAD_BALANCE)
     values = group.values
     settings = {name: str(values[name]) for name in ("algorithm", "session", "session_timeout", "session_header")}
@@ -100,10 +100,10 @@ def choose_groups(api: Api, form: GroupValues | None) -> GroupValues:
 
 def summarize(api: Api) -> str:
     """Return the kind of the groups of *api*, and their number of endpoints; empty if it has none."""
-    groups = {environment: group for environment in ENVIRONMENTS if (group := api.group(environment))}
+    groups = {environment: group for environment in ENVIRONMENTS if (group := api.find_group(environment))}
     if not groups:
         return ""
-    counts = [f"{environment}: {len(api.members(environment))}" for environment in groups]
+    counts = [f"{environment}: {len(api.list_members(environment))}" for environment in groups]
     return f"{_WORDS[next(iter(groups.values())).kind]} | {' | '.join(counts).capitalize()}"
 
 
@@ -157,7 +157,7 @@ def _name_field(environment: Environment, field: str) -> str:
 
 
 def _write_rows(api: Api, environment: Environment) -> list[MemberRow]:
-    group = api.group(environment)
+    group = api.find_group(environment)
     if group is None:
         return [MemberRow()]
     is_balanced = group.kind is GroupKind.LOAD_BALANCE
@@ -165,7 +165,7 @@ def _write_rows(api: Api, environment: Environment) -> list[MemberRow]:
         MemberRow(
             member.endpoint.url if number else "", str(member.weight), str(member.priority) if is_balanced else "1"
         )
-        for number, member in enumerate(api.members(environment))
+        for number, member in enumerate(api.list_members(environment))
     ]
 
 

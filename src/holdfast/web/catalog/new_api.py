@@ -102,7 +102,7 @@ def create_api(
     try:
         api = apis.create_api(context, draft)
     except Refusal as error:
-        return _ask(request, context, draft, endpoint_type, error.fields("name"))
+        return _ask(request, context, draft, endpoint_type, error.map_to_fields("name"))
     return notices.redirect(request, f"/apis/{api.id}", "api-created", f"{api.name} {api.version}")
 
 

@@ -31,7 +31,7 @@ def change(request: Request, context: RequestContext, api_id: str, mocked: Annot
     try:
         apis.change_api(context, api_id, members={MEMBER: MOCKED if mocked else FORWARDED})
     except Refusal as error:
-        return _ask(request, context, api, " ".join(error.fields("mocked").values()))
+        return _ask(request, context, api, " ".join(error.map_to_fields("mocked").values()))
     notice = "examples-chosen" if mocked else "endpoints-chosen"
     return notices.redirect(request, f"/apis/{api_id}/endpoints", notice, f"{api.name} {api.version}")
 

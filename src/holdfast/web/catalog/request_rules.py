@@ -64,7 +64,7 @@ class TypedRules:
     sandbox: Annotated[str, Form()] = ""
     sandbox_unit: Annotated[str, Form()] = "SECOND"
 
-    def members(self, stored_members: Mapping[str, Any]) -> dict[str, Any]:
+    def to_members(self, stored_members: Mapping[str, Any]) -> dict[str, Any]:
         """Return the members for a change; those of *stored_members* that the form doesn't have stay."""
         members: dict[str, Any] = {DEFAULT: self.default, operation_list.SWITCH: self.listed}
         policy = _read_mapping(stored_members.get(cors_policy.MEMBER))
@@ -108,12 +108,12 @@ def save_rules(
     context.user.require(Permission.CHANGE_APIS)
     full_api = apis.get_full_api(context, api_id)
     try:
-        apis.change_api(context, api_id, members=rules.members(full_api.members), expected=condition.expected)
+        apis.change_api(context, api_id, members=rules.to_members(full_api.members), expected=condition.expected)
     except ContentChanged as error:
         return _show(request, context, full_api, rules, Condition.after(error, subject="this API"))
     except Refusal as error:
         errors: dict[str, str] = {}
-        for name, text in error.fields("listed").items():
+        for name, text in error.map_to_fields("listed").items():
             errors.setdefault(_FIELDS.get(name, "listed"), text)
         return _show(request, context, full_api, rules, condition, errors)
     return notices.redirect(request, f"/apis/{api_id}", "rules-saved", f"{full_api.api.name} {full_api.api.version}")

@@ -50,7 +50,7 @@ def read_drafts(form: SecurityValues) -> tuple[Drafts, dict[str, str]]:
         try:
             drafts[environment] = read_security(members, f"{SECURITY_FIELD}{environment}.")
         except InvalidField as error:
-            errors |= error.fields()
+            errors |= error.map_to_fields()
     return drafts, errors
 
 
@@ -58,7 +58,7 @@ def choose_security(api: Api, form: SecurityValues) -> SecurityValues:
     """Return the members for the form: typed ones, or else saved ones. Secrets are never among them."""
     choices: dict[Environment, dict[str, Any]] = {}
     for environment in ENVIRONMENTS:
-        endpoint = api.endpoint(environment)
+        endpoint = api.find_endpoint(environment)
         security = endpoint.security if endpoint else None
         members = form.get(environment) or (write_security(security) if security else {"type": NONE})
         choices[environment] = {
@@ -78,7 +78,7 @@ def list_stored_secrets(api: Api) -> Mapping[Environment, list[str]]:
     """Return the members whose secrets are stored, by environment."""
     secrets: dict[Environment, list[str]] = {}
     for environment in ENVIRONMENTS:
-        endpoint = api.endpoint(environment)
+        endpoint = api.find_endpoint(environment)
         if endpoint and (security := endpoint.security):
             secrets[environment] = [SECRETS[security.kind], *([PASSWORD] if security.has_password else [])]
     return secrets

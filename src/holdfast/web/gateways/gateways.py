@@ -96,7 +96,7 @@ def enroll(
         )
     except Refusal as error:
         form = {"name": name, "group": group, "labels": labels}
-        return _show_form(request, runtime, context, form, error.fields("name"))
+        return _show_form(request, runtime, context, form, error.map_to_fields("name"))
     return dialog.show(
         request,
         context,

@@ -107,7 +107,7 @@ def create_group(request: Request, context: RequestContext, form: TypedGroup, na
     try:
         group = groups.create_group(context, name, form.values).group
     except Refusal as error:
-        return _show_form(request, context, "", form, NO_CONDITION, error.fields("name"))
+        return _show_form(request, context, "", form, NO_CONDITION, error.map_to_fields("name"))
     return notices.redirect(request, PAGE, "group-created", group.title)
 
 
@@ -129,7 +129,7 @@ def change_group(
     except ContentChanged as error:
         return _show_form(request, context, name, form, Condition.after(error), {})
     except Refusal as error:
-        return _show_form(request, context, name, form, condition, error.fields("description"))
+        return _show_form(request, context, name, form, condition, error.map_to_fields("description"))
     return notices.redirect(request, PAGE, "group-changed", group.title)
 
 

@@ -231,7 +231,9 @@ def _read_file(certificate: UploadFile | None) -> bytes:
 def _map_errors(error: Refusal) -> dict[str, str]:
     if isinstance(error, PasswordNeeded | WrongPassword):
         return {"password": str(error)}
-    return {field if field in _FIELDS else "certificate": text for field, text in error.fields("certificate").items()}
+    return {
+        field if field in _FIELDS else "certificate": text for field, text in error.map_to_fields("certificate").items()
+    }
 
 
 def _get_api_of(context: Context, api_id: str, endpoint: str) -> Api:

@@ -79,7 +79,7 @@ def show(request: Request, runtime: CurrentRuntime, context: RequestContext) -> 
         total=_describe_total(total),
         options=[_offer(runtime, context, query, chip) for chip in CHIPS],
         views=saved_views.list_views(context, VIEWS),
-        address=query.address(),
+        address=query.build_address(),
     )
 
 
@@ -137,12 +137,12 @@ def _offer(runtime: Runtime, context: Context, query: ListQuery, chip: Chip) -> 
     if chip.is_quick and chip.key and not (query.query or query.issuer):
         number = lists.count_certificates(context, narrow(runtime, context, own))
         count = number if number < lists.MOST else None
-    return Option(chip.label, own.address(), chip == query.chip, count)
+    return Option(chip.label, own.build_address(), chip == query.chip, count)
 
 
 def _write_address(query: ListQuery, direction: str, certificates: list[ListedCertificate]) -> str:
     entry = certificates[0 if direction == "before" else -1].entry
-    return query.address(**{direction: write_position(entry.position(query.sort))})
+    return query.build_address(**{direction: write_position(entry.find_position(query.sort))})
 
 
 def _describe_total(total: int) -> str:

@@ -83,7 +83,7 @@ class ListQuery:
         """Return the filter at *now*."""
         return self.chip.narrow(Filter(query=self.query, issuer=self.issuer), now)
 
-    def address(self, **changes: str) -> str:
+    def build_address(self, **changes: str) -> str:
         """Return the address of this list with *changes*; empty ones remove a parameter."""
         parameters = {name: value for name, value in (self.parameters | changes).items() if value}
         return f"{PATH}?{urlencode(parameters)}" if parameters else PATH

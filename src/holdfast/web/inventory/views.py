@@ -22,8 +22,8 @@ def save(
 ) -> Response:
     """Save a view: the *query* of the list's address, under a name."""
     own = parse_query(query)
-    saved_views.save_view(context, VIEWS, name, own.address().partition("?")[2])
-    return notices.redirect(request, own.address(), "view-saved", name.strip())
+    saved_views.save_view(context, VIEWS, name, own.build_address().partition("?")[2])
+    return notices.redirect(request, own.build_address(), "view-saved", name.strip())
 
 
 @router.post("/delete")

@@ -59,7 +59,7 @@ def create_channel(
         channel = channels.create_channel(context, runtime.sealing, name, kind, draft)
     except Refusal as error:
         form = _read_form(name, url, recipients, audience, events)
-        return _show_form(request, context, check_kind(kind), "", form, NO_CONDITION, error.fields("name"))
+        return _show_form(request, context, check_kind(kind), "", form, NO_CONDITION, error.map_to_fields("name"))
     return notices.redirect(request, PAGE, "channel-created", channel.name)
 
 
@@ -94,7 +94,7 @@ def change_channel(
         if isinstance(error, ContentChanged):
             condition = Condition.after(error, loss="secrets" if secret else "")
             return _show_form(request, context, kind, name, form, condition, {})
-        return _show_form(request, context, kind, name, form, condition, error.fields("audience"))
+        return _show_form(request, context, kind, name, form, condition, error.map_to_fields("audience"))
     return notices.redirect(request, PAGE, "channel-changed", name)
 
 

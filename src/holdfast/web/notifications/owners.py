@@ -45,7 +45,7 @@ def change_owners(
     except ContentChanged as error:
         return _show_form(request, context, kind, name, text, Condition.after(error), {})
     except Refusal as error:
-        return _show_form(request, context, kind, name, text, condition, error.fields("owners"))
+        return _show_form(request, context, kind, name, text, condition, error.map_to_fields("owners"))
     return notices.redirect(request, _find_page(kind, name), "owners-saved", _find_title(context, kind, name))
 
 

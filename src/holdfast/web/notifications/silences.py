@@ -44,7 +44,7 @@ def create_silence(
         silences.create_silence(context, SilenceDraft(kind, about, reason, context.now + length))
     except Refusal as error:
         form: dict[str, object] = {"kind": kind, "about": about, "reason": reason, "hours": hours}
-        errors = error.fields("reason")
+        errors = error.map_to_fields("reason")
         if "until" in errors:
             errors["hours"] = errors.pop("until")
         return _show_form(request, context, form, errors)

@@ -114,7 +114,7 @@ def _draw(
 
 
 def _count_classes(measures: Measures) -> Sequence[float]:
-    return [measures.of_class(digit) for digit in (2, 3, 4, 5)]
+    return [measures.count_class(digit) for digit in (2, 3, 4, 5)]
 
 
 def _find_percentiles(measures: Measures) -> Sequence[float | None]:

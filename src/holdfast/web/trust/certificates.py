@@ -56,7 +56,7 @@ def ask_to_upload(
     backend presents. *tokens_of* stands for the token endpoint of an environment.
     """
     api = apis.get_api(context, api_id)
-    if tokens_of and (token := api.token_endpoint(tokens_of)):
+    if tokens_of and (token := api.find_token_endpoint(tokens_of)):
         endpoint = token.url
     is_saved = endpoint in {backend.url for backend in api.endpoints}
     form = {"endpoint": endpoint, "alias": suggest_alias(context, endpoint)} if is_saved else {}
@@ -91,11 +91,11 @@ def upload(
     try:
         check_alias(alias)
     except Refusal as error:
-        errors = error.fields("certificate")
+        errors = error.map_to_fields("certificate")
     try:
         require_origin_of(api, endpoint, typed_endpoints.apply_to(api))
     except Refusal as error:
-        errors |= error.fields("certificate")
+        errors |= error.map_to_fields("certificate")
     try:
         data = read_upload(certificate, pem or fetched)
         if not errors:
@@ -104,7 +104,7 @@ def upload(
                 api, saved_tag = full_api.api, make_api_tag(full_api)
             endpoint_certificates.import_certificate(context, alias, endpoint, data, password)
     except Refusal as error:
-        errors |= error.fields("certificate")
+        errors |= error.map_to_fields("certificate")
         locked = isinstance(error, PASSWORD_ERRORS)
     if errors:
         form = {"endpoint": endpoint, "alias": alias, "pem": pem}

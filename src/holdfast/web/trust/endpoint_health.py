@@ -86,7 +86,7 @@ def _find_doubt(endpoint: WatchedEndpoint | None, now: datetime) -> str:
     """Return why requests to an endpoint that isn't suspended would fail; empty if nothing is known against it."""
     if endpoint and endpoint.silence:
         return "the backend didn't answer the last check"
-    if endpoint and endpoint.rejection(now):
+    if endpoint and endpoint.explain_rejection(now):
         return "they don't trust its certificate"
     return ""
 

@@ -57,7 +57,9 @@ def replace(
     except Refusal as error:
         form = {"alias": entry.alias, "endpoint": entry.endpoint, "pem": pem, "keep": "true" if keep else ""}
         locked = isinstance(error, PASSWORD_ERRORS)
-        return show_upload_form(request, context, api, "replace", form, error.fields("certificate"), locked=locked)
+        return show_upload_form(
+            request, context, api, "replace", form, error.map_to_fields("certificate"), locked=locked
+        )
     return dialog.finish(request, runtime, context, api, "certificate-replaced", alias, CHANGED)
 
 

@@ -59,8 +59,8 @@ class TrustRow:
 def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustRow]:
     """Make the rows for the https endpoints of *api*, one per origin, and then for its token endpoints."""
     rows: dict[str, TrustRow] = {}
-    backends = [(env, member.endpoint, False) for env in ENVIRONMENTS for member in api.members(env)]
-    tokens = [(env, endpoint, True) for env in ENVIRONMENTS if (endpoint := api.token_endpoint(env))]
+    backends = [(env, member.endpoint, False) for env in ENVIRONMENTS for member in api.list_members(env)]
+    tokens = [(env, endpoint, True) for env in ENVIRONMENTS if (endpoint := api.find_token_endpoint(env))]
     secure = [row for row in (*backends, *tokens) if row[1].origin.is_secure]
     enforcements = runtime.enforcements.find_by_origin(context, {str(endpoint.origin) for _, endpoint, _ in secure})
     for environment, endpoint, is_for_tokens in secure:
@@ -163,7 +163,7 @@ def save(
         condition = Condition.after(error, loss="the CRL file" if draft.revocation else "")
         return _show_form(request, context, api, environment, endpoint, trust, condition)
     except InvalidFields as error:
-        errors = error.fields()
+        errors = error.map_to_fields()
         trust = trust_settings.get_settings(context, endpoint.url)
         return _show_form(request, context, api, environment, endpoint, trust, condition, errors)
     return dialog.finish(request, runtime, context, api, "trust-saved", str(endpoint.origin), [TRUST])
@@ -211,7 +211,7 @@ def grant_exception(
         until = now + timedelta(hours=min(max(hours, 1), 1000))
         trust_settings.grant_exception(context, endpoint.url, reason, until)
     except InvalidField as error:
-        errors = error.fields()
+        errors = error.map_to_fields()
         return _show_exception_form(request, context, api, environment, endpoint, reason, errors)
     return dialog.finish(request, runtime, context, api, "exception-granted", str(endpoint.origin), [TRUST])
 

@@ -49,7 +49,7 @@ class Slot:
     bars: tuple[Bar, ...]
 
 
-def draw(periods: Sequence[Period], address_of: Callable[[str], str]) -> list[Slot]:
+def draw(periods: Sequence[Period], build_address: Callable[[str], str]) -> list[Slot]:
     """Return the slots of the drawing, with links. All bars have one scale, so that rows can be compared."""
     highest = max((count for period in periods for count in period.counts.values()), default=0)
     slots, is_first = [], True
@@ -67,7 +67,7 @@ def draw(periods: Sequence[Period], address_of: Callable[[str], str]) -> list[Sl
             )
             for source, count in period.counts.items()
         )
-        slots.append(Slot(period.name, label, year, _describe(period), address_of(period.name), bars))
+        slots.append(Slot(period.name, label, year, _describe(period), build_address(period.name), bars))
     return slots
 
 

@@ -38,11 +38,11 @@ def show(
         context=context,
         section="certificates",
         tab="expiry",
-        slots=draw(periods, partial(address_of, source=source)),
+        slots=draw(periods, partial(build_address, source=source)),
         chart=MEASURES,
         about=describe(periods),
         source=source,
-        address_of=address_of,
+        build_address=build_address,
         periods=periods,
         name_period=name_period,
         current=current,
@@ -59,7 +59,7 @@ def _write_option(source: Source | None, count: int, month: str, current: Source
         "label": {None: "All", Source.TRUSTED: "Trusted by gateways", Source.PRESENTED: "Presented by backends"}[
             source
         ],
-        "href": address_of(month, source),
+        "href": build_address(month, source),
         "is_current": source is current,
         "count": count,
     }
@@ -70,12 +70,12 @@ def _number_pages(number: int, total: int, month: str, source: Source | None) ->
     return Page(
         "certificates",
         f"Page {number:,} of {pages:,}",
-        address_of(month, source, number - 1) if number > 1 else None,
-        address_of(month, source, number + 1) if number < pages else None,
+        build_address(month, source, number - 1) if number > 1 else None,
+        build_address(month, source, number + 1) if number < pages else None,
     )
 
 
-def address_of(month: str, source: Source | None = None, page: int = 1) -> str:
+def build_address(month: str, source: Source | None = None, page: int = 1) -> str:
     """Return the address of the page for a month and a source; empty or None: all."""
     query = {"month": month, "source": source.value if source else "", "page": str(page) if page > 1 else ""}
     parameters = urlencode({name: value for name, value in query.items() if value})

@@ -36,7 +36,7 @@ def find_presented(session: Session, organization: str, now: datetime) -> Iterat
         if threshold and (endpoint.origin, endpoint.presented.expires_at) not in trusted_expiries:
             yield _describe_expiry(endpoint, endpoint.presented, threshold, api_ids, now)
         has_changed = endpoint.changes.at is not None and now - endpoint.changes.at < CHANGED_WITHIN
-        if has_changed or endpoint.rejection(now):
+        if has_changed or endpoint.explain_rejection(now):
             yield _describe_change(endpoint, endpoint.presented, api_ids, now)
 
 
@@ -62,7 +62,7 @@ def _describe_expiry(
 def _describe_change(
     endpoint: WatchedEndpoint, presentation: Presented, api_ids: Sequence[str], now: datetime
 ) -> Condition:
-    rejection, coverage = endpoint.rejection(now), endpoint.coverage
+    rejection, coverage = endpoint.explain_rejection(now), endpoint.coverage
     if rejection:
         title = f"Gateways don't trust the certificate of {endpoint.origin} ({rejection})"
         effect = f"Requests to it fail with {rejection}."
