@@ -25,7 +25,7 @@ import websockets.sync.server
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from issuing import Issued, server_context
+from issuing import Identity, server_context
 
 V4, V6 = "127.0.0.1", "::1"
 PATIENCE = 60.0  # seconds that a stream waits for `let_on`
@@ -42,11 +42,11 @@ class Backend:
 
     def __init__(
         self,
-        identity: Issued | None,
+        identity: Identity | None,
         address: str = V4,
         tls: ssl.SSLContext | None = None,
         *,
-        client_ca: Issued | None = None,
+        client_ca: Identity | None = None,
         client_needed: bool = True,
     ) -> None:
         """
@@ -83,7 +83,7 @@ class Backend:
             "https" if self._server.tls else "http", host or str(self._server.server_address[0]), self.port, path
         )
 
-    def present(self, identity: Issued) -> None:
+    def present(self, identity: Identity) -> None:
         """Present another certificate from now on; open connections stay."""
         self._server.present(identity)
 
@@ -138,7 +138,7 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 256
     tls: ssl.SSLContext | None = None
-    client_ca: Issued | None = None
+    client_ca: Identity | None = None
     client_needed = True
 
     def __init__(self, address: str) -> None:
@@ -163,7 +163,7 @@ class _Server(socketserver.ThreadingTCPServer):
             super().server_bind()
         _earlier_ports.add(port)
 
-    def present(self, identity: Issued | None) -> None:
+    def present(self, identity: Identity | None) -> None:
         options = {"client_ca": self.client_ca, "client_needed": self.client_needed}
         self.tls = server_context(identity, **options) if identity else None  # type: ignore[arg-type]
         if self.tls:
@@ -297,7 +297,7 @@ def _url(scheme: str, host: str, port: int, path: str) -> str:
 
 
 @contextmanager
-def http2_backend(identity: Issued | None, protocols: Sequence[str] = ("h2", "http/1.1")) -> Iterator[str]:
+def http2_backend(identity: Identity | None, protocols: Sequence[str] = ("h2", "http/1.1")) -> Iterator[str]:
     """
     Run a server that offers *protocols* (ALPN), answers like Backend (and says `http`), and give its URL.
 
@@ -322,7 +322,7 @@ class _Http2Config(Config):
     graceful_timeout = 0.2
     loglevel = "critical"
 
-    def __init__(self, identity: Issued | None, protocols: Sequence[str], descriptor: int) -> None:
+    def __init__(self, identity: Identity | None, protocols: Sequence[str], descriptor: int) -> None:
         super().__init__()
         self._context = server_context(identity, list(protocols)) if identity else None
         self.bind = [f"fd://{descriptor}"]
@@ -357,7 +357,7 @@ async def _asgi_echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def websocket_backend(identity: Issued | None) -> Iterator[str]:
+def websocket_backend(identity: Identity | None) -> Iterator[str]:
     """Run a server that sends back each message with the path that was asked for before it; TLS if it presents any."""
 
     def talk(connection: websockets.sync.server.ServerConnection) -> None:

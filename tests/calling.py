@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from backends import Backend
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi, refusal
 
 GATEWAYS = issue(ca=True, common_name="gateways' CA")
 REFUSED = "403 client_certificate_required"
 
 
-def tls_of(caller: Issued | None = None, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+def tls_of(caller: Identity | None = None, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     """Create the TLS context of a caller that trusts the gateway, and presents its certificate if it has one."""
     context = ssl.create_default_context(cadata=GATEWAYS.pem.decode())
     if version:
@@ -40,7 +40,7 @@ def mutual(holdfast: Holdfast) -> Iterator[tuple[Backend, PublishedApi]]:
 
 
 def answer(
-    holdfast: Holdfast, api: PublishedApi, caller: Issued | None = None, below: str = "", *, sandbox: bool = False
+    holdfast: Holdfast, api: PublishedApi, caller: Identity | None = None, below: str = "", *, sandbox: bool = False
 ) -> str:
     """Call *api* over a new TLS connection, and return the outcome as text."""
     with holdfast.tls_caller(tls_of(caller), sandbox=sandbox) as client:

@@ -39,7 +39,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class Identity:
     """A certificate, its private key and the certificates above it, its issuer first, the self-signed one left out."""
 
     certificate: x509.Certificate
@@ -67,18 +67,18 @@ class Issued:
         return b"".join(c.public_bytes(Encoding.PEM) for c in (self.certificate, *self.issuers))
 
     @property
-    def alone(self) -> "Issued":
+    def alone(self) -> "Identity":
         """The same, of a server that forgot its intermediates."""
-        return Issued(self.certificate, self.key, ())
+        return Identity(self.certificate, self.key, ())
 
-    def followed_by(self, *above: "Issued") -> "Issued":
+    def followed_by(self, *above: "Identity") -> "Identity":
         """The same, of a server that sends *above* after it."""
-        return Issued(self.certificate, self.key, tuple(identity.certificate for identity in above))
+        return Identity(self.certificate, self.key, tuple(identity.certificate for identity in above))
 
 
 def issue(
     *names: str,
-    by: Issued | None = None,
+    by: Identity | None = None,
     ca: bool | None = False,
     path_length: int | None = None,
     key: PrivateKey | None = None,
@@ -89,7 +89,7 @@ def issue(
     permitted: str | None = None,
     identified: bool = True,
     more: Iterable[Extension] = (),
-) -> Issued:
+) -> Identity:
     """
     Issue a certificate for *names* (DNS names and IP addresses), self-signed unless *by* is given.
 
@@ -118,7 +118,7 @@ def issue(
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
         builder = builder.add_extension(issuer, critical=False)
     digest = None if isinstance(signing_key, EdwardsKey) else hashes.SHA256()
-    return Issued(builder.sign(signing_key, digest), key, _issuers(by))
+    return Identity(builder.sign(signing_key, digest), key, _issuers(by))
 
 
 def _extensions(
@@ -159,17 +159,21 @@ def key_usage(*, digital_signature: bool = False, key_cert_sign: bool = False, c
     return x509.KeyUsage(**bits, **own), True
 
 
-def alter(identity: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> Issued:
+def alter(
+    identity: Identity, by: Identity | None = None, algorithm: Algorithm | None = None, **parts: bytes
+) -> Identity:
     """
     Replace parts of a certificate in DER and sign it again, which `cryptography` would refuse to do.
 
     The parts are called as in RFC 5280, section 4.1: version, serial_number, signature, issuer, validity, subject,
     spki, extensions; an empty one is left out. *by* signs it, or else its own key; *algorithm* needs an RSA key.
     """
-    return Issued(_load(alter_der(identity, by, algorithm, **parts)), identity.key, identity.issuers)
+    return Identity(_load(alter_der(identity, by, algorithm, **parts)), identity.key, identity.issuers)
 
 
-def alter_der(identity: Issued, by: Issued | None = None, algorithm: Algorithm | None = None, **parts: bytes) -> bytes:
+def alter_der(
+    identity: Identity, by: Identity | None = None, algorithm: Algorithm | None = None, **parts: bytes
+) -> bytes:
     """Return the DER of the certificate that `alter` makes, even if `cryptography` can't load it."""
     (certificate,) = der.read(identity.der)
     tbs, signature_algorithm, _ = certificate.read_children()
@@ -206,7 +210,7 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _issuers(by: Issued | None) -> tuple[x509.Certificate, ...]:
+def _issuers(by: Identity | None) -> tuple[x509.Certificate, ...]:
     if by is None or by.certificate.subject == by.certificate.issuer:
         return ()
     return (by.certificate, *by.issuers)
@@ -252,7 +256,7 @@ def rsa_key(bits: int = 2048) -> PrivateKey:
     return rsa.generate_private_key(65537, bits)
 
 
-def revoke(by: Issued, *identities: Issued, end: timedelta = 30 * DAY) -> bytes:
+def revoke(by: Identity, *identities: Identity, end: timedelta = 30 * DAY) -> bytes:
     """Make the CRL of *by*, as PEM, that lists *identities* and ends after *end*."""
     now = datetime.now(UTC)
     builder = (
@@ -268,7 +272,7 @@ def revoke(by: Issued, *identities: Issued, end: timedelta = 30 * DAY) -> bytes:
 
 
 def server_context(
-    identity: Issued, alpn: Iterable[str] = (), client_ca: Issued | None = None, *, client_needed: bool = True
+    identity: Identity, alpn: Iterable[str] = (), client_ca: Identity | None = None, *, client_needed: bool = True
 ) -> ssl.SSLContext:
     """
     Make the TLS side of a server that presents *identity* and its issuers.
@@ -300,14 +304,14 @@ def speak_only(context: ssl.SSLContext, version: ssl.TLSVersion, ciphers: str = 
     return context
 
 
-def ask_clients(context: ssl.SSLContext, ca: Issued) -> ssl.SSLContext:
+def ask_clients(context: ssl.SSLContext, ca: Identity) -> ssl.SSLContext:
     """Let the server of *context* ask for client certificates of *ca*."""
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=ca.pem.decode())
     return context
 
 
-def answer(csr_pem: str, by: Issued) -> Issued:
+def answer(csr_pem: str, by: Identity) -> Identity:
     """Sign a certificate request as a CA. The result has the CA's private key, because the request's isn't known."""
     request = x509.load_pem_x509_csr(csr_pem.encode())
     assert request.is_signature_valid
@@ -323,17 +327,17 @@ def answer(csr_pem: str, by: Issued) -> Issued:
     )
     for extension in request.extensions:
         builder = builder.add_extension(extension.value, extension.critical)
-    return Issued(builder.sign(by.key, hashes.SHA256()), by.key, _issuers(by))
+    return Identity(builder.sign(by.key, hashes.SHA256()), by.key, _issuers(by))
 
 
-def identity_file(password: str, identity: Issued) -> bytes:
+def identity_file(password: str, identity: Identity) -> bytes:
     """Write a PKCS#12 file of a key and its chain that *password* protects."""
     protection = BestAvailableEncryption(password.encode()) if password else NoEncryption()
     issuers = list(identity.issuers)
     return pkcs12.serialize_key_and_certificates(b"me", identity.key, identity.certificate, issuers, protection)
 
 
-def truststore(password: str, *identities: Issued) -> bytes:
+def truststore(password: str, *identities: Identity) -> bytes:
     """Write a PKCS#12 file with only certificates, protected by *password*."""
     protection = BestAvailableEncryption(password.encode())
     return pkcs12.serialize_key_and_certificates(

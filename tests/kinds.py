@@ -27,7 +27,7 @@ from issuing import (
     MD5_WITH_RSA,
     SHA1_WITH_RSA,
     UNKNOWN_EXTENSION,
-    Issued,
+    Identity,
     alter,
     curve_key,
     ed25519_key,
@@ -48,7 +48,7 @@ BOTH = "its root and intermediate"
 class Kind:
     """The certificates of a backend, the file that is imported for it, its description, and the host of its URL."""
 
-    identity: Issued | None  # None: no TLS
+    identity: Identity | None  # None: no TLS
     file: bytes = b""  # empty: nothing
     description: str = "its root"
     host: str = HOST
@@ -76,11 +76,11 @@ class Kind:
 Kinds = dict[str, Callable[[], Kind]]
 
 
-def itself(identity: Issued, host: str = HOST) -> Kind:
+def itself(identity: Identity, host: str = HOST) -> Kind:
     return Kind(identity, identity.pem, "itself", host)
 
 
-def below(issuer: Issued, **options: object) -> Kind:
+def below(issuer: Identity, **options: object) -> Kind:
     """The CA *issuer* is imported, what it issued is presented."""
     return Kind(issue(HOST, by=issuer, **options), issuer.pem)  # type: ignore[arg-type]
 
@@ -91,12 +91,12 @@ INTERMEDIATE = issue(by=ROOT, ca=True, common_name="intermediate")
 EXPIRED = {"start": -9 * DAY, "end": -DAY}
 
 
-def too_deep() -> tuple[Issued, Issued]:
+def too_deep() -> tuple[Identity, Identity]:
     last = issue(by=ROOT, ca=True, path_length=0, common_name="the last CA")
     return last, issue(by=last, ca=True, common_name="one CA more")
 
 
-def bundle(*parts: Issued) -> bytes:
+def bundle(*parts: Identity) -> bytes:
     return b"".join(part.pem for part in parts)
 
 
@@ -115,7 +115,7 @@ def second_of_two() -> Kind:
     return Kind(issue(HOST, by=ROOT), bundle(other, ROOT), "two roots")
 
 
-def no_ca_above() -> tuple[Issued, Issued]:
+def no_ca_above() -> tuple[Identity, Identity]:
     above = issue(by=ROOT, common_name="no CA", more=[key_usage(key_cert_sign=True)])
     return above, issue(HOST, by=above)
 

@@ -19,7 +19,7 @@ import h2.events
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 
-from issuing import Issued, server_context
+from issuing import Identity, server_context
 
 V4 = "127.0.0.1"
 PATIENCE = 60.0  # seconds that an idle connection stays open
@@ -57,7 +57,7 @@ HTTP1: dict[str, bytes] = {
 
 
 @contextmanager
-def misbehaving_backend(identity: Issued | None = None, *, http2: bool = False) -> Iterator[str]:
+def misbehaving_backend(identity: Identity | None = None, *, http2: bool = False) -> Iterator[str]:
     """Run a misbehaving backend and yield its URL; TLS with *identity*, optionally HTTP/2 (only over TLS)."""
     tls = server_context(identity, ["h2"] if http2 else None) if identity else None
     talk = _talk_http2 if http2 else _talk_http1

@@ -7,14 +7,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from holdfast.certificates.formats import der
 from holdfast.certificates.formats.structure import Structure, read_extension_oid
-from issuing import Issued, alter, tlv
+from issuing import Identity, alter, tlv
 
 SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER = "2.5.29.14", "2.5.29.35"
 
 
 def add_extension(
-    identity: Issued, oid: str, content: bytes, *, by: Issued | None = None, critical: bool = False
-) -> Issued:
+    identity: Identity, oid: str, content: bytes, *, by: Identity | None = None, critical: bool = False
+) -> Identity:
     """Add an extension to *identity*, or replace the one with the same OID."""
     other_extensions = [
         bytes(extension.raw)
@@ -27,13 +27,13 @@ def add_extension(
     return alter(identity, by, extensions=tlv(0xA3, tlv(0x30, *other_extensions, new_extension)))
 
 
-def make_critical(identity: Issued, oid: str, *, by: Issued | None = None) -> Issued:
+def make_critical(identity: Identity, oid: str, *, by: Identity | None = None) -> Identity:
     """Make an extension critical that isn't."""
     (extension,) = (element for element in Structure.of(identity.der).extensions if read_extension_oid(element) == oid)
     return add_extension(identity, oid, extension.read_children()[-1].read_octets(), by=by, critical=True)
 
 
-def describe_curve(identity: Issued) -> Issued:
+def describe_curve(identity: Identity) -> Identity:
     """Describe the curve of a P-256 key instead of naming it (RFC 5480, section 2.1.1)."""
     spki = identity.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     key = bytes(der.read(spki)[0].read_children()[1].raw)

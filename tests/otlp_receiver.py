@@ -26,7 +26,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from backends import V4
-from issuing import Issued
+from issuing import Identity
 from ports import free_port
 
 _COLLECTOR = "opentelemetry.proto.collector"
@@ -47,7 +47,7 @@ class Span:
 class OtlpReceiver:
     """Receives on its port until the block ends; `stop` and `start` are for failures."""
 
-    def __init__(self, identity: Issued, port: int = 0) -> None:
+    def __init__(self, identity: Identity, port: int = 0) -> None:
         """It presents this certificate, with its chain; *port* 0: a free one."""
         chain = identity.pem + b"".join(issuer.public_bytes(Encoding.PEM) for issuer in identity.issuers)
         self._credentials = grpc.ssl_server_credentials([(identity.key_pem, chain)])

@@ -12,7 +12,7 @@ from issuing import (
     DAY,
     MD5_WITH_RSA,
     UNKNOWN_EXTENSION,
-    Issued,
+    Identity,
     alter,
     issue,
     key_usage,
@@ -28,10 +28,10 @@ BY_FIRST, BY_SECOND = (
 )
 
 
-def chain_of(identity: Issued) -> list[Certificate]:
+def chain_of(identity: Identity) -> list[Certificate]:
     """The certificates that a server sends, its own first."""
     certificates = (identity.certificate, *identity.issuers)
-    return [read_certificate(Issued(certificate, identity.key, ()).der) for certificate in certificates]
+    return [read_certificate(Identity(certificate, identity.key, ()).der) for certificate in certificates]
 
 
 def through(**options: object) -> Kind:
@@ -40,12 +40,12 @@ def through(**options: object) -> Kind:
     return Kind(issue(HOST, by=intermediate), ROOT.pem)
 
 
-def unknown(identity: Issued, *above: Issued) -> Kind:
+def unknown(identity: Identity, *above: Identity) -> Kind:
     """Nothing is imported; the backend sends *above* after its own certificate."""
     return NOTHING(identity.followed_by(*above))
 
 
-def of(issuer: Issued, *names: str, **options: object) -> Issued:
+def of(issuer: Identity, *names: str, **options: object) -> Identity:
     return issue(*(names or (HOST,)), by=issuer, **options)  # type: ignore[arg-type]
 
 
@@ -91,5 +91,5 @@ SEVERAL: Kinds = {
 }
 
 
-def with_dns_name() -> Issued:
+def with_dns_name() -> Identity:
     return issue(common_name="backend", more=[(x509.SubjectAlternativeName([x509.DNSName(HOST)]), False)])

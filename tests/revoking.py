@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from holdfast.certificates.formats import der
-from issuing import DAY, Issued, tlv
+from issuing import DAY, Identity, tlv
 
 ECDSA_SHA256, RSA_SHA256 = "1.2.840.10045.4.3.2", "1.2.840.113549.1.1.11"
 _DIGESTS = {"sha256": hashes.SHA256(), "sha1": hashes.SHA1(), "md5": hashes.MD5()}  # noqa: S303 - weak on purpose
@@ -28,14 +28,14 @@ NUMBER = extension("2.5.29.20", tlv(0x02, b"\5"))
 
 
 def write_crl(
-    by: Issued,
-    *identities: Issued,
+    by: Identity,
+    *identities: Identity,
     extensions: Iterable[bytes] = (NUMBER,),
     entry_extensions: Iterable[bytes] = (),
     version: int | None = 1,
     start: timedelta = -30 * DAY,
     end: timedelta | None = 30 * DAY,
-    signed_by: Issued | None = None,
+    signed_by: Identity | None = None,
     oid: str = "",
     digest: str = "sha256",
 ) -> bytes:
@@ -72,7 +72,7 @@ def write_crl(
     return b"-----BEGIN X509 CRL-----\n" + encodebytes(crl) + b"-----END X509 CRL-----\n"
 
 
-def _entry(identity: Issued, when: datetime, extensions: list[bytes]) -> bytes:
+def _entry(identity: Identity, when: datetime, extensions: list[bytes]) -> bytes:
     number = identity.certificate.serial_number
     serial = tlv(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big"))
     return tlv(0x30, serial, _time(when), tlv(0x30, *extensions) if extensions else b"")

@@ -31,7 +31,7 @@ from holdfast.gateway.process.directory import ENVOY_LOCK, RECORD_FILE
 from holdfast.gateway.process.launcher import read_start_time
 from holdfast.gateway.process.record import read_record
 from holdfast.server.variables import find_unknown_variables
-from issuing import Issued
+from issuing import Identity
 from ports import free_addresses
 from written_files import complete_lines
 
@@ -499,7 +499,7 @@ def _client(
     return httpx2.Client(base_url=url, auth=auth, verify=tls, trust_env=False, timeout=30, limits=limits)
 
 
-def write_identity(directory: Path, identity: Issued) -> tuple[Path, Path]:
+def write_identity(directory: Path, identity: Identity) -> tuple[Path, Path]:
     """Write chain and key of a server into *directory*, as `--tls-cert` and the like read them."""
     certificate, key = directory / "publisher.pem", directory / "publisher.key"
     for path, content in ((key, identity.key_pem), (certificate, identity.chain_pem)):

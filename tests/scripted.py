@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from backends import listen_on_new_port
-from issuing import Issued, server_context
+from issuing import Identity, server_context
 
 V4 = "127.0.0.1"
 PATIENCE = 60.0
@@ -88,7 +88,7 @@ def refuse_early(connection: socket.socket, _: Message) -> None:
 class ScriptedBackend:
     """A server that reads the head of each request and lets *script* do the rest; TLS with *identity*."""
 
-    def __init__(self, script: Script, identity: Issued | None = None) -> None:
+    def __init__(self, script: Script, identity: Identity | None = None) -> None:
         self._script = script
         self._tls = server_context(identity) if identity else None
         self._listening = listen_on_new_port()

@@ -16,14 +16,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
-from issuing import Issued, server_context
+from issuing import Identity, server_context
 from ports import free_port
 
 
 class TokenServer:
     """Issues tokens for *lifetime* seconds to the client `shop` that has one of the *secrets*, and for its *users*."""
 
-    def __init__(self, identity: Issued, port: int = 0) -> None:
+    def __init__(self, identity: Identity, port: int = 0) -> None:
         self.lifetime: float = 3600
         self.grace: float = 0  # seconds for which it accepts a token that should have expired
         self.secrets = {"s3cret & more"}
@@ -115,7 +115,7 @@ class TokenServer:
 
 
 @contextmanager
-def protected_backend(identity: Issued, tokens: TokenServer) -> Iterator[str]:
+def protected_backend(identity: Identity, tokens: TokenServer) -> Iterator[str]:
     """Run a backend that answers 401 unless a request has a valid token of *tokens*; yield its URL."""
 
     class Exchange(BaseHTTPRequestHandler):
@@ -140,7 +140,7 @@ def protected_backend(identity: Issued, tokens: TokenServer) -> Iterator[str]:
         server.server_close()
 
 
-def _serve(exchange: type[BaseHTTPRequestHandler], identity: Issued, port: int = 0) -> ThreadingHTTPServer:
+def _serve(exchange: type[BaseHTTPRequestHandler], identity: Identity, port: int = 0) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", port), exchange, bind_and_activate=False)
     server.allow_reuse_address = server.daemon_threads = True
     server.server_bind()

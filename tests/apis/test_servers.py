@@ -5,7 +5,7 @@ import json
 import pytest
 
 from holdfast.apis.definitions.openapi import read_definition
-from holdfast.apis.definitions.servers import Servers, Unused
+from holdfast.apis.definitions.servers import IneffectivePart, Servers
 
 OK = {"200": {"description": "OK"}}
 SECOND = "Only the first URL is used."
@@ -38,9 +38,9 @@ def test_http_and_websocket_servers_of_one_backend_are_one():
 def test_unused_servers_are_reported():
     result = read_servers("https://a.test", "https://b.test")
     assert result.production == ("https://a.test", "https://b.test")
-    assert result.unused == (Unused("https://b.test", "It isn't the first server."),)
+    assert result.unused == (IneffectivePart("https://b.test", "It isn't the first server."),)
     (server,) = read_servers("/v1").unused
-    assert server == Unused("/v1", "It isn't an absolute http, https, ws or wss URL.")
+    assert server == IneffectivePart("/v1", "It isn't an absolute http, https, ws or wss URL.")
 
 
 def test_endpoints_that_wso2_writes_come_before_servers():
@@ -51,8 +51,8 @@ def test_endpoints_that_wso2_writes_come_before_servers():
     result = read_servers("https://server.test", **own)
     assert (result.production[0], result.sandbox) == ("https://a.test/v1", ("https://sandbox.test",))
     assert result.unused == (
-        Unused("x-wso2-production-endpoints: https://b.test", SECOND),
-        Unused("https://server.test", "It isn't the first server."),
+        IneffectivePart("x-wso2-production-endpoints: https://b.test", SECOND),
+        IneffectivePart("https://server.test", "It isn't the first server."),
     )
 
 
@@ -72,14 +72,14 @@ def test_named_endpoints_that_wso2_writes_are_found():
 @pytest.mark.parametrize("value", [None, 5, "a", [], {}, {"urls": 5}, {"urls": None}])
 def test_endpoints_in_an_unsupported_form_are_reported(value):
     name = "x-wso2-production-endpoints"
-    assert read_servers(**{name: value}) == Servers((), unused=(Unused(name, "It has no list `urls`."),))
+    assert read_servers(**{name: value}) == Servers((), unused=(IneffectivePart(name, "It has no list `urls`."),))
 
 
 @pytest.mark.parametrize("url", [5, None, "jms://x", "a.test", ["x"], "https://"])
 def test_urls_that_cannot_be_called_are_reported(url):
     name = "x-wso2-sandbox-endpoints"
     (server,) = read_servers(**{name: {"urls": [url]}}).unused
-    assert server == Unused(f"{name}: {url}", "It isn't an http or https URL.")
+    assert server == IneffectivePart(f"{name}: {url}", "It isn't an http or https URL.")
 
 
 def test_endpoints_of_paths_and_operations_are_reported():
@@ -89,6 +89,6 @@ def test_endpoints_of_paths_and_operations_are_reported():
     )
     assert result.production == ("https://a.test",)
     assert result.unused == (
-        Unused("/a: servers", OF_PATHS),
-        Unused("GET /a: x-wso2-production-endpoints", OF_PATHS),
+        IneffectivePart("/a: servers", OF_PATHS),
+        IneffectivePart("GET /a: x-wso2-production-endpoints", OF_PATHS),
     )

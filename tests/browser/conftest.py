@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Cookie,
 
 from backends import Backend
 from browser_path import find_chromium
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, write_identity
 
 HERE = Path(__file__).parent
@@ -45,12 +45,12 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory, server_environment: dict[
 
 
 @pytest.fixture(scope="session")
-def identity() -> Issued:
+def identity() -> Identity:
     return issue("localhost", common_name="localhost")
 
 
 @pytest.fixture(scope="session")
-def backend(identity: Issued) -> Iterator[Backend]:
+def backend(identity: Identity) -> Iterator[Backend]:
     with Backend(identity) as running:
         yield running
 

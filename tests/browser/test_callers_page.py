@@ -5,12 +5,12 @@ from playwright.sync_api import Page, expect
 
 from backends import Backend
 from browser.conftest import ENFORCED, violations_by_theme
-from issuing import DAY, Issued, issue
+from issuing import DAY, Identity, issue
 from running import Holdfast, PublishedApi
 
 
 @pytest.fixture
-def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Identity) -> PublishedApi:
     del identity
     return holdfast.publish_api(backend.url(host="127.0.0.1"), sandbox="http://127.0.0.1:9")
 

@@ -7,19 +7,19 @@ from playwright.sync_api import Browser, Page, expect
 
 from backends import Backend, closed_port
 from browser.conftest import sign_in, violations_by_theme
-from issuing import Issued
+from issuing import Identity
 from running import Holdfast, PublishedApi, wait_until
 
 
 @pytest.fixture(scope="module")
-def backend(identity: Issued) -> Iterator[Backend]:
+def backend(identity: Identity) -> Iterator[Backend]:
     """A separate backend, because all certificates for the origin of the shared one would be listed."""
     with Backend(identity) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Identity) -> PublishedApi:
     return holdfast.publish_trusted_api(backend.url("/base", host="localhost"), identity.pem)
 
 

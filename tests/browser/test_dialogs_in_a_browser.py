@@ -9,21 +9,21 @@ from playwright.sync_api import Page, Route, expect
 from backends import Backend
 from browser.conftest import violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE
-from issuing import Issued
+from issuing import Identity
 from running import Holdfast, PublishedApi
 
 ALIASES = ("first", "second", "third")
 
 
 @pytest.fixture(scope="module")
-def backend(identity: Issued) -> Iterator[Backend]:
+def backend(identity: Identity) -> Iterator[Backend]:
     """A backend of these tests only, because the list also has what others import for theirs."""
     with Backend(identity) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Identity) -> PublishedApi:
     url = backend.url(host="127.0.0.1")
     new_api = holdfast.publish_api(url)
     for alias in ALIASES:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from backends import Backend
 from browser.conftest import violations_by_theme
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi, wait_until
 from token_server import TokenServer
 
@@ -69,7 +69,7 @@ def test_a_password_is_entered_kept_and_asked_for_again(
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_token_endpoint_is_trusted_on_the_page_like_an_endpoint(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, identity: Issued, width: int
+    signed_in: Page, holdfast: Holdfast, backend: Backend, identity: Identity, width: int
 ):
     page = signed_in
     page.set_viewport_size({"width": width, "height": 900})

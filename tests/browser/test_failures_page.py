@@ -11,7 +11,7 @@ from browser.conftest import sign_in, violations, violations_by_theme
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.web.notices import describe
-from issuing import DAY, Issued, issue
+from issuing import DAY, Identity, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.long
@@ -113,7 +113,7 @@ def test_the_page_updates_and_keeps_the_focus(signed_in: Page, holdfast: Holdfas
     article.evaluate("(element) => { element.dataset.same = 'yes' }")
     newer = fail(holdfast, failing)
     expect(article).to_contain_text(newer)
-    identity: Issued = issue("localhost")
+    identity: Identity = issue("localhost")
     with Backend(identity) as backend:
         other = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, other)

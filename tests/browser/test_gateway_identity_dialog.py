@@ -7,20 +7,20 @@ from playwright.sync_api import Browser, Page, expect
 
 from backends import Backend
 from browser.conftest import ENFORCED, sign_in, violations
-from issuing import CLIENTS_ONLY, Issued, answer, identity_file, issue
+from issuing import CLIENTS_ONLY, Identity, answer, identity_file, issue
 from running import Holdfast, PublishedApi, wait_until
 
 CA = issue(ca=True, common_name="client CA")
 
 
 @pytest.fixture
-def mutual(identity: Issued) -> Iterator[Backend]:
+def mutual(identity: Identity) -> Iterator[Backend]:
     with Backend(identity, client_ca=CA) as running:
         yield running
 
 
 @pytest.fixture
-def api(holdfast: Holdfast, mutual: Backend, identity: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, mutual: Backend, identity: Identity) -> PublishedApi:
     return holdfast.publish_trusted_api(mutual.url(host="localhost"), identity.pem)
 
 

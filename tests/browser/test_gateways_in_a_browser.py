@@ -10,21 +10,21 @@ from playwright.sync_api import Page, expect
 
 from backends import Backend
 from browser.conftest import ENFORCED, violations_by_theme
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def backend(identity: Issued) -> Iterator[Backend]:
+def backend(identity: Identity) -> Iterator[Backend]:
     """A separate backend, because its certificates would appear next to those of other tests."""
     with Backend(identity) as running:
         yield running
 
 
 @pytest.fixture
-def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Identity) -> PublishedApi:
     return holdfast.publish_trusted_api(backend.url(host="localhost"), identity.pem)
 
 

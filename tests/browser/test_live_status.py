@@ -11,7 +11,7 @@ from backends import Backend
 from browser.conftest import ENFORCED, violations
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi, wait_until
 
 
@@ -26,7 +26,7 @@ def row(page: Page, api: PublishedApi, alias: str) -> Locator:
 
 
 def test_a_stopped_gateway_keeps_the_status_waiting_until_it_resumes(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Issued
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Identity
 ):
     first = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
     line = row(signed_in, api, first)
@@ -45,7 +45,7 @@ def test_a_stopped_gateway_keeps_the_status_waiting_until_it_resumes(
 
 
 def test_without_a_gateway_nothing_is_shown_as_enforced(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Issued
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Identity
 ):
     alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
     line = row(signed_in, api, alias)
@@ -63,7 +63,7 @@ def test_without_a_gateway_nothing_is_shown_as_enforced(
 
 
 def test_a_failure_is_shown_next_to_its_endpoint_until_it_is_fixed(
-    signed_in: Page, holdfast: Holdfast, identity: Issued
+    signed_in: Page, holdfast: Holdfast, identity: Identity
 ):
     with Backend(identity) as own:
         api = holdfast.publish_api(own.url(host="localhost"))
@@ -82,7 +82,7 @@ def is_reported(holdfast: Holdfast, api: PublishedApi) -> bool:
     return bool(holdfast.rest.get(f"/apis/{api.id}/failures").json()["count"])
 
 
-def test_polling_replaces_blocked_events(signed_in: Page, holdfast: Holdfast, identity: Issued):
+def test_polling_replaces_blocked_events(signed_in: Page, holdfast: Holdfast, identity: Identity):
     def refuse(route: Route) -> None:
         route.fulfill(status=404, body="a proxy that knows no events")
 

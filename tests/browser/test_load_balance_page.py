@@ -11,7 +11,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from backends import Backend
 from browser.conftest import THEMES, violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, UPLOAD_CERTIFICATE
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, wait_until
 
 
@@ -77,7 +77,7 @@ def endpoint(page: Page, number: int) -> Locator:
     return page.get_by_role("group", name=f"Production endpoint {number}")
 
 
-def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, holdfast: Holdfast, identity: Issued):
+def test_a_further_endpoint_gets_a_certificate_and_is_checked(signed_in: Page, holdfast: Holdfast, identity: Identity):
     page = signed_in
     with Backend(identity) as first, Backend(identity) as second:
         urls = [backend.url("/status/200", host="localhost") for backend in (first, second)]

@@ -8,7 +8,7 @@ from browser.conftest import ENFORCED, sign_in, tab_to, violations_by_theme
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, GENERAL_ENDPOINT_CONFIGURATIONS
 from holdfast.services.errors import SignInRefused
 from holdfast.web.notices import describe
-from issuing import Issued
+from issuing import Identity
 from running import Holdfast, PublishedApi
 
 pytestmark = pytest.mark.long
@@ -17,7 +17,7 @@ ALIAS = "shown"
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Identity) -> PublishedApi:
     new_api = holdfast.publish_api(backend.url(host="127.0.0.1"), sandbox="http://127.0.0.1:9")
     holdfast.import_certificate(backend.url(host="127.0.0.1"), identity.pem, ALIAS)
     return new_api
@@ -118,7 +118,7 @@ def test_no_page_is_wider_than_a_narrow_screen(signed_in: Page, api: PublishedAp
 
 
 def test_the_keyboard_is_enough_from_sign_in_to_the_imported_certificate(
-    page: Page, holdfast: Holdfast, backend: Backend, identity: Issued
+    page: Page, holdfast: Holdfast, backend: Backend, identity: Identity
 ):
     api = holdfast.publish_api(backend.url(host="localhost"))
     page.goto(f"/apis/{api.id}/endpoints")
@@ -170,7 +170,7 @@ def test_a_dialog_begins_at_its_top_with_the_focus_on_its_title(signed_in: Page,
 
 
 def test_everything_except_drop_and_live_status_works_without_javascript(
-    chromium: Browser, holdfast: Holdfast, backend: Backend, identity: Issued
+    chromium: Browser, holdfast: Holdfast, backend: Backend, identity: Identity
 ):
     with chromium.new_context(base_url=holdfast.publisher_url, java_script_enabled=False) as context:
         page = context.new_page()

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Cookie, Page, expect
 
 from backends import Backend
 from browser.conftest import sign_in, violations_by_theme
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi
 
 pytestmark = pytest.mark.long
@@ -17,14 +17,14 @@ NAME, PASSWORD, REASON = "vera", "several quite new words", "Your roles don't al
 
 
 @pytest.fixture(scope="module")
-def backend(identity: Issued) -> Iterator[Backend]:
+def backend(identity: Identity) -> Iterator[Backend]:
     """A separate backend, because all certificates for the origin of the shared one would be listed."""
     with Backend(identity) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Identity) -> PublishedApi:
     user = {"name": NAME, "password": PASSWORD, "roles": ["viewer"]}
     assert holdfast.rest.post("/users", json=user).status_code == 201
     new_api = holdfast.publish_trusted_api(backend.url(host="localhost"), identity.pem)

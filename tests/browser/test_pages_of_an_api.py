@@ -7,7 +7,7 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from backends import Backend
 from browser.conftest import tab_to, violations_by_theme
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.long
@@ -21,7 +21,7 @@ DEFINITION = {
 
 
 @pytest.fixture(scope="module")
-def api(holdfast: Holdfast, backend: Backend, identity: Issued) -> PublishedApi:
+def api(holdfast: Holdfast, backend: Backend, identity: Identity) -> PublishedApi:
     """An API with traffic, which is reported while other tests run."""
     url = backend.url(host="127.0.0.1")
     api = holdfast.publish_api(url, sandbox="http://127.0.0.1:9")

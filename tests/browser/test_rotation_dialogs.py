@@ -11,7 +11,7 @@ from damaged import damaged_backend
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, REPLACE_CERTIFICATE, UPLOAD_CERTIFICATE
 from holdfast.services.probing.acceptance import STILL_PRESENTED, Result
 from holdfast.web.notices import describe
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.long
@@ -20,7 +20,7 @@ ROOT = issue(ca=True, common_name="Root CA")
 ISSUER = issue(by=ROOT, ca=True, common_name="Issuing CA")
 
 
-def file(identity: Issued) -> FilePayload:
+def file(identity: Identity) -> FilePayload:
     return FilePayload(name="new.pem", mimeType="application/octet-stream", buffer=identity.pem)
 
 
@@ -123,7 +123,7 @@ def test_a_replacement_overlaps_and_is_observed_undone_retired_and_restored(
     line = row(endpoints, alias)
     previous = line.locator("[data-in-use]")  # shown while the previous certificate is trusted
 
-    def replace(by: Issued) -> None:
+    def replace(by: Identity) -> None:
         line.get_by_role("button", name="Replace certificate").click()
         dialog = endpoints.get_by_role("dialog", name=REPLACE_CERTIFICATE)
         dialog.get_by_label("Certificate", exact=True).set_input_files(file(by))

@@ -12,7 +12,7 @@ from holdfast.certificates.errors import PrivateKeyRefused
 from holdfast.certificates.findings.finding import Code
 from holdfast.services.errors import CertificateExpired
 from holdfast.web.notices import describe
-from issuing import DAY, Issued, issue, truststore
+from issuing import DAY, Identity, issue, truststore
 from running import Holdfast, PublishedApi, wait_until
 
 
@@ -21,7 +21,7 @@ def file(content: bytes, name: str = "backend.pem") -> FilePayload:
 
 
 @pytest.fixture(scope="module")
-def backend(identity: Issued) -> Iterator[Backend]:
+def backend(identity: Identity) -> Iterator[Backend]:
     """A backend of these tests only, because other tests leave certificates of theirs."""
     with Backend(identity) as running:
         yield running
@@ -42,7 +42,7 @@ def dialog(signed_in: Page, api: PublishedApi) -> Locator:
 
 
 @pytest.fixture
-def imported_alias(holdfast: Holdfast, backend: Backend, identity: Issued) -> Iterator[str]:
+def imported_alias(holdfast: Holdfast, backend: Backend, identity: Identity) -> Iterator[str]:
     alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
     yield alias
     holdfast.delete_certificate(alias)
@@ -57,7 +57,7 @@ def save(dialog: Locator) -> None:
     dialog.get_by_role("button", name="Save").click()
 
 
-def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: Locator, identity: Issued):
+def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: Locator, identity: Identity):
     fill(dialog, "kept", identity.pem + identity.key_pem)
     save(dialog)
     expect(dialog.locator("#certificate-error")).to_contain_text(str(PrivateKeyRefused(2, 2)))
@@ -67,7 +67,7 @@ def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: L
     assert dialog.get_by_label("Certificate", exact=True).evaluate("(input) => input.files.length") == 1
 
 
-def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, identity: Issued):
+def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, identity: Identity):
     choose = dialog.get_by_label("Certificate", exact=True)
     choose.set_input_files(file(identity.pem + issue("other.test", end=9 * DAY).pem))
     inspection = dialog.locator("#inspection")
@@ -81,7 +81,7 @@ def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, i
 
 
 def test_a_certificate_that_is_already_trusted_is_reported_before_it_is_saved(
-    dialog: Locator, imported_alias: str, identity: Issued
+    dialog: Locator, imported_alias: str, identity: Identity
 ):
     fill(dialog, "again", identity.pem)
     finding = dialog.locator(".finding").filter(has=dialog.page.get_by_role("link", name=Code.ALREADY_TRUSTED))
@@ -90,7 +90,7 @@ def test_a_certificate_that_is_already_trusted_is_reported_before_it_is_saved(
 
 
 def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
-    dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Issued
+    dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Identity
 ):
     password = dialog.get_by_label("File password")
     dialog.get_by_label("Alias").fill("store")
@@ -109,7 +109,7 @@ def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
     holdfast.delete_certificate("store")
 
 
-def test_an_existing_alias_is_rejected_next_to_the_alias(dialog: Locator, imported_alias: str, identity: Issued):
+def test_an_existing_alias_is_rejected_next_to_the_alias(dialog: Locator, imported_alias: str, identity: Identity):
     fill(dialog, imported_alias, identity.pem)
     expect(dialog.locator("#alias-error")).to_contain_text("already exists")  # before it is saved
     save(dialog)
@@ -118,7 +118,7 @@ def test_an_existing_alias_is_rejected_next_to_the_alias(dialog: Locator, import
     expect(dialog.get_by_label("Alias")).to_have_attribute("aria-invalid", "true")
 
 
-def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Issued):
+def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Identity):
     fill(dialog, "no spaces here", identity.pem)
     save(dialog)
     expect(dialog.locator("#alias-error")).to_contain_text("Aliases can't contain")
@@ -139,14 +139,16 @@ def test_an_expired_certificate_is_rejected_with_its_date(dialog: Locator):
     expect(dialog.locator("#certificate-error")).to_contain_text(end)
 
 
-def test_an_http_endpoint_is_rejected_with_the_reason(dialog: Locator, backend: Backend, identity: Issued):
+def test_an_http_endpoint_is_rejected_with_the_reason(dialog: Locator, backend: Backend, identity: Identity):
     dialog.get_by_label("Endpoint").select_option(backend.url(host="localhost").replace("https", "http"))
     fill(dialog, "plain", identity.pem)
     save(dialog)
     expect(dialog.locator("#endpoint-error")).to_contain_text("is an http endpoint")
 
 
-def test_pem_can_be_pasted_into_the_text_field(dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Issued):
+def test_pem_can_be_pasted_into_the_text_field(
+    dialog: Locator, holdfast: Holdfast, signed_in: Page, identity: Identity
+):
     dialog.get_by_label("Alias").fill("pasted")
     dialog.get_by_text("Paste PEM text instead").click()
     dialog.get_by_label("PEM text").fill(identity.pem.decode())
@@ -155,7 +157,7 @@ def test_pem_can_be_pasted_into_the_text_field(dialog: Locator, holdfast: Holdfa
     holdfast.delete_certificate("pasted")
 
 
-def test_pem_can_be_pasted_onto_the_drop_zone(dialog: Locator, identity: Issued):
+def test_pem_can_be_pasted_onto_the_drop_zone(dialog: Locator, identity: Identity):
     dialog.get_by_label("Certificate", exact=True).evaluate(
         """(input, text) => {
             const clipboardData = new DataTransfer();
@@ -173,7 +175,7 @@ def test_the_alias_is_limited_to_45_characters(dialog: Locator):
 
 
 def test_every_certificate_of_a_file_is_shown_with_its_findings(
-    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Issued
+    signed_in: Page, holdfast: Holdfast, backend: Backend, api: PublishedApi, identity: Identity
 ):
     old = issue("localhost", start=-9 * DAY, end=-2 * DAY)
     alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem + old.pem)

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from backends import Backend
 from browser.conftest import ENFORCED, sign_in
 from holdfast.web.notices import describe
-from issuing import Issued
+from issuing import Identity
 from running import Holdfast, refusal, wait_until
 
 
@@ -33,7 +33,7 @@ def drop(page: Page, zone: Locator, name: str, content: bytes) -> None:
 
 
 @pytest.fixture
-def backend(identity: Issued) -> Iterator[Backend]:
+def backend(identity: Identity) -> Iterator[Backend]:
     """A backend that no other test has made trusted."""
     with Backend(identity) as running:
         yield running
@@ -44,7 +44,7 @@ def call(holdfast: Holdfast) -> httpx2.Response:
 
 
 def test_wso2s_steps_to_manage_endpoint_certificates_work(
-    page: Page, holdfast: Holdfast, backend: Backend, identity: Issued
+    page: Page, holdfast: Holdfast, backend: Backend, identity: Identity
 ):
     # 1. Sign in to the API Publisher.
     sign_in(page, holdfast)

@@ -13,7 +13,7 @@ from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.revocation import read_revocation_lists
 from holdfast.certificates.trust import TrustSet
 from holdfast.gateway.failures.causes import CERTIFICATE_CAUSES
-from issuing import DAY, Issued, issue, p256, revoke
+from issuing import DAY, Identity, issue, p256, revoke
 from trusting import trust_set
 
 NOW = datetime.now(UTC)
@@ -22,17 +22,17 @@ ROOT = issue(ca=True, common_name="Root")
 INTERMEDIATE = issue(ca=True, by=ROOT, common_name="Intermediate")
 
 
-def chain_of(leaf: Issued) -> list[Certificate]:
+def chain_of(leaf: Identity) -> list[Certificate]:
     """Return the chain that a server sends."""
-    ders = [leaf.der, *(Issued(issuer, leaf.key, ()).der for issuer in leaf.issuers)]
+    ders = [leaf.der, *(Identity(issuer, leaf.key, ()).der for issuer in leaf.issuers)]
     return [read_certificate(der) for der in ders]
 
 
-def make_trust(*anchors: Issued, host: str = HOST) -> TrustSet:
+def make_trust(*anchors: Identity, host: str = HOST) -> TrustSet:
     return trust_set([read_certificate(anchor.der) for anchor in anchors], parse_reference(host))
 
 
-def find_difference(leaf: Issued, trust: TrustSet) -> tuple[str, Difference]:
+def find_difference(leaf: Identity, trust: TrustSet) -> tuple[str, Difference]:
     """Return the first mismatch."""
     mismatches = compare(chain_of(leaf), trust, NOW)
     assert mismatches
@@ -40,7 +40,7 @@ def find_difference(leaf: Issued, trust: TrustSet) -> tuple[str, Difference]:
     return mismatches[0].code, mismatches[0].difference
 
 
-def list_codes(leaf: Issued, trust: TrustSet) -> list[str]:
+def list_codes(leaf: Identity, trust: TrustSet) -> list[str]:
     return [mismatch.code for mismatch in compare(chain_of(leaf), trust, NOW)]
 
 
@@ -55,7 +55,7 @@ def list_codes(leaf: Issued, trust: TrustSet) -> list[str]:
         (issue(HOST, by=ROOT).followed_by(issue("junk.test")), ROOT),
     ],
 )
-def test_a_chain_that_a_gateway_accepts_has_no_mismatch(leaf: Issued, anchor: Issued):
+def test_a_chain_that_a_gateway_accepts_has_no_mismatch(leaf: Identity, anchor: Identity):
     assert compare(chain_of(leaf), make_trust(anchor), NOW) == ()
 
 
@@ -217,7 +217,7 @@ def test_only_the_first_path_through_a_cross_signed_ca_is_tried():
 def test_a_circular_chain_ends():
     first = issue(ca=True, common_name="First", identified=False)
     second = issue(ca=True, common_name="Second", by=first, identified=False)
-    circle = Issued(
+    circle = Identity(
         issue(ca=True, common_name="First", by=second, key=first.key, identified=False).certificate, first.key, ()
     )
     leaf = issue(HOST, by=second, identified=False).followed_by(second, circle)
@@ -229,7 +229,7 @@ def test_an_empty_chain_raises_an_error():
         compare([], make_trust(ROOT), NOW)
 
 
-def compare_with(leaf: Issued, anchor: Issued, **conditions: object) -> Mismatch | None:
+def compare_with(leaf: Identity, anchor: Identity, **conditions: object) -> Mismatch | None:
     """Return the mismatches with a trust set that has further conditions."""
     trust = replace(make_trust(anchor), **conditions)
     mismatches = compare(chain_of(leaf), trust, NOW)

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 
 from certificates.judging import HOST, codes_of, findings, judge
-from issuing import Issued, alter, issue, key_usage, tlv
+from issuing import Identity, alter, issue, key_usage, tlv
 from odd_certificates import add_extension
 
 ROOT = issue(ca=True, common_name="root")
@@ -36,7 +36,7 @@ def test_an_issuer_marked_as_not_a_ca_is_reported():
 
 
 def test_a_ca_without_key_cert_sign_is_reported():
-    def ca(**bits: bool) -> Issued:
+    def ca(**bits: bool) -> Identity:
         return issue(by=ROOT, ca=True, common_name="ca", more=[key_usage(**bits)])
 
     assert judge(ca(digital_signature=True)) == {"ca-without-key-cert-sign": "error"}

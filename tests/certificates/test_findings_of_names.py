@@ -6,12 +6,12 @@ from cryptography import x509
 from certificates.judging import HOST, findings, judge
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.identity import parse_reference, presents
-from issuing import Issued, issue
+from issuing import Identity, issue
 
 ADDRESS = "127.0.0.1"
 
 
-def issue_with_dns_names(*names: str, common_name: str = "backend") -> Issued:
+def issue_with_dns_names(*names: str, common_name: str = "backend") -> Identity:
     # `issue` would make iPAddress names from addresses.
     extension = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     return issue(common_name=common_name, more=[(extension, False)])

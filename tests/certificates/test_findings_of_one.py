@@ -15,7 +15,7 @@ from issuing import (
     MD5_WITH_RSA,
     SHA1_WITH_RSA,
     UNKNOWN_EXTENSION,
-    Issued,
+    Identity,
     alter,
     curve_key,
     dsa_key,
@@ -172,7 +172,7 @@ def test_an_unknown_critical_extension_is_an_error_together_with_the_issuer():
     assert judge(issue(by=RSA_ROOT, ca=True, permitted="test")) == {}  # critical, and known
 
 
-def issue_with_serial(octets: bytes) -> Issued:
+def issue_with_serial(octets: bytes) -> Identity:
     return alter(issue(HOST), serial_number=tlv(0x02, octets))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.certificates.findings.examination import Code, Finding, Severity, examine_presented
 from holdfast.certificates.identity import parse_reference
-from issuing import CLIENTS_ONLY, DAY, MD5_WITH_RSA, UNKNOWN_EXTENSION, Issued, alter, issue, key_usage
+from issuing import CLIENTS_ONLY, DAY, MD5_WITH_RSA, UNKNOWN_EXTENSION, Identity, alter, issue, key_usage
 from kinds import ACCEPTED, HOST, INTERMEDIATE, REJECTED, ROOT, RSA_ROOT
 from presented import SEVERAL, chain_of
 
@@ -15,15 +15,15 @@ KINDS = ACCEPTED | REJECTED | SEVERAL
 EXPIRED = {"start": -9 * DAY, "end": -DAY}
 
 
-def examine(leaf: Issued, host: str = HOST) -> list[Finding]:
+def examine(leaf: Identity, host: str = HOST) -> list[Finding]:
     return examine_presented(chain_of(leaf), [parse_reference(host)], NOW)
 
 
-def list_codes(leaf: Issued) -> list[str]:
+def list_codes(leaf: Identity) -> list[str]:
     return [finding.code.value for finding in examine(leaf)]
 
 
-def issue_through(**options: object) -> Issued:
+def issue_through(**options: object) -> Identity:
     options = {"ca": True, "common_name": "intermediate"} | options
     return issue(HOST, by=issue(by=ROOT, **options))  # type: ignore[arg-type]
 
@@ -47,7 +47,7 @@ def test_findings_of_presented_certificates_do_not_mention_files_or_imports(name
         issue(HOST, ca=None),
     ],
 )
-def test_an_ordinary_chain_has_no_findings(leaf: Issued):
+def test_an_ordinary_chain_has_no_findings(leaf: Identity):
     assert list_codes(leaf) == []
 
 
@@ -75,7 +75,7 @@ def test_the_first_certificate_is_always_the_backends_own():
         (alter(issue(HOST, by=RSA_ROOT), RSA_ROOT, MD5_WITH_RSA), Code.WEAK_SIGNATURE, "rejects the backend, unless"),
     ],
 )
-def test_certificates_that_a_gateway_rejects_in_a_chain_are_errors(leaf: Issued, code: Code, about: str):
+def test_certificates_that_a_gateway_rejects_in_a_chain_are_errors(leaf: Identity, code: Code, about: str):
     """Gateways reject these below a trusted root, see docs/reference/verdicts.md."""
     (finding,) = (finding for finding in examine(leaf) if finding.code is code)
     assert finding.severity is Severity.ERROR

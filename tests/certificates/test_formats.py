@@ -25,7 +25,7 @@ from holdfast.certificates.errors import (
     WrongPassword,
 )
 from holdfast.certificates.formats import rc2
-from holdfast.certificates.formats.parsing import Ignored, parse
+from holdfast.certificates.formats.parsing import SkippedPart, parse
 from issuing import issue, keystore, tlv
 
 A, B = issue(ca=True, common_name="a"), issue(ca=True, common_name="b")
@@ -121,7 +121,7 @@ def test_used_and_duplicate_entries_are_listed_by_alias():
         assert [part.what for part in upload.used] == ["The entry “first”", "The entry “zweite ✓”"]
         assert [part.fingerprint for part in upload.used] == [c.fingerprint for c in upload.certificates]
         why = "It is a duplicate of an earlier certificate."
-        assert upload.ignored == (Ignored("The entry “again”", why), Ignored("The entry 4", why))
+        assert upload.ignored == (SkippedPart("The entry “again”", why), SkippedPart("The entry 4", why))
     store = parse(make_truststore(SECRET, "erste ü", "zweite"), "secret")
     assert [part.what for part in store.used] == ["The entry “erste ü”", "The entry “zweite”"]
     assert [part.what for part in parse(sign(Encoding.DER)).used] == ["Certificate 1", "Certificate 2"]

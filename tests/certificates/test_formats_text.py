@@ -11,7 +11,7 @@ from holdfast.certificates.errors import (
     PrivateKeyRefused,
     TooComplex,
 )
-from holdfast.certificates.formats.parsing import Ignored, parse
+from holdfast.certificates.formats.parsing import SkippedPart, parse
 from issuing import dsa_key, issue, p256, rsa_key
 
 ISSUED = issue("backend.test")
@@ -79,7 +79,7 @@ def test_other_blocks_are_ignored_and_listed():
     parameters = b"-----BEGIN DH PARAMETERS-----\nMAMCAQI=\n-----END DH PARAMETERS-----\n"
     upload = parse(parameters + PEM + b"-----BEGIN NOTE-----\n")
     why = "It is not a certificate."
-    assert upload.ignored == (Ignored("Block 1 (DH PARAMETERS)", why), Ignored("Block 3 (NOTE)", why))
+    assert upload.ignored == (SkippedPart("Block 1 (DH PARAMETERS)", why), SkippedPart("Block 3 (NOTE)", why))
     with pytest.raises(NotACertificate, match=r"a PEM file \(DH PARAMETERS\) without a certificate"):
         parse(parameters)
 

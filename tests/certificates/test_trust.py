@@ -6,17 +6,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.trust import find_indistinguishable
-from issuing import Issued, issue
+from issuing import Identity, issue
 from trusting import trust_set
 
 REFERENCE = parse_reference("a.test")
 
 
-def read(leaf: Issued) -> Certificate:
+def read(leaf: Identity) -> Certificate:
     return read_certificate(leaf.der)
 
 
-def collide(one: Issued, other: Issued) -> bool:
+def collide(one: Identity, other: Identity) -> bool:
     return bool(find_indistinguishable([read(one), read(other)]))
 
 
@@ -54,7 +54,7 @@ def test_a_ca_renewed_with_its_key_does_not_collide_but_a_leaf_does():
 def test_intermediates_of_one_subject_collide_unless_both_have_key_identifiers():
     root = issue(ca=True)
 
-    def intermediate(*, with_key_identifiers: bool) -> Issued:
+    def intermediate(*, with_key_identifiers: bool) -> Identity:
         return issue(by=root, ca=True, common_name="intermediate", identified=with_key_identifiers)
 
     assert collide(intermediate(with_key_identifiers=False), intermediate(with_key_identifiers=False))

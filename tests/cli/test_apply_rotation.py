@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from backends import Backend
 from cli.commanding import Command
-from issuing import DAY, Issued, issue
+from issuing import DAY, Identity, issue
 from load import Load
 from running import refusal, wait_until
 
@@ -25,13 +25,13 @@ class Files:
     def __init__(self, command: Command, path: Path, url: str) -> None:
         self.command, self.path, self.url = command, path, url
 
-    def write(self, *certificates: Issued, **fields: object) -> None:
+    def write(self, *certificates: Identity, **fields: object) -> None:
         pem = b"".join(leaf.pem for leaf in certificates).decode()
         api = {"name": "pizza", "context": "/pizza", "version": "1", "state": "published", "production": self.url}
         entry = {"alias": "pizza", "endpoint": self.url, "pem": pem} | fields
         self.path.write_text(yaml.safe_dump({"holdfast": 1, "apis": [api], "certificates": [entry]}))
 
-    def apply(self, *certificates: Issued, **fields: object) -> None:
+    def apply(self, *certificates: Identity, **fields: object) -> None:
         """Write the file, apply it, and see that all gateways have it."""
         self.write(*certificates, **fields)
         self.command.run("apply", "-f", self.path, "--yes", "--wait")
@@ -48,7 +48,7 @@ class Files:
         return {leaf["fingerprint"] for leaf in current}, {leaf["fingerprint"] for leaf in previous}
 
 
-def print_of(leaf: Issued) -> str:
+def print_of(leaf: Identity) -> str:
     """The SHA-256 fingerprint, as REST writes it."""
     return leaf.certificate.fingerprint(SHA256()).hex()
 

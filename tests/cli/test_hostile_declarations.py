@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cli.answering import answering
 from holdfast.apis.definitions import nodes
 from holdfast.apis.definitions.core_schema import is_null
-from holdfast.apis.definitions.nodes import Bounds, Mapping, Scalar, Unreadable, read_nodes
+from holdfast.apis.definitions.nodes import Bounds, InvalidYaml, Mapping, Scalar, read_nodes
 from holdfast.cli.declaration.export import write_document
 from issuing import issue
 
@@ -188,7 +188,7 @@ def test_numbers_are_read_as_written():
 def refuse(data: bytes) -> int | None:
     try:
         read_nodes(data, BOUNDS)
-    except Unreadable as error:
+    except InvalidYaml as error:
         return error.line
     return None
 

@@ -8,7 +8,7 @@ from holdfast.apis.errors import InvalidField
 from holdfast.cli.declaration.fields import InvalidFiles
 from holdfast.cli.declaration.reader import read_desired_state
 from holdfast.cli.declaration.variables import MAX_EXPANDED, escape, expand, read_variables
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from issuing import issue
 
 BASE = """
@@ -116,7 +116,7 @@ def test_only_variables_with_the_prefix_can_be_used():
     assert read_variables([], environment) == {"A": "1"}
     assert read_variables(["A=2", "B=x=y"], environment) == {"A": "2", "B": "x=y"}
     for wrong in ("A", "=1", "a-b=1"):
-        with pytest.raises(Misused):
+        with pytest.raises(InvalidUsage):
             read_variables([wrong], environment)
 
 
@@ -166,5 +166,5 @@ def test_files_with_different_labels_are_not_applied_together(read, tmp_path):
     assert read("label: team-a").label == "team-a"
     lines = list_problems(read, "label: team-a", "label: team-b")
     assert len(lines) == 1
-    with pytest.raises(Misused):
+    with pytest.raises(InvalidUsage):
         read_desired_state([str(tmp_path / "patches0/patch.yaml")], label="team-b")

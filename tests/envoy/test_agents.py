@@ -17,7 +17,7 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.agent.agent import run_agent
 from holdfast.gateway.agent.control_plane import LocalControlPlane
 from holdfast.gateway.agent.envoy_stats import read_envoy, read_traffic
-from holdfast.gateway.agent.last_known_good import LastKnownGood
+from holdfast.gateway.agent.last_known_good import LastKnownState
 from holdfast.gateway.control import client
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.ads import DiscoveryService, serve
@@ -168,6 +168,6 @@ def test_a_gateway_elsewhere_verifies_backends_and_keeps_nothing_of_it(tmp_path)
             assert not cache.gateways[0].acknowledged
 
     asyncio.run(story())
-    content = LastKnownGood(tmp_path / "gateway", utc_now).read()
+    content = LastKnownState(tmp_path / "gateway", utc_now).read()
     assert content
     assert content.resources == []

@@ -15,7 +15,7 @@ import yaml
 from backends import Backend
 from calling import GATEWAYS, REFUSED, answer, mutual, tls_of
 from cli.commanding import Command
-from issuing import Issued, ed25519_key, issue, p521, rsa_key
+from issuing import Identity, ed25519_key, issue, p521, rsa_key
 from running import REST, Holdfast, PublishedApi, refusal, wait_until, write_identity
 from written_files import complete_lines
 
@@ -34,7 +34,7 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
         yield running
 
 
-def upload_for(holdfast: Holdfast, api: PublishedApi, key_type: str, caller: Issued) -> None:
+def upload_for(holdfast: Holdfast, api: PublishedApi, key_type: str, caller: Identity) -> None:
     """Let *caller* call one environment only, under the alias *key_type*."""
     fields, files = {"alias": key_type, "tier": "Gold"}, {"certificate": ("a.crt", caller.pem)}
     path = f"/apis/{api.id}/client-certs/{key_type}"
@@ -194,7 +194,7 @@ def test_a_replaced_certificate_is_another(holdfast: Holdfast):
 BRIEF = [timedelta(seconds=seconds) for seconds in (4, 16, 64)]  # until a certificate is valid, and while it is
 
 
-def is_called_throughout(client: httpx2.Client, api: PublishedApi, caller: Issued) -> bool:
+def is_called_throughout(client: httpx2.Client, api: PublishedApi, caller: Identity) -> bool:
     """
     Call over one connection until *caller*'s certificate has ended, and check each response.
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from backends import Backend, http2_backend, websocket_backend
-from issuing import Issued, issue
+from issuing import Identity, issue
 from load import WEBSOCKET, Load
 from running import Holdfast, PublishedApi, refusal, wait_until
 
@@ -92,7 +92,7 @@ def test_an_endpoint_is_changed_under_load_without_a_failed_request(holdfast: Ho
 
 @pytest.mark.parametrize("identity", [issue(HOST), None], ids=["https", "http"])
 def test_a_protocol_is_changed_under_load_without_a_failed_request_or_websocket(
-    holdfast: Holdfast, identity: Issued | None
+    holdfast: Holdfast, identity: Identity | None
 ):
     def publish(url: str) -> PublishedApi:
         return holdfast.publish_trusted_api(url, identity.pem) if identity else holdfast.publish_api(url)

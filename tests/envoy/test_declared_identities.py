@@ -9,7 +9,7 @@ import yaml
 from backends import Backend
 from calling import GATEWAYS, REFUSED, answer
 from cli.commanding import Command, Result
-from issuing import CLIENTS_ONLY, DAY, Issued, issue
+from issuing import CLIENTS_ONLY, DAY, Identity, issue
 from running import Holdfast, PublishedApi, wait_until, write_identity
 
 pytestmark = [pytest.mark.envoy, pytest.mark.long]
@@ -29,7 +29,7 @@ def holdfast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holdfast]:
 class Declaration:
     """A file that declares one API and its backend, and commands that use it."""
 
-    def __init__(self, holdfast: Holdfast, directory: Path, backend: Backend, identity: Issued) -> None:
+    def __init__(self, holdfast: Holdfast, directory: Path, backend: Backend, identity: Identity) -> None:
         self.directory = directory
         self.api: dict[str, object] = {"name": "Declared", "context": "/declared", "version": 1, "state": "published"}
         self.api["production"] = self.url = backend.url()
@@ -45,7 +45,7 @@ class Declaration:
         file.write_text(yaml.safe_dump(document))
         return file
 
-    def let_call(self, **callers: Issued) -> None:
+    def let_call(self, **callers: Identity) -> None:
         entries = [{"alias": alias, "pem": identity.pem.decode()} for alias, identity in callers.items()]
         self.api["callerCertificates"] = entries
 

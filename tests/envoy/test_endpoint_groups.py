@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from backends import V4, Backend, closed_port
-from issuing import DAY, Issued, issue
+from issuing import DAY, Identity, issue
 from running import Holdfast, PublishedApi, refusal, wait_until
 from scripted import ScriptedBackend
 
@@ -25,7 +25,7 @@ CREDENTIAL = "Basic " + base64.b64encode(b"shop:secret").decode()
 
 
 @contextmanager
-def backends(*identities: Issued | None) -> Iterator[list[Backend]]:
+def backends(*identities: Identity | None) -> Iterator[list[Backend]]:
     with ExitStack() as stack:
         yield [stack.enter_context(Backend(identity)) for identity in identities]
 
@@ -50,7 +50,7 @@ def publish(
     return api
 
 
-def trust(holdfast: Holdfast, *pairs: tuple[str, Issued]) -> None:
+def trust(holdfast: Holdfast, *pairs: tuple[str, Identity]) -> None:
     for url, identity in pairs:
         alias = holdfast.import_certificate(url, identity.pem)
         holdfast.wait_until_enforced(alias)

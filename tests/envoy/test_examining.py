@@ -6,7 +6,7 @@ import pytest
 
 from backends import Backend
 from damaged import damaged_backend
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
@@ -24,7 +24,7 @@ def wait_for_failure(holdfast: Holdfast, api: PublishedApi) -> dict[str, Any]:
     return failure
 
 
-def of_backend(holdfast: Holdfast, identity: Issued, anchor: Issued) -> dict[str, Any]:
+def of_backend(holdfast: Holdfast, identity: Identity, anchor: Identity) -> dict[str, Any]:
     with Backend(identity) as backend:
         return wait_for_failure(holdfast, holdfast.publish_trusted_api(backend.url(), anchor.pem))
 

@@ -9,7 +9,7 @@ import pytest
 from backends import V4, Backend
 from certificates.judging import judge
 from envoy_alone import cluster, statuses_of
-from issuing import Issued, issue, rsa_key
+from issuing import Identity, issue, rsa_key
 from odd_certificates import (
     AUTHORITY_KEY_IDENTIFIER,
     SUBJECT_KEY_IDENTIFIER,
@@ -44,7 +44,7 @@ CRITICAL = {
 }
 
 
-def below(ca: Issued) -> tuple[Issued, list[Issued]]:
+def below(ca: Identity) -> tuple[Identity, list[Identity]]:
     return issue(V4, by=ca, identified=False), [ca]
 
 

@@ -39,7 +39,7 @@ from issuing import (
     CLIENTS_ONLY,
     DAY,
     MD5_WITH_RSA,
-    Issued,
+    Identity,
     alter,
     ask_clients,
     issue,
@@ -79,10 +79,10 @@ def failure(holdfast: Holdfast, api: PublishedApi) -> dict[str, object]:
 
 def of_backend(
     holdfast: Holdfast,
-    identity: Issued | None,
-    anchor: Issued | None,
+    identity: Identity | None,
+    anchor: Identity | None,
     tls: ssl.SSLContext | None = None,
-    client: Issued | None = None,
+    client: Identity | None = None,
     code: str = "",
     **settings: object,
 ) -> dict[str, object]:
@@ -102,7 +102,7 @@ def of_backend(
 
 
 @contextlib.contextmanager
-def decide(holdfast: Holdfast, url: str, client: Issued | None, settings: dict[str, object]) -> Iterator[None]:
+def decide(holdfast: Holdfast, url: str, client: Identity | None, settings: dict[str, object]) -> Iterator[None]:
     """Decide until the block ends: the next backend may get the same port, and with it the same origin."""
     if client:
         holdfast.present(url, client.chain_pem + client.key_pem)
@@ -143,7 +143,7 @@ def asking(version: TLSVersion) -> ssl.SSLContext:
     return ask_clients(speak_only(server_context(SERVER), version), CLIENT_CA)
 
 
-def chain(identity: Issued, anchor: Issued | None) -> Failing:
+def chain(identity: Identity, anchor: Identity | None) -> Failing:
     return lambda holdfast: of_backend(holdfast, identity, anchor)
 
 
@@ -158,7 +158,7 @@ def pin(holdfast: Holdfast) -> Report:
     return of_backend(holdfast, SERVER, SERVER, certificatePins=[fingerprint])
 
 
-def with_crl(holdfast: Holdfast, crl: Callable[[Issued, Issued], bytes]) -> Report:
+def with_crl(holdfast: Holdfast, crl: Callable[[Identity, Identity], bytes]) -> Report:
     root = issue(ca=True)
     identity = issue(HOST, by=root)
     return of_backend(holdfast, identity, root, crls=crl(root, identity).decode())
@@ -293,7 +293,7 @@ def test_a_backend_that_speaks_only_old_ciphers_has_its_code(holdfast: Holdfast,
     ids=["nothing", "stranger"],
 )
 def test_alerts_about_client_certificates_have_their_codes(
-    holdfast: Holdfast, version: TLSVersion, client: Issued | None, code: str
+    holdfast: Holdfast, version: TLSVersion, client: Identity | None, code: str
 ):
     """In TLS 1.3 the alert comes after the handshake, when Envoy tells no more than that the connection ended."""
     assert_explained(of_backend(holdfast, SERVER, SERVER, asking(version), client, code), code)

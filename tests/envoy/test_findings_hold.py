@@ -19,7 +19,7 @@ from issuing import (
     DAY,
     MD5_WITH_RSA,
     UNKNOWN_EXTENSION,
-    Issued,
+    Identity,
     alter,
     dsa_key,
     ed448_key,
@@ -36,22 +36,22 @@ pytestmark = pytest.mark.envoy
 HOST = "localhost"
 ROOT = issue(ca=True, common_name="root", key=rsa_key())
 EXPIRED = issue(ca=True, common_name="expired", start=-9 * DAY, end=-DAY)
-Case = tuple[Issued, list[Issued]]
+Case = tuple[Identity, list[Identity]]
 
 
-def itself(identity: Issued) -> Case:
+def itself(identity: Identity) -> Case:
     return identity, [identity]
 
 
-def below(issuer: Issued, *anchors: Issued) -> Case:
+def below(issuer: Identity, *anchors: Identity) -> Case:
     return issue(HOST, by=issuer).alone, [issuer, *anchors]
 
 
-def with_issuer(identity: Issued, issuer: Issued = ROOT) -> Case:
+def with_issuer(identity: Identity, issuer: Identity = ROOT) -> Case:
     return identity, [identity, issuer]
 
 
-def intermediate(ca: bool | None = True, **options: object) -> Issued:
+def intermediate(ca: bool | None = True, **options: object) -> Identity:
     return issue(by=ROOT, ca=ca, common_name="intermediate", **options)
 
 
@@ -149,7 +149,7 @@ def test_the_gateway_knows_no_public_suffixes(holdfast: Holdfast, name: str, hos
         assert holdfast.call(path).status_code == 200
 
 
-def is_accepted(holdfast: Holdfast, identity: Issued, anchors: list[Issued], host: str) -> bool:
+def is_accepted(holdfast: Holdfast, identity: Identity, anchors: list[Identity], host: str) -> bool:
     """Ask whether the gateway would accept a backend at *host* that presents *identity*, if it trusted *anchors*."""
     with Backend(identity) as backend:
         form = {"endpoint": (None, backend.url(host=host))}

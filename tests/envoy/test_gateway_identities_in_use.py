@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from backends import Backend
-from issuing import CLIENTS_ONLY, Issued, answer, ed25519_key, identity_file, issue, p256, p521, rsa_key
+from issuing import CLIENTS_ONLY, Identity, answer, ed25519_key, identity_file, issue, p256, p521, rsa_key
 from running import COMMAND, Holdfast, PublishedApi, refusal, wait_until
 from written_files import read_files
 
@@ -21,11 +21,11 @@ CA = issue(ca=True, common_name="client CA")
 SERVER = issue(HOST)
 
 
-def client(name: str, **options: object) -> Issued:
+def client(name: str, **options: object) -> Identity:
     return issue(common_name=name, by=CA, purpose=CLIENTS_ONLY, **options)  # type: ignore[arg-type]
 
 
-def both(identity: Issued) -> bytes:
+def both(identity: Identity) -> bytes:
     return identity.chain_pem + identity.key_pem
 
 
@@ -168,7 +168,7 @@ def test_the_gateways_admin_interface_does_not_show_the_key(holdfast: Holdfast):
         assert own.key_pem.decode().splitlines()[1] not in dump
 
 
-def own_bytes(identity: Issued) -> bytes:
+def own_bytes(identity: Identity) -> bytes:
     """Return the private number of the key."""
     return identity.key.private_numbers().private_value.to_bytes(32, "big")  # type: ignore[union-attr]
 

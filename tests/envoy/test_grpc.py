@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from backends import V4
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
@@ -50,7 +50,7 @@ class Orders(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def serving(identity: Issued | None) -> Iterator[tuple[Orders, str]]:
+def serving(identity: Identity | None) -> Iterator[tuple[Orders, str]]:
     """Run the service, with TLS if it presents a certificate, and give the URL of its endpoint."""
     orders, server = Orders(), grpc.server(ThreadPoolExecutor(8))
     server.add_generic_rpc_handlers([orders])
@@ -68,7 +68,7 @@ def serving(identity: Issued | None) -> Iterator[tuple[Orders, str]]:
 
 @contextmanager
 def channel_to(
-    holdfast: Holdfast, identity: Issued | None, **config: Any
+    holdfast: Holdfast, identity: Identity | None, **config: Any
 ) -> Iterator[tuple[Orders, grpc.Channel, str]]:
     """Publish the service, and give it with a channel to the gateway and the path of its methods."""
     with serving(identity) as (orders, url):
@@ -86,7 +86,7 @@ def channel_to(
 
 
 @pytest.mark.parametrize("identity", [IDENTITY, None], ids=["TLS", "h2c"])
-def test_all_kinds_of_calls_reach_the_service_with_their_trailers(holdfast: Holdfast, identity: Issued | None):
+def test_all_kinds_of_calls_reach_the_service_with_their_trailers(holdfast: Holdfast, identity: Identity | None):
     with channel_to(holdfast, identity) as (orders, channel, path):
         response, call = channel.unary_unary(f"{path}/Get").with_call(b"one", timeout=120)
         assert (response, call.code()) == (b"one", grpc.StatusCode.OK)

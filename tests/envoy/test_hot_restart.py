@@ -28,7 +28,7 @@ from holdfast.gateway.resources.resource import CLUSTER, ROUTES, make_resource
 from holdfast.gateway.resources.routes import build_scoped_routes, find_scope, pack_routes
 from holdfast.gateway.resources.tls import build_trust_secret
 from holdfast.server.clock import utc_now
-from issuing import Issued, issue
+from issuing import Identity, issue
 from load import Load
 from ports import free_addresses
 from running import is_running
@@ -58,7 +58,7 @@ class Gateway:
         assert min(len(resource.body) for resource in resources) > MAX_RESPONSE_BYTES / 2
         self.cache.apply([build_listener("production", [(V4, self._port)]), *resources, routes])
 
-    def trust(self, identity: Issued) -> None:
+    def trust(self, identity: Identity) -> None:
         """Trust only this certificate."""
         trust = trust_set([read_certificate(identity.der)], self._endpoint.origin.reference)
         self.cache.apply([build_trust_secret(trust), *build_clusters(self._name, self._endpoint, trust)])

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from backends import V4, Backend
-from issuing import Issued, issue
+from issuing import Identity, issue
 from ports import free_addresses
 from remote_gateways import STARTS_WITHIN, RemoteGateway
 from running import COMMAND, Holdfast, wait_until, write_identity
@@ -85,7 +85,7 @@ def problems_of(holdfast: Holdfast, name: str) -> list[str]:
     return [problem["message"] for problem in report["problems"]] if report else []
 
 
-def status(address: str, path: str, own: Issued, caller: Issued | None, directory: Path) -> int:
+def status(address: str, path: str, own: Identity, caller: Identity | None, directory: Path) -> int:
     """Return the status of a call that trusts only *own*; 0 without a connection."""
     context = ssl.create_default_context(cadata=own.pem.decode())
     if caller:

@@ -15,7 +15,7 @@ import h2.events
 import pytest
 
 from backends import V4, Backend, closed_port
-from issuing import Issued, issue, server_context
+from issuing import Identity, issue, server_context
 from running import Holdfast, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
@@ -110,7 +110,7 @@ def go_away_before_the_first(http2: H2Connection, stream: int, backend: Counting
 
 
 @contextmanager
-def publish(holdfast: Holdfast, url: str, identity: Issued = IDENTITY) -> Iterator[str]:
+def publish(holdfast: Holdfast, url: str, identity: Identity = IDENTITY) -> Iterator[str]:
     """Publish an API whose backend is at *url*, and give its path."""
     api = holdfast.publish_trusted_api(url, identity.pem)
     yield api.path

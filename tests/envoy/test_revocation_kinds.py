@@ -22,7 +22,7 @@ from holdfast.certificates.identity import parse_reference
 from holdfast.certificates.revocation import NotRevocationLists, read_revocation_lists
 from holdfast.certificates.trust import TrustSet, deduplicate
 from holdfast.gateway.process.binary import find_envoy
-from issuing import DAY, Issued, dsa_key, ed25519_key, issue, key_usage, rsa_key, tlv
+from issuing import DAY, Identity, dsa_key, ed25519_key, issue, key_usage, rsa_key, tlv
 from revoking import NUMBER, extension, write_crl
 
 pytestmark = pytest.mark.envoy
@@ -62,8 +62,8 @@ class Case:
     """CRLs (PEM), what a backend presents that none of them revokes, and the imported certificates."""
 
     crls: bytes
-    leaf: Issued = LEAF
-    anchors: tuple[Issued, ...] = (ROOT,)
+    leaf: Identity = LEAF
+    anchors: tuple[Identity, ...] = (ROOT,)
     of_path: bool = True
     finds: str = ""  # the codes, except for those about its number and key identifier
 
@@ -82,7 +82,9 @@ def of_entry(entry: bytes, *, finds: str) -> Case:
     return Case(write_crl(ROOT, NEIGHBOUR, entry_extensions=[entry]), finds=finds)
 
 
-def by(ca: Issued, digest: hashes.HashAlgorithm | None = None, pss: padding.PSS | None = None, finds: str = "") -> Case:
+def by(
+    ca: Identity, digest: hashes.HashAlgorithm | None = None, pss: padding.PSS | None = None, finds: str = ""
+) -> Case:
     """A CRL as the library makes it, of a CA that has issued what the backend presents."""
     now = datetime.now(UTC)
     builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
@@ -96,11 +98,11 @@ def point(*content: bytes, finds: str = "", of_path: bool = True) -> Case:
     return Case(case.crls, of_path=of_path, finds=case.finds)
 
 
-def below(ca: Issued, *, finds: str = "", **options: Any) -> Case:
+def below(ca: Identity, *, finds: str = "", **options: Any) -> Case:
     return Case(write_crl(ca, **options), issue(V4, by=ca), (ca,), finds=finds)
 
 
-def deep(*of_cas: Issued, anchors: tuple[Issued, ...], of_path: bool = True, finds: str = "") -> Case:
+def deep(*of_cas: Identity, anchors: tuple[Identity, ...], of_path: bool = True, finds: str = "") -> Case:
     crls = b"".join(map(write_crl, of_cas))
     return Case(crls, DEEP, anchors, of_path, finds)
 

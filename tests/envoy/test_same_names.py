@@ -13,7 +13,7 @@ from backends import V4, Backend
 from envoy_alone import cluster, statuses_of
 from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.trust import find_indistinguishable
-from issuing import Extension, Issued, PrivateKey, issue, p256
+from issuing import Extension, Identity, PrivateKey, issue, p256
 
 pytestmark = pytest.mark.envoy
 IDENTIFIERS = ("neither", "subject", "both")  # which key identifiers a certificate has
@@ -23,8 +23,8 @@ IDENTIFIERS = ("neither", "subject", "both")  # which key identifiers a certific
 class Anchor:
     """A trust anchor, and what a backend presents that leads to it."""
 
-    certificate: Issued
-    leaf: Issued
+    certificate: Identity
+    leaf: Identity
 
 
 def identifiers(kind: str, key: PrivateKey, issuer_key: PrivateKey) -> list[Extension]:
@@ -33,7 +33,7 @@ def identifiers(kind: str, key: PrivateKey, issuer_key: PrivateKey) -> list[Exte
     return [(extension, False) for extension in (subject, authority)][: IDENTIFIERS.index(kind)]
 
 
-def self_signed(kind: str, *names: str, ca: bool) -> Issued:
+def self_signed(kind: str, *names: str, ca: bool) -> Identity:
     key = p256()
     return issue(*names, ca=ca, common_name="same", key=key, identified=False, more=identifiers(kind, key, key))
 
@@ -58,7 +58,7 @@ def own_that_is_a_ca(kind: str) -> Anchor:
     return Anchor(certificate := self_signed(kind, V4, ca=True), certificate)
 
 
-def leaf_below(ca: Issued, kind: str) -> Issued:
+def leaf_below(ca: Identity, kind: str) -> Identity:
     """Issue a certificate that names the key identifier of its issuer, if that has one."""
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
     return issue(V4, by=ca, identified=False, more=[] if kind == "neither" else [(authority, False)]).alone

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from backends import V4, websocket_backend
 from calling import GATEWAYS, REFUSED, mutual, tls_of
-from issuing import DAY, Issued, issue, speak_only
+from issuing import DAY, Identity, issue, speak_only
 from ports import free_addresses
 from running import Holdfast, refusal, wait_until, write_identity
 
@@ -46,7 +46,7 @@ def serial_number(holdfast: Holdfast) -> int:
     return x509.load_der_x509_certificate(certificate).serial_number
 
 
-def renew(holdfast: Holdfast, directory: Path, identity: Issued) -> None:
+def renew(holdfast: Holdfast, directory: Path, identity: Identity) -> None:
     """Put another certificate into the files, and tell the process."""
     write_identity(directory, identity)
     os.kill(holdfast.pid, signal.SIGHUP)

@@ -11,7 +11,7 @@ import pytest
 
 from backends import V4, Backend
 from holdfast.gateway.process.admin_http import ask
-from issuing import Issued, issue
+from issuing import Identity, issue
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
@@ -152,7 +152,7 @@ def _serves(holdfast: Holdfast, api: PublishedApi) -> bool:
         return False
 
 
-def _fingerprint(identity: Issued) -> str:
+def _fingerprint(identity: Identity) -> str:
     return hashlib.sha256(identity.der).hexdigest()
 
 

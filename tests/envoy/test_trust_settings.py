@@ -11,7 +11,7 @@ import pytest
 from backends import Backend
 from granting import grant, grant_until
 from holdfast.certificates.certificate import read_certificate
-from issuing import Issued, issue, revoke
+from issuing import Identity, issue, revoke
 from running import Holdfast, PublishedApi, wait_until
 
 pytestmark = pytest.mark.envoy
@@ -36,7 +36,7 @@ def becomes(holdfast: Holdfast, api: PublishedApi, expected: str) -> bool:
     return bool(wait_until(lambda: answer() == expected))
 
 
-def fingerprints(identity: Issued) -> tuple[str, str]:
+def fingerprints(identity: Identity) -> tuple[str, str]:
     certificate = read_certificate(identity.der)
     return certificate.fingerprint, certificate.spki_fingerprint
 

@@ -37,7 +37,7 @@ from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.failures.access_log import AccessLog
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.remote.admission import Admission, identify_by_transport
-from holdfast.gateway.remote.renewal import RenewalFailed, RenewalService, Renewed
+from holdfast.gateway.remote.renewal import Renewal, RenewalFailed, RenewalService
 from holdfast.gateway.remote.server import serve_remote_gateways
 from holdfast.gateway.remote.tls import Credential
 from holdfast.gateway.resources.resource import CLUSTER, Resource
@@ -102,7 +102,7 @@ class Port:
         credential = Credential(request.key, write_pem(certificate), AUTHORITY.pem)
         return Membership(name, group, "https://x", self.address, DISCOVERY_NAME, credential), certificate.fingerprint
 
-    def renew(self, fingerprint: str, csr: str) -> Renewed:
+    def renew(self, fingerprint: str, csr: str) -> Renewal:
         self.renewals.append(fingerprint)
         if csr == "again":
             raise RenewalFailed("Wait a minute.")
@@ -110,7 +110,7 @@ class Port:
             AUTHORITY, csr, self.accepted_certificates.peers[fingerprint].name, utc_now()
         )
         self.accepted_certificates.peers[certificate.fingerprint] = self.accepted_certificates.peers[fingerprint]
-        return Renewed(write_pem(certificate), AUTHORITY.pem, "Default")
+        return Renewal(write_pem(certificate), AUTHORITY.pem, "Default")
 
 
 def present(authority: Authority = AUTHORITY) -> Credential:

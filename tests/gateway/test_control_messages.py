@@ -9,13 +9,13 @@ from hypothesis import given, strategies
 from holdfast.gateway.control.answers import (
     ANSWERS,
     MAX_ANSWER,
-    Closed,
-    Connected,
-    Failed,
-    Headed,
-    NotSeen,
-    Resolved,
-    Seen,
+    ConnectionEnd,
+    ConnectResult,
+    FailedHandshakeResult,
+    HandshakeResult,
+    HeadResult,
+    ProbeFailure,
+    ResolveResult,
 )
 from holdfast.gateway.control.messages import MalformedMessage, read, write
 from holdfast.gateway.control.reports import REPORTS
@@ -23,30 +23,30 @@ from holdfast.gateway.control.requests import MAX_REQUEST, REQUESTS, Connect, En
 from holdfast.gateway.probing.connection import Answer, HeadAnswer
 from holdfast.gateway.probing.resources import make_name
 from holdfast.gateway.resources.resource import CLUSTER, LISTENER, SECRET, Resource
-from holdfast.network.presentation import MAX_CERTIFICATES, Handshake, Obstacle, Unseen
+from holdfast.network.presentation import MAX_CERTIFICATES, FailedHandshake, Handshake, Obstacle
 
 NAME = make_name()
-SEEN = Seen(1, Handshake("192.0.2.1:443", (b"\x30\x00", b""), 3, "TLSv1.3", "X", "h2", True, "why"))
+SEEN = HandshakeResult(1, Handshake("192.0.2.1:443", (b"\x30\x00", b""), 3, "TLSv1.3", "X", "h2", True, "why"))
 RESOURCES = (Resource(CLUSTER, NAME, "1", b"\x00\xff"), Resource(SECRET, f"{NAME}/client", "2", b"key"))
-CONNECTED = Connected(1, Answer(True, "", "", "192.0.2.1:443", "TLSv1.3", "X", "ab" * 32))
+CONNECTED = ConnectResult(1, Answer(True, "", "", "192.0.2.1:443", "TLSv1.3", "X", "ab" * 32))
 
 
 @pytest.mark.parametrize(
     "message",
     [
         CONNECTED,
-        Closed(2),
-        Headed(3, HeadAnswer(0, frozenset({"UPE", "HTTP/2"}))),
-        Failed(4, True, "ä\n"),
+        ConnectionEnd(2),
+        HeadResult(3, HeadAnswer(0, frozenset({"UPE", "HTTP/2"}))),
+        ProbeFailure(4, True, "ä\n"),
         Connect(1, RESOURCES),
         Head(2, RESOURCES[:1], "backend.test:8443", "/a?b=c"),
         End(2**53 - 1),
         Resolve(1, "backend.test"),
         ProbeBackend(2, ("192.0.2.1", "2001:db8::1"), 443, "", 5.0),
-        Resolved(1, ("192.0.2.1", "2001:db8::1")),
-        Resolved(2, (), "backend.test has no address."),
+        ResolveResult(1, ("192.0.2.1", "2001:db8::1")),
+        ResolveResult(2, (), "backend.test has no address."),
         SEEN,
-        NotSeen(3, Unseen(Obstacle.NOT_TLS, "x", "192.0.2.1:443")),
+        FailedHandshakeResult(3, FailedHandshake(Obstacle.NOT_TLS, "x", "192.0.2.1:443")),
     ],
     ids=lambda message: message.KIND,
 )
@@ -107,7 +107,7 @@ def test_an_answer_that_is_malformed_or_too_long_is_rejected(data):
 
 def test_text_that_utf_8_cannot_hold_is_replaced():
     message = read(rb'{"kind":"failed","id":1,"rejected":false,"reason":"a\ud800b"}', ANSWERS, MAX_ANSWER)
-    assert message == Failed(1, False, "a?b")
+    assert message == ProbeFailure(1, False, "a?b")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,10 @@ def test_data_that_is_not_base64_is_rejected():
 
 
 KINDS = {**ANSWERS, **REPORTS}
-VALID = [json.loads(write(message)) for message in (CONNECTED, SEEN, Failed(1, True, ""), Resolved(1, ("192.0.2.1",)))]
+VALID = [
+    json.loads(write(message))
+    for message in (CONNECTED, SEEN, ProbeFailure(1, True, ""), ResolveResult(1, ("192.0.2.1",)))
+]
 SCALARS = strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text()
 
 

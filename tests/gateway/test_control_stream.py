@@ -11,7 +11,7 @@ from following import GATEWAY, PATIENCE, Agent, following, serving, until_connec
 from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.certificates.identity import parse_reference
 from holdfast.gateway.control import client, service, stream
-from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
+from holdfast.gateway.control.answers import ConnectionEnd, ConnectResult, HeadResult, ProbeFailure
 from holdfast.gateway.control.messages import METHOD
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.probing.connection import Answer, HeadAnswer, NoAnswer, ProbeRejected
@@ -54,13 +54,15 @@ def test_an_answer_is_passed_on_and_the_probe_is_ended(tmp_path):
         async with agent(tmp_path) as (control, connected_agent):
             asking = asyncio.create_task(connect(control))
             request = await connected_agent.receive()
-            await connected_agent.send(Connected(request["id"], Answer(True, address="x")), Closed(request["id"]))
+            await connected_agent.send(
+                ConnectResult(request["id"], Answer(True, address="x")), ConnectionEnd(request["id"])
+            )
             assert await asking == (Answer(True, address="x"), True)
             assert await connected_agent.receive() == {"kind": "end", "id": request["id"]}
             head = asyncio.create_task(control.send_head(GATEWAY, a_probe(), "/base"))
             request = await connected_agent.receive()
             assert (request["kind"], request["path"]) == ("head", "/base")
-            await connected_agent.send(Headed(request["id"], HeadAnswer(204)))
+            await connected_agent.send(HeadResult(request["id"], HeadAnswer(204)))
             assert await head == HeadAnswer(204)
 
     asyncio.run(story())
@@ -69,9 +71,9 @@ def test_an_answer_is_passed_on_and_the_probe_is_ended(tmp_path):
 @pytest.mark.parametrize(
     ("reply", "error", "text"),
     [
-        (Failed(1, True, "no such curve"), ProbeRejected, "no such curve"),
-        (Failed(1, False, "Envoy isn't running."), NoAnswer, "isn't running"),
-        (Headed(1, HeadAnswer(200)), NoAnswer, "another answer"),
+        (ProbeFailure(1, True, "no such curve"), ProbeRejected, "no such curve"),
+        (ProbeFailure(1, False, "Envoy isn't running."), NoAnswer, "isn't running"),
+        (HeadResult(1, HeadAnswer(200)), NoAnswer, "another answer"),
         (b'{"kind":"connected","id":1}', NoAnswer, "disconnected"),
         (b"\x00", NoAnswer, "disconnected"),
     ],
@@ -93,10 +95,10 @@ def test_messages_about_probes_that_do_not_exist_are_ignored(tmp_path):
         async with agent(tmp_path) as (control, connected_agent):
             asking = asyncio.create_task(connect(control))
             request = await connected_agent.receive()
-            late = [kind(99, *rest) for kind, rest in ((Closed, ()), (Failed, (True, "x")))]
+            late = [kind(99, *rest) for kind, rest in ((ConnectionEnd, ()), (ProbeFailure, (True, "x")))]
             await connected_agent.send(*late, b'{"kind":"added later"}')
-            answers = [Connected(request["id"], Answer(True, address=text)) for text in ("first", "second")]
-            await connected_agent.send(*answers, Closed(request["id"]))
+            answers = [ConnectResult(request["id"], Answer(True, address=text)) for text in ("first", "second")]
+            await connected_agent.send(*answers, ConnectionEnd(request["id"]))
             assert (await asking)[0].address == "first"
 
     asyncio.run(story())
@@ -116,7 +118,7 @@ def test_an_unreadable_message_ends_only_the_stream_of_its_agent(tmp_path):
             await until_connected(control)
             asking = asyncio.create_task(connect(control))
             request = await good.receive()
-            await good.send(Connected(request["id"], Answer(False, "expired")), Closed(request["id"]))
+            await good.send(ConnectResult(request["id"], Answer(False, "expired")), ConnectionEnd(request["id"]))
             return (await asking)[0].reason
 
     assert asyncio.run(story()) == "expired"
@@ -127,7 +129,7 @@ def test_probes_end_when_the_gateway_disconnects(tmp_path):
         async with agent(tmp_path) as (control, connected_agent):
             asking = asyncio.create_task(connect(control))
             request = await connected_agent.receive()
-            await connected_agent.send(Connected(request["id"], Answer(True)))
+            await connected_agent.send(ConnectResult(request["id"], Answer(True)))
             connected_agent.call.cancel()
             with pytest.raises(NoAnswer, match=f"{GATEWAY} disconnected"):
                 await asking

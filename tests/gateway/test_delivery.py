@@ -10,7 +10,7 @@ import pytest
 
 from backends import V4, Backend
 from holdfast.gateway.telemetry import http_delivery
-from holdfast.gateway.telemetry.delivery import METRICS, Delivery, Undelivered
+from holdfast.gateway.telemetry.delivery import METRICS, Delivery, MessageRejected
 from issuing import issue
 from running import wait_until
 
@@ -36,12 +36,12 @@ def test_a_collector_with_a_trusted_certificate_gets_messages(send):
 
 @pytest.mark.parametrize("leaf", [issue(V4), issue("other.test", by=ROOT)])
 def test_another_certificate_is_rejected(send, leaf):
-    with Backend(leaf) as collector, pytest.raises(Undelivered, match="CERTIFICATE_VERIFY_FAILED"):
+    with Backend(leaf) as collector, pytest.raises(MessageRejected, match="CERTIFICATE_VERIFY_FAILED"):
         send(collector.url("/v1/metrics"))
 
 
 def test_any_status_except_a_success_is_a_failure(send):
-    with Backend(issue(V4, by=ROOT)) as collector, pytest.raises(Undelivered, match="503"):
+    with Backend(issue(V4, by=ROOT)) as collector, pytest.raises(MessageRejected, match="503"):
         send(collector.url("/status/503"))
 
 

@@ -17,7 +17,7 @@ import structlog
 from disk_space import largest_file
 from holdfast.gateway.agent import journal
 from holdfast.gateway.agent.journal import KEY_FILE, STATE_FILE
-from holdfast.gateway.agent.last_known_good import LastKnownGood
+from holdfast.gateway.agent.last_known_good import LastKnownState
 from holdfast.gateway.resources.resource import CLUSTER, SECRET, Resource
 from running import wait_until
 
@@ -52,14 +52,16 @@ def save(directory: Path, *steps: tuple[Iterable[Resource], Iterable[tuple[str, 
     run(directory, lambda state: save_all(state, steps))
 
 
-async def save_all(state: LastKnownGood, steps: Iterable[tuple[Iterable[Resource], Iterable[tuple[str, str]]]]) -> None:
+async def save_all(
+    state: LastKnownState, steps: Iterable[tuple[Iterable[Resource], Iterable[tuple[str, str]]]]
+) -> None:
     for upserts, removals in steps:
         await state.save(upserts, removals)
 
 
-def run(directory: Path, story: Callable[[LastKnownGood], Awaitable[None]], **options: float) -> None:
+def run(directory: Path, story: Callable[[LastKnownState], Awaitable[None]], **options: float) -> None:
     async def agent() -> None:
-        state = LastKnownGood(directory, clock, **options)
+        state = LastKnownState(directory, clock, **options)
         state.read()
         await story(state)
         await state.close()
@@ -68,7 +70,7 @@ def run(directory: Path, story: Callable[[LastKnownGood], Awaitable[None]], **op
 
 
 def read(directory: Path, now: datetime = NOW) -> set[Resource] | None:
-    state = LastKnownGood(directory, lambda: now).read()
+    state = LastKnownState(directory, lambda: now).read()
     return None if state is None else set(state.resources)
 
 
@@ -76,7 +78,7 @@ def test_an_agent_that_starts_finds_what_was_in_force(tmp_path: Path):
     newer = Resource(CLUSTER, "orders", "2", b"verified by trust/2", NOW + timedelta(days=1, microseconds=7))
     save(tmp_path, ([TRUST, ORDERS], []))
     save(tmp_path, ([newer], [OLD, (CLUSTER, "never there")]), ([Resource(SECRET, "trust/2", "1", b"")], []))
-    state = LastKnownGood(tmp_path, clock).read()
+    state = LastKnownState(tmp_path, clock).read()
     assert state is not None
     assert set(state.resources) == {newer, Resource(SECRET, "trust/2", "1", b"")}
     assert state.saved_at == NOW
@@ -189,11 +191,11 @@ SAVING = """
 import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from holdfast.gateway.agent.last_known_good import LastKnownGood
+from holdfast.gateway.agent.last_known_good import LastKnownState
 from holdfast.gateway.resources.resource import SECRET, Resource
 
 async def agent():
-    state = LastKnownGood(Path(sys.argv[1]), lambda: datetime.now(UTC))
+    state = LastKnownState(Path(sys.argv[1]), lambda: datetime.now(UTC))
     state.read()
     for number in range(1_000_000):
         await state.save([Resource(SECRET, f"trust/{number}", "1", bytes(20_000))], [(SECRET, f"trust/{number - 1}")])
@@ -225,7 +227,7 @@ def test_changes_that_arrive_together_are_written_together(tmp_path: Path, monke
     fsync = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (descriptors.append(descriptor), fsync(descriptor))[1])
 
-    async def story(state: LastKnownGood) -> None:
+    async def story(state: LastKnownState) -> None:
         await state.save([TRUST])
         descriptors.clear()
         await asyncio.gather(*(state.save([Resource(SECRET, f"trust/{number}", "1", b"")]) for number in range(1000)))
@@ -239,7 +241,7 @@ def test_a_compaction_keeps_the_changes_that_arrive_meanwhile(tmp_path: Path, mo
     monkeypatch.setattr(journal, "PIECE", 4000)
     monkeypatch.setattr(journal, "SLACK", 100_000)
 
-    async def story(state: LastKnownGood) -> None:
+    async def story(state: LastKnownState) -> None:
         current: dict[str, Resource] = {}
         sizes = []
         for number in range(600):
@@ -260,7 +262,7 @@ def test_a_compaction_keeps_the_changes_that_arrive_meanwhile(tmp_path: Path, mo
 
 
 def test_a_full_disk_stops_nothing_and_never_brings_back_what_was_removed(tmp_path: Path, events: list[str]):
-    async def story(state: LastKnownGood) -> None:
+    async def story(state: LastKnownState) -> None:
         await state.save([TRUST, ORDERS])
         size = (tmp_path / STATE_FILE).stat().st_size
         with largest_file(size + 10):
@@ -278,7 +280,7 @@ def test_a_full_disk_stops_nothing_and_never_brings_back_what_was_removed(tmp_pa
 def test_a_state_that_cannot_be_written_for_another_reason_is_not_read_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    async def story(state: LastKnownGood) -> None:
+    async def story(state: LastKnownState) -> None:
         await state.save([TRUST])
         with monkeypatch.context() as patch:
             patch.setattr(journal, "encode", lambda *_: 1 / 0)
@@ -290,7 +292,7 @@ def test_a_state_that_cannot_be_written_for_another_reason_is_not_read_either(
 
 
 def test_a_disk_that_is_full_at_the_first_start_stops_nothing(tmp_path: Path):
-    async def story(state: LastKnownGood) -> None:
+    async def story(state: LastKnownState) -> None:
         with largest_file(0):
             await state.save([TRUST])
             assert state.problem == f"Can't write {tmp_path / STATE_FILE}: File too large."
@@ -304,7 +306,7 @@ def test_a_state_can_be_compacted_only_while_there_is_space_for_it(
 ):
     monkeypatch.setattr(journal, "SLACK", 10_000)
 
-    async def story(state: LastKnownGood) -> None:
+    async def story(state: LastKnownState) -> None:
         await state.save([Resource(SECRET, f"trust/{number}", "1", bytes(1000)) for number in range(50)])
         (tmp_path / f".{STATE_FILE}.new").mkdir()  # in the way of the new file
         for number in range(200):

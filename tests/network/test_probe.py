@@ -13,7 +13,7 @@ import pytest
 
 from backends import V4, V6, Backend, ListeningBackend, closed_port, http2_backend, silent_backend
 from holdfast.network.backend import probe_backend
-from holdfast.network.presentation import MAX_BYTES, MAX_CERTIFICATES, Obstacle, Presentation, Unseen
+from holdfast.network.presentation import MAX_BYTES, MAX_CERTIFICATES, FailedHandshake, Obstacle, Presentation
 from issuing import DAY, ed25519_key, issue, p521, rsa_key, server_context
 
 HOST = "backend.test"
@@ -35,9 +35,9 @@ def probe(port: int, server_name: str = "") -> Presentation:
     return result
 
 
-def fail_to_probe(url: str, seconds: float = 5) -> Unseen:
+def fail_to_probe(url: str, seconds: float = 5) -> FailedHandshake:
     failure = probe_backend([V4], parse_port(url), "", seconds)
-    assert isinstance(failure, Unseen), failure
+    assert isinstance(failure, FailedHandshake), failure
     return failure
 
 
@@ -150,7 +150,7 @@ def test_addresses_are_tried_until_one_answers():
 def test_the_probe_that_got_furthest_is_reported_for_several_addresses():
     with Backend(None) as plain:
         failure = probe_backend([V4, V6], plain.port, HOST)
-    assert isinstance(failure, Unseen)
+    assert isinstance(failure, FailedHandshake)
     assert (failure.obstacle, failure.address) == (Obstacle.NOT_TLS, f"{V4}:{plain.port}")
 
 

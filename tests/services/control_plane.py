@@ -29,7 +29,7 @@ from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.background import Background
 from holdfast.services.gateways.connection_records import ConnectionRecords
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
@@ -117,7 +117,7 @@ class ControlPlane:
     groups: Groups
     enforcements: Enforcements
     distributor: Distributor
-    elsewhere: Elsewhere
+    elsewhere: GatewaysElsewhere
     records: ConnectionRecords | None  # None: it is the only one
     states: GatewayStates
     name: str
@@ -179,7 +179,7 @@ async def control_plane(
     Unless it *follows* them, it writes and reads only what a test lets it.
     """
     groups, states = Groups(warming), GatewayStates()
-    elsewhere = Elsewhere(among)
+    elsewhere = GatewaysElsewhere(among)
     enforcements = Enforcements(groups, utc_now, forget_failures, elsewhere)
     distributor = Distributor(
         store, groups, enforcements, GroupListeners(LISTENERS), drain, sealing=SEALING, now=utc_now

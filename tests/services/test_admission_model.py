@@ -38,7 +38,7 @@ STEPS = [
 
 
 @dataclass
-class Issued:
+class ModelCertificate:
     """A certificate, and what should be true of it."""
 
     name: str
@@ -57,7 +57,7 @@ class Installation:
             accounts.insert_organization(session, "default", self.now)
         self._tokens: list[tuple[str, str, datetime]] = []  # name, text, when it was created
         self._unused: dict[str, str] = {}  # the text of the unused token of each gateway
-        self.issued: list[Issued] = []
+        self.issued: list[ModelCertificate] = []
         self._admissions = asyncio.run(self._admit())
 
     async def _admit(self):
@@ -83,7 +83,7 @@ class Installation:
             assert is_valid
             del self._unused[name]
             self._reject(name)
-            self.issued.append(Issued(name, member.gateway.certificate.fingerprint, self.now))
+            self.issued.append(ModelCertificate(name, member.gateway.certificate.fingerprint, self.now))
 
     def replace(self, name):
         self.enroll(name)
@@ -104,7 +104,7 @@ class Installation:
                 return
             assert self._is_accepted(certificate)
             self._reject(certificate.name, but=certificate)
-            self.issued.append(Issued(certificate.name, member.gateway.certificate.fingerprint, self.now))
+            self.issued.append(ModelCertificate(certificate.name, member.gateway.certificate.fingerprint, self.now))
 
     def revoke(self, name):
         with suppress(NotFound):

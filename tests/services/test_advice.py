@@ -14,7 +14,7 @@ from holdfast.services.probing.advice import advise
 from holdfast.services.probing.faults import find_faults
 from holdfast.services.probing.offers import Offer, list_offers
 from holdfast.services.probing.terms import Terms
-from issuing import DAY, Issued, issue
+from issuing import DAY, Identity, issue
 from kinds import EXPIRED, HOST, ROOT
 from presented import BY_FIRST, BY_SECOND, SECOND, chain_of, with_dns_name
 from trusting import trust_set
@@ -22,11 +22,13 @@ from trusting import trust_set
 NOW = datetime.now(UTC)
 
 
-def make_terms(*anchors: Issued, host: str = HOST) -> Terms:
+def make_terms(*anchors: Identity, host: str = HOST) -> Terms:
     return Terms(trust_set([read_certificate(anchor.der) for anchor in anchors], parse_reference(host)))
 
 
-def explain(cause: Cause, leaf: Issued, conditions: Terms, offer: Offer | None = None, **options: bool) -> Explanation:
+def explain(
+    cause: Cause, leaf: Identity, conditions: Terms, offer: Offer | None = None, **options: bool
+) -> Explanation:
     chain = chain_of(leaf)
     return advise(find_faults(cause, chain, conditions.trust, NOW), chain, conditions, offer, **options)
 

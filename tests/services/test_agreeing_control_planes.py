@@ -20,7 +20,7 @@ from holdfast.server.clock import utc_now
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.gateways.connection_records import ConnectionRecords
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
@@ -47,7 +47,7 @@ class Plane:
         self.world, self.name = world, name
         store = world.store
         self.groups = Groups()
-        self.elsewhere = Elsewhere(name)
+        self.elsewhere = GatewaysElsewhere(name)
         self.enforcements = Enforcements(self.groups, utc_now, elsewhere=self.elsewhere)
         self.records = ConnectionRecords(
             store, name, self.groups, GatewayStates(), lambda: self.enforcements.revision, self.enforcements.list_latest

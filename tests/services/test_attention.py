@@ -9,7 +9,7 @@ from acting import context_of
 from holdfast.apis.gateways.connected_gateway import ConnectedGateway
 from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.apis.trust.endpoint_certificate import Generation
-from holdfast.apis.watch.watched_endpoint import Changes, Coverage, Presented
+from holdfast.apis.watch.watched_endpoint import BackendCertificate, Changes, Coverage
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.services.attention.certificates import examine_certificates
@@ -17,7 +17,7 @@ from holdfast.services.attention.gateways import examine_gateways
 from holdfast.services.attention.presented import examine_presented
 from holdfast.services.catalog import apis, deletion
 from holdfast.services.catalog.apis import ApiDraft
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 from holdfast.services.gateways.statuses import Sources, list_statuses
 from holdfast.services.trust import endpoint_certificates
 from holdfast.services.trust.rotation import observe
@@ -35,7 +35,7 @@ RETIRE_AFTER = timedelta(days=1)
 @pytest.fixture
 def sources():
     """The sources of a control plane that no gateway has connected to."""
-    return Sources("cp-1", Groups(), GatewayStates(), Elsewhere("cp-1"))
+    return Sources("cp-1", Groups(), GatewayStates(), GatewaysElsewhere("cp-1"))
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_backends_that_present_something_new_or_untrusted_need_attention(store, 
         endpoint = watched_endpoints.list_by_origin(session, anna.organization, [URL])[URL]
 
     def watch(**fields):
-        chain = Presented("chain", "pizza.test", "CA", clock() + DAY * 90, clock())
+        chain = BackendCertificate("chain", "pizza.test", "CA", clock() + DAY * 90, clock())
         with store.write() as session:
             watched_endpoints.save(session, replace(endpoint, presented=chain, **fields))
         return [(item.kind, item.count) for item in examine_presented(context_of(store, anna, clock()))]

@@ -43,7 +43,7 @@ WORDS = [
     (audit.GatewayCertificateOf("aa", NOW, "bb"), "SHA-256 aa, expires 2026-06-01 12:00 UTC, before bb"),
     (audit.CertificatesOf(URL, ("aa", "bb")), f"{URL} SHA-256 aa bb"),
     (audit.CertificatesOf(URL, ("aa",), ("bb",), ("cc",)), f"{URL} SHA-256 aa, previous bb, removed cc"),
-    (audit.Unused(), "no API uses it"),
+    (audit.UnusedTrustRemoval(), "no API uses it"),
     (audit.CertificateRequest(URL, "CN=holdfast", "EC P-256"), f"{URL} CN=holdfast EC P-256"),
     (audit.DiscardedRequest(URL), URL),
     (audit.CallerCertificateOf("partner", "aa"), "partner SHA-256 aa"),
@@ -126,7 +126,7 @@ def test_details_are_described_as_text(details, words):
         ),
         (Action.DELETE_CERTIFICATE, audit.CertificatesOf(URL, ("aa",)), [("certificates", ("aa",), ())]),
         (Action.IMPORT_IDENTITY, audit.CertificatesOf(URL, ("bb",), (), ("aa",)), [("certificates", ("aa",), ("bb",))]),
-        (Action.REMOVE_IDENTITY, audit.Unused(removed=("aa",)), [("certificates", ("aa",), ())]),
+        (Action.REMOVE_IDENTITY, audit.UnusedTrustRemoval(removed=("aa",)), [("certificates", ("aa",), ())]),
         (
             Action.REPLACE_CALLER,
             audit.CallerCertificateOf("p", "bb", "aa", "Gold", "Bronze"),

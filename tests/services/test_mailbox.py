@@ -27,7 +27,7 @@ def at_once(monkeypatch):
     monkeypatch.setattr(service, "TIDY", 0.01)
 
 
-class Waiting:
+class SlowHandler:
     """A handler that answers once, and then waits until it is ended."""
 
     def __init__(self):
@@ -109,7 +109,7 @@ def test_a_question_without_an_answer_says_why(store, handler, why):
 
 def test_a_conversation_ends_at_both_ends_when_the_asker_leaves(store):
     async def story():
-        waiting = Waiting()
+        waiting = SlowHandler()
         async with neighbours(store) as (a, b):
             b.mailbox.handle("wait", waiting.answer)
             async with a.mailbox.converse(b.id, "wait", b"first") as conversation:
@@ -125,7 +125,7 @@ def test_a_conversation_ends_at_both_ends_when_the_asker_leaves(store):
 
 def test_a_question_ends_at_once_when_the_other_control_plane_stops(store):
     async def story():
-        waiting = Waiting()
+        waiting = SlowHandler()
         async with control_plane(store, "a") as a:
             async with control_plane(store, "b") as b:
                 await until(lambda: a.mailbox.others and b.mailbox.others)
@@ -143,7 +143,7 @@ def test_a_question_ends_at_once_when_the_other_control_plane_stops(store):
 
 def test_answering_ends_when_the_asker_stops(store):
     async def story():
-        waiting = Waiting()
+        waiting = SlowHandler()
         async with control_plane(store, "b") as b:
             b.mailbox.handle("wait", waiting.answer)
             async with control_plane(store, "a") as a:
@@ -175,7 +175,7 @@ def test_answering_ends_after_a_time_even_if_nobody_ends_it(store, monkeypatch):
     monkeypatch.setattr(service, "ANSWERS_FOR", 0.05)
 
     async def story():
-        waiting = Waiting()
+        waiting = SlowHandler()
         async with neighbours(store) as (a, b):
             b.mailbox.handle("wait", waiting.answer)
             async with a.mailbox.converse(b.id, "wait", b"") as conversation:
@@ -192,7 +192,7 @@ def test_the_number_and_length_of_questions_are_limited(store, monkeypatch):
     monkeypatch.setattr(service, "MAX_ANSWERED", 1)
 
     async def story():
-        waiting = Waiting()
+        waiting = SlowHandler()
         async with neighbours(store) as (a, b):
             b.mailbox.handle("wait", waiting.answer)
             async with a.mailbox.converse(b.id, "wait", b"") as first, a.mailbox.converse(b.id, "wait", b"") as second:

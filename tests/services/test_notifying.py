@@ -14,7 +14,7 @@ from acting import context_of
 from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate, Placement
 from holdfast.apis.identities.caller_certificate import CallerCertificate
 from holdfast.apis.notifications.silence import SilenceDraft
-from holdfast.apis.watch.watched_endpoint import Changes, Coverage, Presented, WatchedEndpoint
+from holdfast.apis.watch.watched_endpoint import BackendCertificate, Changes, Coverage, WatchedEndpoint
 from holdfast.certificates.certificate import read_certificate
 from holdfast.network.addresses import read_network
 from holdfast.services.control_planes.lease import LeasedStore, LeaseLost
@@ -305,7 +305,7 @@ def test_a_presented_certificate_is_reported_when_it_changes_and_before_it_expir
         endpoint = watched_endpoints.list_by_origin(session, "default", [PIZZA])[PIZZA]
 
     def see(chain, days, *, is_accepted, changed_at=None):
-        chain_presented = Presented(chain, "pizza.test", "CN=ACME", now + timedelta(days=days), office.clock())
+        chain_presented = BackendCertificate(chain, "pizza.test", "CN=ACME", now + timedelta(days=days), office.clock())
         until = now + timedelta(days=days) if is_accepted else None
         coverage = Coverage("trust", is_accepted, None if is_accepted else "unknown_issuer", until)
         changes = Changes(changed_at, key=changed_at)

@@ -27,7 +27,7 @@ from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.resources.resource import CLUSTER, SECRET
 from holdfast.network.addresses import read_network
-from holdfast.network.presentation import Obstacle, Presentation, Unseen
+from holdfast.network.presentation import FailedHandshake, Obstacle, Presentation
 from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.catalog.apis import ApiDraft, create_api
@@ -233,7 +233,7 @@ def test_a_name_without_an_address_is_reported_without_asking_a_gateway(store, t
             )
 
     result, (unseen, _) = play(story())
-    assert result.presentation == unseen == Unseen(Obstacle.DNS, f"{HOST} has no address.")
+    assert result.presentation == unseen == FailedHandshake(Obstacle.DNS, f"{HOST} has no address.")
     assert (result.verdict.by, result.verdict.cause) == ("none", Cause.DNS_FAILURE)
 
 
@@ -273,7 +273,7 @@ def test_a_failed_fetch_has_no_findings(store, tmp_path):
 
     with closed_port() as closed_url:
         result = play(story())
-    assert isinstance(result.presentation, Unseen)
+    assert isinstance(result.presentation, FailedHandshake)
     assert (result.presentation.obstacle, result.findings) == (Obstacle.REFUSED, ())
 
 
@@ -296,10 +296,10 @@ def test_backends_are_seen_from_the_machine_of_a_gateway_elsewhere(tmp_path):
             assert (presentation.chain[0].fingerprint, place) == (read(PRESENTED).fingerprint, GATEWAY)
             assert (presentation.address, presentation.tls_version) == (f"{V4}:{backend.port}", "TLSv1.3")
             nobody, _ = await tester.fetch(ANNA, "https://nobody.invalid", TERMS, GATEWAY)
-            assert isinstance(nobody, Unseen)
+            assert isinstance(nobody, FailedHandshake)
             assert nobody.obstacle is Obstacle.DNS
             unseen, _ = await tester.fetch(ANNA, closed_url, TERMS, GATEWAY)
-            assert isinstance(unseen, Unseen)
+            assert isinstance(unseen, FailedHandshake)
             assert unseen.obstacle is Obstacle.REFUSED
             result = await tester.probe(ANNA, here, TERMS, GATEWAY)
             assert (result.gateway, result.verdict.reason) == (GATEWAY, "Envoy isn't running.")
@@ -316,7 +316,7 @@ def test_the_publisher_decides_which_addresses_gateways_elsewhere_may_test(tmp_p
                 await tester.fetch(ANNA, "https://localhost", TERMS, GATEWAY)
         async with far_away(tmp_path) as tester:
             unseen, _ = await tester.fetch(ANNA, "https://169.254.169.254", TERMS, GATEWAY)
-            assert isinstance(unseen, Unseen)
+            assert isinstance(unseen, FailedHandshake)
             assert "may connect" in unseen.text
 
     play(story())

@@ -12,7 +12,14 @@ from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.certificates.identity import parse_reference
-from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed, NotSeen, Resolved
+from holdfast.gateway.control.answers import (
+    ConnectionEnd,
+    ConnectResult,
+    FailedHandshakeResult,
+    HeadResult,
+    ProbeFailure,
+    ResolveResult,
+)
 from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
@@ -20,7 +27,7 @@ from holdfast.gateway.probing.connection import Answer, HeadAnswer, NoAnswer, Pr
 from holdfast.gateway.probing.resources import build_probe, make_name
 from holdfast.gateway.resources.tls import build_identity_secret
 from holdfast.network.addresses import read_network
-from holdfast.network.presentation import Obstacle, Unseen
+from holdfast.network.presentation import FailedHandshake, Obstacle
 from holdfast.server.clock import utc_now
 from holdfast.services.access.principal import Principal
 from holdfast.services.probing import relay
@@ -93,7 +100,7 @@ def test_a_gateway_connects_for_another_control_plane_until_the_backend_closes(s
         asking = asyncio.create_task(planes.connect(probe))
         request = await planes.agent.receive()
         assert (request["kind"], request["resources"][0]["name"]) == ("connect", probe.cluster.name)
-        await planes.agent.send(Connected(request["id"], Answer(True, address="x")), Closed(request["id"]))
+        await planes.agent.send(ConnectResult(request["id"], Answer(True, address="x")), ConnectionEnd(request["id"]))
         assert await asking == (Answer(True, address="x"), True)
         assert await planes.agent.receive() == {"kind": "end", "id": request["id"]}
 
@@ -104,7 +111,7 @@ def test_a_connection_ends_when_the_asker_leaves(store, tmp_path):
     async def story(planes):
         asking = asyncio.create_task(planes.connect(make_probe()))
         request = await planes.agent.receive()
-        await planes.agent.send(Connected(request["id"], Answer(True)))
+        await planes.agent.send(ConnectResult(request["id"], Answer(True)))
         asking.cancel()
         assert await planes.agent.receive() == {"kind": "end", "id": request["id"]}
 
@@ -123,32 +130,32 @@ def test_other_tasks_are_relayed_too(store, tmp_path):
             assert request["kind"] == kind
             await planes.agent.send(result(request["id"]))
             answer = await asking
-            assert (answer.addresses if isinstance(answer, Resolved) else answer) == expected
+            assert (answer.addresses if isinstance(answer, ResolveResult) else answer) == expected
             assert (await planes.agent.receive())["kind"] == "end"
 
     play(store, tmp_path, story)
 
 
-UNSEEN = Unseen(Obstacle.REFUSED, "Connection refused")
+UNSEEN = FailedHandshake(Obstacle.REFUSED, "Connection refused")
 
 
 def make_headed(number):
-    return Headed(number, HeadAnswer(204))
+    return HeadResult(number, HeadAnswer(204))
 
 
 def make_resolved(number):
-    return Resolved(number, ("192.0.2.1",))
+    return ResolveResult(number, ("192.0.2.1",))
 
 
 def make_unseen(number):
-    return NotSeen(number, UNSEEN)
+    return FailedHandshakeResult(number, UNSEEN)
 
 
 @pytest.mark.parametrize(
     ("reply", "error", "text"),
     [
-        (Failed(1, True, "no such curve"), ProbeRejected, "no such curve"),
-        (Failed(1, False, "Envoy isn't running."), NoAnswer, "isn't running"),
+        (ProbeFailure(1, True, "no such curve"), ProbeRejected, "no such curve"),
+        (ProbeFailure(1, False, "Envoy isn't running."), NoAnswer, "isn't running"),
         (b"\x00", NoAnswer, "disconnected"),
     ],
 )
@@ -167,7 +174,7 @@ def test_a_gateway_that_disconnects_during_a_connection_ends_it(store, tmp_path)
     async def story(planes):
         asking = asyncio.create_task(planes.connect(make_probe()))
         request = await planes.agent.receive()
-        await planes.agent.send(Connected(request["id"], Answer(True)))
+        await planes.agent.send(ConnectResult(request["id"], Answer(True)))
         planes.agent.call.cancel()
         with pytest.raises(NoAnswer, match="disconnected"):
             await asking
@@ -200,7 +207,7 @@ def test_a_task_ends_at_once_when_the_gateway_connects_to_the_asker(store, tmp_p
             await asking
         asking = asyncio.create_task(planes.control.resolve(GATEWAY, "backend.test"))
         request = await agent.receive()
-        await agent.send(Resolved(request["id"], ("192.0.2.1",)))
+        await agent.send(ResolveResult(request["id"], ("192.0.2.1",)))
         assert (await asking).addresses == ("192.0.2.1",)
 
     play(store, tmp_path, story)
@@ -234,7 +241,7 @@ def test_a_gateway_gets_a_key_in_a_test_only_if_it_has_it_for_traffic(store, tmp
             planes.groups.default.apply([secret])
         asking = asyncio.create_task(planes.connect(make_probe(identity=identity)))
         request = await planes.agent.receive()
-        await planes.agent.send(Connected(request["id"], Answer(True)), Closed(request["id"]))
+        await planes.agent.send(ConnectResult(request["id"], Answer(True)), ConnectionEnd(request["id"]))
         assert (await asking)[0].connected
 
     play(store, tmp_path, story)
@@ -246,7 +253,7 @@ def test_a_test_chooses_among_the_gateways_of_all_control_planes(store, tmp_path
         probes = Probes(planes.control, "local", NETWORKS, now=utc_now, serves=lambda name, _: name in serving_gateways)
         asking = asyncio.create_task(probes.fetch(USER, "https://backend.test", Terms(NOTHING)))
         request = await planes.agent.receive()
-        await planes.agent.send(Resolved(request["id"], ("192.0.2.1",)))
+        await planes.agent.send(ResolveResult(request["id"], ("192.0.2.1",)))
         assert (await planes.agent.receive())["kind"] == "end"
         request = await planes.agent.receive()
         await planes.agent.send(make_unseen(request["id"]))

@@ -24,7 +24,7 @@ from holdfast.store.errors import StoreBusy
 from holdfast.store.gateways import gateways, join_tokens
 from holdfast.store.journal import AuditEvent
 from holdfast.store.notifications import channels, outbox, silences
-from holdfast.store.notifications.outbox import Addressed
+from holdfast.store.notifications.outbox import AddressedNotification
 from holdfast.store.tables import (
     AuditEventRow,
     ChangeRow,
@@ -77,7 +77,7 @@ def notify(session, at):
     notification = Notification(
         "default", at, "key", EventKind.TEST, Phase.BEGAN, EventSeverity.INFO, Wording("", "", "", "/")
     )
-    outbox.add(session, [Addressed(notification, [])])
+    outbox.add(session, [AddressedNotification(notification, [])])
 
 
 def send_message(session, at):

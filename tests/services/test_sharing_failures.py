@@ -11,7 +11,7 @@ from sqlalchemy import select
 from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.comparison import Difference
-from holdfast.certificates.presented import Unreadable
+from holdfast.certificates.presented import UnreadableEntry
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
 from holdfast.server.clock import utc_now
@@ -47,7 +47,7 @@ PROBE = BackendProbe(
         offer=Offer(ChainRole.LEAF, PRESENTED),
         advice=Explanation("It is not trusted.", "Import it.", SuggestedAction.IMPORT_CERTIFICATE),
     ),
-    (Unreadable(2, "00" * 32, 5, "it is not DER"),),
+    (UnreadableEntry(2, "00" * 32, 5, "it is not DER"),),
 )
 
 
@@ -275,7 +275,7 @@ def test_a_test_that_cannot_be_written_keeps_nothing_else_from_the_others(store,
     async def story(a, b):
         b.fail("r1", reason=SELF_SIGNED)
         (failure,) = b.known_failures
-        unwritable = replace(PROBE, unreadable=(Unreadable(1, "00", 5, why),))
+        unwritable = replace(PROBE, unreadable=(UnreadableEntry(1, "00", 5, why),))
         b.failures.keep_probe(failure.latest, unwritable, utc_now())
         b.fail("r2", "default/pasta")
         await until(lambda: a.ids == {"r1", "r2"})

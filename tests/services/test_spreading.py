@@ -16,11 +16,11 @@ from holdfast.network.sockets import format_address
 from holdfast.server.clock import utc_now
 from holdfast.services.control_planes.presence import Presence
 from holdfast.services.gateways import spreading
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 from holdfast.services.gateways.spreading import Spreading, find_discovery_addresses, find_excess
 
 
-class Running:
+class RunningControlPlane:
     """A control plane with a discovery port."""
 
     def __init__(self, store, port):
@@ -29,7 +29,7 @@ class Running:
             str(port.number), f"c{port.number}", "1", utc_now(), utc_now(), (format_address(port.address),)
         )
         self.presence = Presence(store, own, own.id, shared=True)
-        self.spreading = Spreading(self.presence, port.control, port.groups, Elsewhere())
+        self.spreading = Spreading(self.presence, port.control, port.groups, GatewaysElsewhere())
         self._tasks = []
 
     async def begin(self):
@@ -52,7 +52,7 @@ def play(store, tmp_path):
     def play(story):
         async def run_story():
             async with asyncio.timeout(60), serving() as port, serving(port.accepted_certificates) as second:
-                one, other = Running(store, port), Running(store, second)
+                one, other = RunningControlPlane(store, port), RunningControlPlane(store, second)
                 async with running(Agent(tmp_path, port.enroll(NAME)[0])):
                     await until(lambda: follows(port))
                     await one.begin()

@@ -23,13 +23,13 @@ from holdfast.store.catalog import apis
 from holdfast.store.database import Store
 from holdfast.store.identities import caller_certificates
 from holdfast.store.trust import endpoint_certificates, removed_certificates
-from issuing import Issued, issue
+from issuing import Identity, issue
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BACKEND = "https://pizza.test:8443/base"
 
 
-def read(certificate: Issued) -> Certificate:
+def read(certificate: Identity) -> Certificate:
     """Return an issued certificate as Holdfast's value."""
     return read_certificate(certificate.der)
 
@@ -67,7 +67,7 @@ def make_api(
 
 def make_entry(
     alias: str = "pizza-backend",
-    *chain: Issued,
+    *chain: Identity,
     endpoint: str = BACKEND,
     organization: str = DEFAULT_ORGANIZATION,
 ) -> EndpointCertificate:
@@ -86,7 +86,7 @@ def make_entry(
 
 def make_removed(
     why: Removal = Removal.REPLACED,
-    *chain: Issued,
+    *chain: Identity,
     of: EndpointCertificate | None = None,
     organization: str = DEFAULT_ORGANIZATION,
     age: timedelta = timedelta(0),
@@ -111,7 +111,7 @@ def make_removed(
 
 
 def make_caller(
-    api: Api, alias: str = "partner", leaf: Issued | None = None, *, tier: str = "Gold"
+    api: Api, alias: str = "partner", leaf: Identity | None = None, *, tier: str = "Gold"
 ) -> CallerCertificate:
     """Return a caller certificate of *api* that isn't stored."""
     certificate = read(leaf or issue(common_name="partner"))

@@ -22,7 +22,7 @@ class Balancer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def __init__(self, targets: Sequence[Address]) -> None:
-        super().__init__(("127.0.0.1", 0), _Passing)
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.next = itertools.cycle(targets)
         self.passes = threading.Event()  # otherwise, what is sent arrives later
         self.passes.set()
@@ -81,7 +81,7 @@ class Balancer(socketserver.ThreadingTCPServer):
                 self._open.discard(target)
 
 
-class _Passing(socketserver.BaseRequestHandler):
+class _Handler(socketserver.BaseRequestHandler):
     server: Balancer
 
     def handle(self) -> None:

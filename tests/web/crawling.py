@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ButtonRequest:
     """The request of a button in a form that was not filled in."""
 
     path: str
@@ -24,7 +24,7 @@ class Offer:
     """The links and requests of a page; *reasons* are the IDs that describe its disabled buttons."""
 
     links: set[str] = field(default_factory=set)
-    sends: set[Sent] = field(default_factory=set)
+    sends: set[ButtonRequest] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     loose_times: list[str] = field(default_factory=list)  # texts with a time that isn't an element
@@ -72,7 +72,7 @@ class _Reader(HTMLParser):
                 form.buttons.append(attributes)
         if tag != "button" and tag != "form":
             self.offer.links |= {attributes["hx-get"]} if "hx-get" in attributes else set()
-            self.offer.sends |= {Sent(attributes["hx-post"])} if "hx-post" in attributes else set()
+            self.offer.sends |= {ButtonRequest(attributes["hx-post"])} if "hx-post" in attributes else set()
 
     @staticmethod
     def _is_sent(attributes: dict[str, str]) -> bool:
@@ -92,7 +92,7 @@ class _Reader(HTMLParser):
         for form in self._forms:
             for button in form.buttons:
                 own_field = [(button["name"], button.get("value", ""))] if "name" in button else []
-                self.offer.sends.add(Sent(button.get("formaction", form.action), (*form.fields, *own_field)))
+                self.offer.sends.add(ButtonRequest(button.get("formaction", form.action), (*form.fields, *own_field)))
 
 
 def read_page(html: str) -> Offer:

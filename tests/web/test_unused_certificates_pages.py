@@ -8,7 +8,7 @@ from holdfast.services.access.permissions import Role
 from holdfast.web.notices import describe
 from issuing import identity_file, issue
 from rest.calls import APIS, CERTIFICATES, ENDPOINTS, URL, create_api, upload
-from web.crawling import Sent, read_page
+from web.crawling import ButtonRequest, read_page
 
 ORIGIN = "https://pizza.test:8443"
 PAGE = "/unused-certificates"
@@ -57,7 +57,7 @@ def test_after_an_endpoint_changes_its_page_offers_to_delete_unused_certificates
     page = client.get(answer.headers["location"])
     assert "left-title" in read_page(page.text).ids
     [form] = [form for form in read_page(page.text).sends if form.path == f"{PAGE}/delete"]
-    assert form == Sent(f"{PAGE}/delete", (("api_id", pizza.removeprefix("/apis/")), ("origin", ORIGIN)))
+    assert form == ButtonRequest(f"{PAGE}/delete", (("api_id", pizza.removeprefix("/apis/")), ("origin", ORIGIN)))
     response = client.post(form.path, data=dict(form.fields))
     assert response.headers["location"] == f"{pizza}/endpoints?done=unused-deleted"
     assert aliases(client) == []

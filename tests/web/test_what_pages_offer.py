@@ -11,7 +11,7 @@ from holdfast.services.access.permissions import Permission, Role
 from issuing import issue
 from rest.calls import URL
 from rest.operations import House
-from web.crawling import Sent, crawl
+from web.crawling import ButtonRequest, crawl
 
 pytestmark = [pytest.mark.sqlite(reason="about permissions; test_one_state.py reads each page there"), pytest.mark.long]
 
@@ -41,17 +41,17 @@ def enter(shared_runtime, enlist, sign_in):
     return enter
 
 
-def list_offered(pages) -> set[Sent]:
+def list_offered(pages) -> set[ButtonRequest]:
     return {form for offer in pages.values() for form in offer.sends}
 
 
-def press(client, form: Sent) -> int:
+def press(client, form: ButtonRequest) -> int:
     """Send the request of a button, with a certificate if the form needs one."""
     values = {"pem": NEW.pem, "alias": "another", "endpoint": URL} if "/certificates/" in form.path else {}
     return client.post(form.path, data=dict(form.fields) | values).status_code
 
 
-def in_order(sends) -> list[Sent]:
+def in_order(sends) -> list[ButtonRequest]:
     """Sort requests so that those that break others come last: certificates, the API, the visitor's session."""
 
     def takes_away(form):

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.finding import Finding, Severity
-from holdfast.certificates.formats.parsing import Used
-from holdfast.certificates.formats.parts import Ignored
+from holdfast.certificates.formats.parsing import UsedCertificate
+from holdfast.certificates.formats.parts import SkippedPart
 from holdfast.certificates.validity import Status, get_status
 
 # `from` is a keyword in Python.
@@ -96,13 +96,13 @@ def describe_findings(findings: Iterable[Finding]) -> list[FindingDescription]:
     ]
 
 
-def describe_ignored(parts: Iterable[Ignored]) -> list[IgnoredPart]:
+def describe_ignored(parts: Iterable[SkippedPart]) -> list[IgnoredPart]:
     """Return the descriptions of the ignored parts of a file."""
     return [{"what": part.what, "why": part.why} for part in parts]
 
 
 def describe_file(
-    findings: Iterable[Finding], used_parts: Iterable[Used], ignored_parts: Iterable[Ignored]
+    findings: Iterable[Finding], used_parts: Iterable[UsedCertificate], ignored_parts: Iterable[SkippedPart]
 ) -> FileParts:
     """Return the description of a file: findings, used parts and ignored parts."""
     return {

@@ -23,7 +23,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableEntry:
     """A certificate that can't be read; *why* completes the sentence "It can't be read: "."""
 
     position: int  # in the order sent, from 1
@@ -33,7 +33,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class PresentedChain:
+class CertificateList:
     """
     The certificates that were sent, in order.
 
@@ -43,7 +43,7 @@ class PresentedChain:
 
     chain: tuple[Certificate, ...] = ()
     above: tuple[Certificate, ...] = ()
-    unreadable: tuple[Unreadable, ...] = ()
+    unreadable: tuple[UnreadableEntry, ...] = ()
     beyond: int = 0  # certificates that exceed the limit and weren't read
 
     @property
@@ -64,18 +64,20 @@ class PresentedChain:
         )
 
 
-def read_presented(ders: Sequence[bytes], limit: int) -> PresentedChain:
+def read_presented(ders: Sequence[bytes], limit: int) -> CertificateList:
     """Read at most *limit* certificates of *ders*."""
     readable: list[Certificate] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[UnreadableEntry] = []
     for position, data in enumerate(ders[:limit], start=1):
         try:
             readable.append(read_certificate(data))
         except ValueError as error:
-            unreadable.append(Unreadable(position, hashlib.sha256(data).hexdigest(), len(data), explain_error(error)))
+            unreadable.append(
+                UnreadableEntry(position, hashlib.sha256(data).hexdigest(), len(data), explain_error(error))
+            )
     certificates = tuple(readable)
     lacks_own = bool(unreadable) and unreadable[0].position == 1
-    return PresentedChain(
+    return CertificateList(
         () if lacks_own else certificates,
         certificates if lacks_own else (),
         tuple(unreadable),

@@ -9,7 +9,7 @@ from typing import Protocol
 EXPIRING_WITHIN = timedelta(days=30)
 
 
-class Valid(Protocol):
+class HasValidity(Protocol):
     """Something with a validity period, such as a certificate; both ends are aware."""
 
     @property
@@ -31,7 +31,7 @@ class Status(StrEnum):
     UNREADABLE = "Unreadable"  # what is stored can't be read
 
 
-def get_status(certificate: Valid, now: datetime, expiring_within: timedelta = EXPIRING_WITHIN) -> Status:
+def get_status(certificate: HasValidity, now: datetime, expiring_within: timedelta = EXPIRING_WITHIN) -> Status:
     """
     Return the status of *certificate* at *now* (aware); both ends of its validity period are inclusive.
     """

@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from holdfast.cli.exit_codes import MEANINGS, ExitCode
-from holdfast.cli.failures import CommandFailed, Interrupted, Misused
+from holdfast.cli.failures import CommandFailed, CommandInterrupted, InvalidUsage
 from holdfast.cli.requests.context_choice import context_choice
 from holdfast.cli.terminal.completion_scripts import use_own_scripts
 from holdfast.cli.terminal.help import DocumentedCommand
@@ -163,7 +163,7 @@ def _exit(failure: CommandFailed) -> typer.Exit:
     return typer.Exit(int(failure.code))
 
 
-class LoadedWhenNeeded(MutableMapping[str, "Command"]):
+class LazyCommands(MutableMapping[str, "Command"]):
     """Commands by name: those of *sources*, loaded on first use, and those *present* already."""
 
     def __init__(self, sources: dict[str, Source], present: MutableMapping[str, "Command"]) -> None:
@@ -197,7 +197,7 @@ class Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self._all = LoadedWhenNeeded(COMMANDS, self.commands)
+        self._all = LazyCommands(COMMANDS, self.commands)
         self.commands = self._all
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
@@ -225,12 +225,12 @@ class Commands(TyperGroup):
                 return super().invoke(ctx)
             except KeyboardInterrupt as error:
                 typer.echo(err=True)  # end the line with the ^C that the terminal printed
-                raise Interrupted("Interrupted.") from error
+                raise CommandInterrupted("Interrupted.") from error
         except CommandFailed as error:
             raise _exit(error) from error
         except UnicodeEncodeError as error:
             # Python decodes invalid UTF-8 in arguments and variables to lone surrogates.
-            raise _exit(Misused(f"{error.object!r} isn't valid UTF-8, so it can't be sent.")) from error
+            raise _exit(InvalidUsage(f"{error.object!r} isn't valid UTF-8, so it can't be sent.")) from error
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT} or error.filename is not None:
                 raise

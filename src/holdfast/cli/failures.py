@@ -13,7 +13,7 @@ class CommandFailed(Exception):
     code = ExitCode.FAILED
 
 
-class Misused(CommandFailed):
+class InvalidUsage(CommandFailed):
     """An argument or environment variable is invalid."""
 
     code = ExitCode.USAGE
@@ -45,13 +45,13 @@ class NotEnforced(CommandFailed):
         super().__init__(text)
 
 
-class Interrupted(CommandFailed):
+class CommandInterrupted(CommandFailed):
     """The user pressed Ctrl-C; the text says what was done until then."""
 
     code = ExitCode.INTERRUPTED
 
 
-class Refused(CommandFailed):
+class RequestRefused(CommandFailed):
     """The publisher rejected the request with *status*; *problem* is the type of the error, empty if unknown."""
 
     def __init__(self, text: str, status: int, problem: str) -> None:

@@ -15,7 +15,7 @@ PAUSE = 0.002  # seconds between two requests
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Response:
     """A response; the status is 0 if there was none."""
 
     status: int
@@ -36,7 +36,7 @@ class Seen:
         return self.status == 503 and self.code == NOT_TRUSTED
 
 
-async def ask(client: httpx2.AsyncClient, url: str, accepts: Callable[[Seen], bool], within: float) -> Seen:
+async def ask(client: httpx2.AsyncClient, url: str, accepts: Callable[[Response], bool], within: float) -> Response:
     """Send requests until *accepts* approves a response and return it, or the last one after *within* seconds."""
     until = time.monotonic() + within
     while not accepts(answer := await _ask_once(client, url)) and time.monotonic() < until:  # noqa: ASYNC110 - no event
@@ -44,13 +44,13 @@ async def ask(client: httpx2.AsyncClient, url: str, accepts: Callable[[Seen], bo
     return answer
 
 
-async def _ask_once(client: httpx2.AsyncClient, url: str) -> Seen:
+async def _ask_once(client: httpx2.AsyncClient, url: str) -> Response:
     try:
         answer = await client.get(url)
     except httpx2.HTTPError as error:
-        return Seen(0, str(error) or type(error).__name__)
+        return Response(0, str(error) or type(error).__name__)
     try:
         code = answer.json()["code"]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
         code = ""
-    return Seen(answer.status_code, answer.text, str(code))
+    return Response(answer.status_code, answer.text, str(code))

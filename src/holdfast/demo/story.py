@@ -16,7 +16,7 @@ from rich.console import Console
 
 from holdfast.apis.publisher_paths import PREFIX
 from holdfast.demo.backend import Backend, serve
-from holdfast.demo.caller import Seen, ask
+from holdfast.demo.caller import Response, ask
 from holdfast.gateway.process.socket_directories import temporary_directory
 from holdfast.network.public_trust import make_public_context
 
@@ -108,7 +108,9 @@ class Story:
             raise StepFailed(f"{method} {PREFIX + path} returned {answer.status_code} {answer.text}, expected {status}")
         return answer
 
-    async def _call_gateway(self, step: str, began: float, accepts: Callable[[Seen], bool], expectation: str) -> None:
+    async def _call_gateway(
+        self, step: str, began: float, accepts: Callable[[Response], bool], expectation: str
+    ) -> None:
         url = f"{API['context']}/{API['version']}/menu"
         answer = await ask(self.gateway, url, accepts, self.within)
         if not accepts(answer):

@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from OpenSSL import SSL, crypto
 
 from holdfast.network.handshake import read_certificates
-from holdfast.network.presentation import MAX_BYTES, MAX_CERTIFICATES, Handshake, Obstacle, Presentation, Unseen
+from holdfast.network.presentation import (
+    MAX_BYTES,
+    MAX_CERTIFICATES,
+    FailedHandshake,
+    Handshake,
+    Obstacle,
+    Presentation,
+)
 
 SECONDS = 5.0  # for one probe of all addresses
 MOMENT = 0.5  # seconds: servers reject a missing client certificate after the handshake (RFC 8446, section 4.4.2)
@@ -22,7 +29,7 @@ _ALERT_OR_HANDSHAKE = b"\x15\x16"  # the first record type of a TLS server (RFC 
 
 def probe_backend(
     addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS
-) -> Presentation | Unseen:
+) -> Presentation | FailedHandshake:
     """
     Connect to the first of *addresses* that answers, and read what it presents for the SNI *server_name*.
 
@@ -32,10 +39,12 @@ def probe_backend(
     return outcome.read() if isinstance(outcome, Handshake) else outcome
 
 
-def shake_hands(addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS) -> Handshake | Unseen:
+def shake_hands(
+    addresses: Sequence[str], port: int, server_name: str, seconds: float = SECONDS
+) -> Handshake | FailedHandshake:
     """Make the handshake of `probe_backend`, without reading the certificates."""
     end = time.monotonic() + seconds
-    furthest = Unseen(Obstacle.DNS, "The host has no address.")
+    furthest = FailedHandshake(Obstacle.DNS, "The host has no address.")
     for number, address in enumerate(addresses):
         now = time.monotonic()
         share = (end - now) / (len(addresses) - number)
@@ -46,7 +55,7 @@ def shake_hands(addresses: Sequence[str], port: int, server_name: str, seconds: 
     return furthest
 
 
-class _Ended(Exception):
+class _ConnectionEnded(Exception):
     """The backend or OpenSSL ended the connection; the text says how."""
 
 
@@ -85,16 +94,16 @@ class _Connection:
         del where, code
         self._requests_certificate |= b"read server certificate request" in connection.get_state_string()
 
-    def take(self) -> Handshake | Unseen:
+    def take(self) -> Handshake | FailedHandshake:
         try:
             with socket.create_connection(self._target, self._count_seconds()) as backend:
                 return self._read(backend)
         except TimeoutError:
-            return Unseen(Obstacle.TIMEOUT, "The backend didn't answer in time.", self._shown)
+            return FailedHandshake(Obstacle.TIMEOUT, "The backend didn't answer in time.", self._shown)
         except OSError as error:
-            return Unseen(Obstacle.REFUSED, error.strerror or "The connection failed.", self._shown)
+            return FailedHandshake(Obstacle.REFUSED, error.strerror or "The connection failed.", self._shown)
 
-    def _read(self, backend: socket.socket) -> Handshake | Unseen:
+    def _read(self, backend: socket.socket) -> Handshake | FailedHandshake:
         obstacle, reason = Obstacle.HANDSHAKE, ""
         try:
             self._shake_hands(backend)
@@ -104,11 +113,11 @@ class _Connection:
             obstacle, reason = Obstacle.NOT_TLS, "The backend's answer isn't TLS."
         except TimeoutError:
             obstacle, reason = Obstacle.TIMEOUT, "The backend didn't answer in time."
-        except _Ended as error:
+        except _ConnectionEnded as error:
             reason = str(error)
         certificates = self._list_certificates()
         if not certificates:
-            return Unseen(obstacle, reason or "The backend presented no certificate.", self._shown)
+            return FailedHandshake(obstacle, reason or "The backend presented no certificate.", self._shown)
         return Handshake(
             address=self._shown,
             certificates=tuple(certificates[:MAX_CERTIFICATES]),
@@ -128,7 +137,7 @@ class _Connection:
                 self._send(backend)
                 self._receive(backend, self._count_seconds())
             except SSL.Error as error:
-                raise _Ended(_explain(error)) from error
+                raise _ConnectionEnded(_explain(error)) from error
             else:
                 self._send(backend)
                 return
@@ -142,7 +151,7 @@ class _Connection:
             except (TimeoutError, SSL.WantReadError):
                 continue
             except SSL.Error as error:
-                raise _Ended(_explain(error)) from error
+                raise _ConnectionEnded(_explain(error)) from error
 
     def _send(self, backend: socket.socket) -> None:
         try:
@@ -153,7 +162,7 @@ class _Connection:
         except TimeoutError:
             raise
         except OSError as error:
-            raise _Ended(error.strerror or "connection reset") from error
+            raise _ConnectionEnded(error.strerror or "connection reset") from error
 
     def _receive(self, backend: socket.socket, seconds: float) -> None:
         try:
@@ -162,14 +171,16 @@ class _Connection:
         except TimeoutError:
             raise
         except OSError as error:
-            raise _Ended(error.strerror or "connection reset") from error
+            raise _ConnectionEnded(error.strerror or "connection reset") from error
         if not data:
-            raise _Ended("connection closed")
+            raise _ConnectionEnded("connection closed")
         if not self._received and data[0] not in _ALERT_OR_HANDSHAKE:
             raise _NotTls
         self._received += data
         if len(self._received) > MAX_BYTES:
-            raise _Ended(f"The backend sent more than {MAX_BYTES // 1024} KiB, the limit of Holdfast for a handshake.")
+            raise _ConnectionEnded(
+                f"The backend sent more than {MAX_BYTES // 1024} KiB, the limit of Holdfast for a handshake."
+            )
         self._tls.bio_write(data)
 
     def _list_certificates(self) -> list[bytes]:

@@ -24,7 +24,7 @@ class UnusableCertificate(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded(Generic[T]):
+class LoadedFiles(Generic[T]):
     """The content of two files, and the validity period of the certificate."""
 
     identity: bytes  # a hash of both files, to notice changes
@@ -34,7 +34,7 @@ class Loaded(Generic[T]):
     spki_fingerprint: str  # SHA-256 of the SubjectPublicKeyInfo, lower-case hex
 
 
-def load_for_gateway(certificate: Path, key: Path, options: tuple[str, str]) -> Loaded[Credential]:
+def load_for_gateway(certificate: Path, key: Path, options: tuple[str, str]) -> LoadedFiles[Credential]:
     """
     Load the chain and key that gateways present to callers, as Envoy loads them, whether or not they are valid now.
 
@@ -50,10 +50,10 @@ def load_for_gateway(certificate: Path, key: Path, options: tuple[str, str]) -> 
     except CertificateError as error:
         raise UnusableCertificate(f"The gateway can't use {certificate} and {key}. {error}") from error
     own = credential.chain[0]
-    return Loaded(_compute_identity(*contents), credential, own.not_before, own.not_after, own.spki_fingerprint)
+    return LoadedFiles(_compute_identity(*contents), credential, own.not_before, own.not_after, own.spki_fingerprint)
 
 
-def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
+def load(certificate: Path, key: Path) -> LoadedFiles[ssl.SSLContext]:
     """
     Load the publisher's TLS context. *certificate* is a chain in PEM, leaf first, whether or not it is valid now.
 
@@ -67,7 +67,7 @@ def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
     context = make_context()
     try:
         context.load_cert_chain(certificate, key, password=_refuse_password)
-    except _Encrypted:
+    except _KeyEncrypted:
         raise UnusableCertificate(
             f"The private key in {key} is encrypted. Store it without a password, with mode 0600."
         ) from None
@@ -82,10 +82,12 @@ def load(certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
         raise UnusableCertificate(text) from None
     spki = own.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     fingerprint = hashlib.sha256(spki).hexdigest()
-    return Loaded(_compute_identity(*contents), context, own.not_valid_before_utc, own.not_valid_after_utc, fingerprint)
+    return LoadedFiles(
+        _compute_identity(*contents), context, own.not_valid_before_utc, own.not_valid_after_utc, fingerprint
+    )
 
 
-def explain_time(certificate: Path, content: Loaded[T], now: datetime) -> str:
+def explain_time(certificate: Path, content: LoadedFiles[T], now: datetime) -> str:
     """Return a message if the certificate isn't valid at *now*; empty if it is."""
     if now > content.not_after:
         return f"The certificate in {certificate} expired on {content.not_after:%Y-%m-%d}. Renew it."
@@ -132,9 +134,9 @@ def _read(path: Path, options: tuple[str, str] = ("--tls-cert", "--tls-key")) ->
         ) from error
 
 
-class _Encrypted(Exception):
+class _KeyEncrypted(Exception):
     """The key needs a password."""
 
 
 def _refuse_password() -> str:
-    raise _Encrypted
+    raise _KeyEncrypted

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from holdfast.certificates.certificate import Certificate
-    from holdfast.certificates.presented import PresentedChain
+    from holdfast.certificates.presented import CertificateList
 
 MAX_BYTES = 100 * 1024  # of a handshake
 MAX_CERTIFICATES = 20
@@ -25,7 +25,7 @@ class Obstacle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class FailedHandshake:
     """A probe that saw no certificates; *text* is the system's error, *address* is empty if there was no connection."""
 
     obstacle: Obstacle
@@ -66,7 +66,7 @@ class Presentation:
     """The unverified certificates and connection properties that a backend presented."""
 
     address: str  # with port, IPv6 in brackets
-    presented: "PresentedChain"
+    presented: "CertificateList"
     tls_version: str  # such as TLSv1.3
     cipher: str
     alpn: str  # empty: no protocol was negotiated

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from holdfast.certificates.formats.credentials import Credential
-from holdfast.network.certificate_files import Loaded, UnusableCertificate, explain_time, load_for_gateway
+from holdfast.network.certificate_files import LoadedFiles, UnusableCertificate, explain_time, load_for_gateway
 from holdfast.network.server_certificates import DAY, ServerCertificate
 
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ class CertificateFiles(ABC, Generic[T]):
         """Read both files."""
         self._now = now
         self._certificate, self._key = certificate.expanduser(), key.expanduser()
-        self._loaded: Loaded[T] | None = None
+        self._loaded: LoadedFiles[T] | None = None
         self._unused = ""  # why the content of the files isn't presented
         self._logged: tuple[str, timedelta | None] = ("", None)  # problem and stage
         self._read()
@@ -62,7 +62,7 @@ class CertificateFiles(ABC, Generic[T]):
         return self._loaded is not None and bool(self._unused)
 
     @abstractmethod
-    def _load(self, certificate: Path, key: Path) -> Loaded[T]:
+    def _load(self, certificate: Path, key: Path) -> LoadedFiles[T]:
         """Read the files. Raises UnusableCertificate."""
 
     def read_again(self) -> None:
@@ -143,7 +143,7 @@ class GatewayCertificate(CertificateFiles[Credential]):
         self._options = options
         super().__init__(certificate, key, now)
 
-    def _load(self, certificate: Path, key: Path) -> Loaded[Credential]:
+    def _load(self, certificate: Path, key: Path) -> LoadedFiles[Credential]:
         return load_for_gateway(certificate, key, self._options)
 
     def _announce(self) -> None:

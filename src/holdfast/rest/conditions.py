@@ -27,7 +27,7 @@ def read_if_match(value: Annotated[str | None, Header(alias="If-Match")] = None)
     return frozenset(tag.removesuffix(_OF_V1) for weak, tag in _TAG.findall(value) if not weak)
 
 
-class Unless:
+class KnownTags:
     """The tags in If-None-Match, whose content the client already has."""
 
     def __init__(self, response: Response, value: Annotated[str | None, Header(alias="If-None-Match")] = None) -> None:
@@ -55,4 +55,4 @@ def quote_tag(tag: str) -> str:
 
 
 IfMatch = Annotated[Expected, Depends(read_if_match)]
-IfNoneMatch = Annotated[Unless, Depends(Unless)]
+IfNoneMatch = Annotated[KnownTags, Depends(KnownTags)]

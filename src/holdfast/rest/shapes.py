@@ -10,7 +10,7 @@ from fastapi import Request, Response, UploadFile
 from holdfast.apis.enforcement import Enforcement, Policy
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats import parsing
-from holdfast.certificates.presented import Unreadable
+from holdfast.certificates.presented import UnreadableEntry
 from holdfast.rest import responses
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime
@@ -20,7 +20,7 @@ _PEM_TYPES = ("application/x-pem-file", "application/pem-certificate-chain")
 CERTIFICATE_TYPES = ("application/octet-stream", *_PEM_TYPES)
 
 
-def describe_unreadable(certificate: Unreadable) -> responses.UnreadableCertificate:
+def describe_unreadable(certificate: UnreadableEntry) -> responses.UnreadableCertificate:
     """Describe a certificate that a backend presents and that can't be read."""
     return {
         "position": certificate.position,

@@ -35,7 +35,7 @@ from holdfast.services.failures.other_requests import OtherRequests
 from holdfast.services.failures.sharing import SharedFailures
 from holdfast.services.gateways.admissions import Admissions
 from holdfast.services.gateways.connection_records import ConnectionRecords
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 from holdfast.services.gateways.spreading import Spreading, find_discovery_addresses
 from holdfast.services.probing.probes import Probes
 from holdfast.services.probing.relay import GatewayElsewhere, Relay
@@ -95,7 +95,7 @@ def build_parts(
     failures = Failures(
         groups.tell_observers_soon, utc_now, presents_identity, to_backends, find_token_problem, refuses_backend
     )
-    elsewhere = Elsewhere(presence.own.id if store.is_shared else None)
+    elsewhere = GatewaysElsewhere(presence.own.id if store.is_shared else None)
     enforcements = Enforcements(groups, utc_now, failures.forget, elsewhere)
     distributor = Distributor(
         store,
@@ -230,7 +230,7 @@ def _record(groups: Groups, failures: Failures, causes: CauseCounts, peer: Peer,
         causes.add(call)
 
 
-def _find_elsewhere(elsewhere: Elsewhere) -> dict[str, GatewayElsewhere]:
+def _find_elsewhere(elsewhere: GatewaysElsewhere) -> dict[str, GatewayElsewhere]:
     """Return the gateways that are connected to other control planes, by name."""
     return {
         name: GatewayElsewhere(

@@ -26,7 +26,7 @@ from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures.failures import Failures
 from holdfast.services.failures.other_requests import OtherRequests
 from holdfast.services.gateways.connections import find_connections
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 from holdfast.services.gateways.statuses import Sources
 from holdfast.services.notifications.sending import Sender
 from holdfast.services.probing.probes import Probes
@@ -59,7 +59,7 @@ class Runtime:
     publisher_pins: Callable[[], Sequence[bytes]] = tuple  # SHA-256 of the TLS keys of all control planes; none: http
     discovery: Address | None = None  # where remote gateways reach this control plane; None: nowhere
     enrollment_keys: Callable[[], tuple[EnrollmentKey, ...]] = tuple
-    elsewhere: Elsewhere = field(default_factory=Elsewhere)  # gateways of other control planes
+    elsewhere: GatewaysElsewhere = field(default_factory=GatewaysElsewhere)  # gateways of other control planes
     discovery_addresses: Callable[[], Addresses] = tuple  # where they can connect to all control planes
     other_requests: OtherRequests | None = None  # failed requests that other control planes know; None: there are none
     gateway_states: GatewayStates = field(default_factory=GatewayStates)  # what gateways report

@@ -27,7 +27,7 @@ class CertificatesOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Unused:
+class UnusedTrustRemoval:
     """The trust of an origin was deleted because no API uses it: its settings, or the chain of its gateway identity."""
 
     unused: bool = True
@@ -217,7 +217,7 @@ class OwnersOf:
 Details = (
     NoDetails
     | CertificatesOf
-    | Unused
+    | UnusedTrustRemoval
     | CertificateRequest
     | DiscardedRequest
     | CallerCertificateOf

@@ -50,7 +50,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_unexpected)
 
 
-class Refused(Protocol):
+class RefusalKind(Protocol):
     """Why a request was rejected before it reached the pages."""
 
     @property
@@ -62,7 +62,9 @@ class Refused(Protocol):
         """A short phrase."""
 
 
-async def refuse(door: FastAPI, request: Request, refusal: Refused, text: str, headers: Mapping[str, str]) -> Response:
+async def refuse(
+    door: FastAPI, request: Request, refusal: RefusalKind, text: str, headers: Mapping[str, str]
+) -> Response:
     """Answer a request that was rejected before it reached the pages, without reading the database."""
     page = _write(_enter(door, request), refusal.status, refusal.title, text)
     page.headers.update(headers)

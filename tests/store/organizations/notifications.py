@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from holdfast.apis.notifications.event import EventKind
 from holdfast.store.notifications import channels, conditions, history, outbox, owners, silences
-from holdfast.store.notifications.outbox import Addressed
+from holdfast.store.notifications.outbox import AddressedNotification
 from store.organizations.rows import LATER, NOW
 
 READS = {
@@ -49,10 +49,10 @@ WRITES = {
     conditions.replace: lambda session, org, _: conditions.replace(session, org, ["key"], []),
     conditions.move_cursor: lambda session, org, _: conditions.move_cursor(session, org, 7),
     outbox.add: lambda session, org, own: outbox.add(
-        session, [Addressed(replace(own.notification, organization=org), [])]
+        session, [AddressedNotification(replace(own.notification, organization=org), [])]
     ),
     outbox.add_receivers: lambda session, org, own: outbox.add_receivers(
-        session, [Addressed(replace(own.notification, organization=org, number=1), [(own.channel.id, "")])]
+        session, [AddressedNotification(replace(own.notification, organization=org, number=1), [(own.channel.id, "")])]
     ),
     outbox.begin_message: lambda session, org, own: outbox.begin_message(session, "new", org, own.channel.id, "", NOW),
     silences.insert: lambda session, org, own: silences.insert(

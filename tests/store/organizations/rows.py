@@ -34,7 +34,7 @@ from holdfast.apis.notifications.silence import Silence
 from holdfast.apis.traffic.measures import Measures
 from holdfast.apis.trust.endpoint_certificate import Generation, Observation
 from holdfast.apis.trust.trust_settings import TrustException, TrustSettings
-from holdfast.apis.watch.watched_endpoint import Presented
+from holdfast.apis.watch.watched_endpoint import BackendCertificate
 from holdfast.store import api_origins, journal, labels
 from holdfast.store.access import accounts, saved_views, tokens
 from holdfast.store.access.accounts import User
@@ -57,7 +57,7 @@ from holdfast.store.gateways.authorities import SealedAuthority
 from holdfast.store.identities import caller_certificates, gateway_identities
 from holdfast.store.journal import AuditEvent
 from holdfast.store.notifications import channels, conditions, outbox, owners, silences
-from holdfast.store.notifications.outbox import Addressed
+from holdfast.store.notifications.outbox import AddressedNotification
 from holdfast.store.tables import AuditEventRow
 from holdfast.store.tables.columns import Table
 from holdfast.store.traffic import parts
@@ -229,7 +229,7 @@ def _insert_notifications(session: Session, own: SimpleNamespace) -> None:
     outbox.begin_message(session, f"m-{own.name}", own.name, own.channel.id, "nobody", NOW)
     message = outbox.OpenMessage(f"m-{own.name}", own.name, "ops", own.channel.id, "nobody", NOW, 1)
     outbox.mark_failed(session, message, NOW, "It answered 500.", None)
-    message_to_channel = Addressed(own.notification, [(own.channel.id, "")])
+    message_to_channel = AddressedNotification(own.notification, [(own.channel.id, "")])
     outbox.add(session, [message_to_channel])
     outbox.begin_message(session, f"open-{own.name}", own.name, own.channel.id, "", NOW)
     outbox.add(session, [message_to_channel])  # it waits
@@ -240,7 +240,7 @@ def _insert_notifications(session: Session, own: SimpleNamespace) -> None:
 def _insert_observations(session: Session, own: SimpleNamespace) -> None:
     watched_endpoints.add(session, [own.place])
     (endpoint,) = watched_endpoints.list_by_origin(session, own.name, [ORIGIN]).values()
-    own.endpoint = replace(endpoint, presented=Presented(own.name, own.name, "CA", LATER, NOW))
+    own.endpoint = replace(endpoint, presented=BackendCertificate(own.name, own.name, "CA", LATER, NOW))
     watched_endpoints.save(session, own.endpoint)
     presented_chains.record(session, own.endpoint, own.presented_chain)
     subject = Subject(own.name, own.api.id, "production")

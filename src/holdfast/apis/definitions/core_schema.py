@@ -6,7 +6,7 @@ Unlike YAML 1.1, it has no base 60 numbers, no octal numbers with just a leading
 
 import re
 
-from holdfast.apis.definitions.nodes import Scalar, Unreadable
+from holdfast.apis.definitions.nodes import InvalidYaml, Scalar
 
 MAX_DIGITS = 1_000  # characters of a number; the time to convert a decimal number is quadratic
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -35,7 +35,7 @@ def read_scalar(scalar: Scalar) -> Value:
     Return the value of *scalar*: None, a boolean, an integer, a float or a text.
 
     Raises:
-        Unreadable: Its tag isn't in the core schema or doesn't match its text, or it is a number of more than 1,000
+        InvalidYaml: Its tag isn't in the core schema or doesn't match its text, or it is a number of more than 1,000
             characters.
     """
     if scalar.tag == "str" or (not scalar.tag and not scalar.is_plain):
@@ -45,7 +45,7 @@ def read_scalar(scalar: Scalar) -> Value:
         # bool is a subclass of int in Python, but not in YAML.
         fits = isinstance(value, _TAGS.get(scalar.tag, ())) and (scalar.tag == "bool" or not isinstance(value, bool))
         if not fits:
-            raise Unreadable(scalar.line, f"!!{scalar.tag[:60]} doesn't match the value. Remove it.")
+            raise InvalidYaml(scalar.line, f"!!{scalar.tag[:60]} doesn't match the value. Remove it.")
     return value
 
 
@@ -59,7 +59,7 @@ def _read_plain(scalar: Scalar) -> Value:
         return text
     is_integer, of_base = _INTEGER.fullmatch(text), OF_BASE.fullmatch(text)
     if (is_integer or of_base or FLOAT.fullmatch(text)) and len(text) > MAX_DIGITS:
-        raise Unreadable(scalar.line, f"A number has more than {MAX_DIGITS:,} characters. Put it in quotes.")
+        raise InvalidYaml(scalar.line, f"A number has more than {MAX_DIGITS:,} characters. Put it in quotes.")
     if is_integer:
         return int(text)
     if of_base:

@@ -11,11 +11,11 @@ import yaml
 from holdfast.apis.definitions.core_schema import FLOAT, OF_BASE, read_scalar
 from holdfast.apis.definitions.nodes import (
     Bounds,
+    InvalidYaml,
     Mapping,
     Node,
     Scalar,
     Sequence,
-    Unreadable,
     read_nodes,
 )
 from holdfast.apis.errors import UnreadableDocument
@@ -94,7 +94,7 @@ def _read_json(text: str) -> Any:
 def _read_yaml(data: bytes) -> Any:
     try:
         return _read_value(read_nodes(data, _BOUNDS))
-    except Unreadable as error:
+    except InvalidYaml as error:
         raise UnreadableDocument(f"It can't be read as JSON or YAML. Line {error.line}: {error}") from error
 
 
@@ -114,7 +114,7 @@ def _read_merged_values(node: Mapping) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for mapping in reversed(merge_values):
         if not isinstance(mapping, Mapping):
-            raise Unreadable(mapping.line, "<< can only merge mappings. Write the value out.")
+            raise InvalidYaml(mapping.line, "<< can only merge mappings. Write the value out.")
         values |= _read_value(mapping)
     return values
 

@@ -14,7 +14,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CORE = "tag:yaml.org,2002:"
 
 
-class Unreadable(ValueError):
+class InvalidYaml(ValueError):
     """The text isn't valid YAML, or contains something unsupported; *line* counts from one."""
 
     def __init__(self, line: int, text: str) -> None:
@@ -74,26 +74,26 @@ def read_nodes(data: bytes, bounds: Bounds) -> Node:
     Read one YAML document; an empty one is an empty mapping.
 
     Raises:
-        Unreadable: It isn't YAML, has more than one document, exceeds *bounds*, or uses references that *bounds*
+        InvalidYaml: It isn't YAML, has more than one document, exceeds *bounds*, or uses references that *bounds*
             doesn't allow.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable(data[: error.start].count(b"\n") + 1, "It isn't UTF-8. Save it as UTF-8.") from error
+        raise InvalidYaml(data[: error.start].count(b"\n") + 1, "It isn't UTF-8. Save it as UTF-8.") from error
     if text.count("%TAG") > MAX_TAG_DIRECTIVES:
-        raise Unreadable(1, f"It has more than {MAX_TAG_DIRECTIVES} %TAG directives. Remove them.")
+        raise InvalidYaml(1, f"It has more than {MAX_TAG_DIRECTIVES} %TAG directives. Remove them.")
     try:
         return _Builder(bounds).build(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(mark.line + 1 if mark else 1, f"Invalid YAML: {error.problem or error.context}.") from error
+        raise InvalidYaml(mark.line + 1 if mark else 1, f"Invalid YAML: {error.problem or error.context}.") from error
     except yaml.YAMLError as error:
-        raise Unreadable(1, "Invalid YAML: it contains a character that isn't text.") from error
+        raise InvalidYaml(1, "Invalid YAML: it contains a character that isn't text.") from error
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenNode:
     """A collection being read: who receives its parts, how much was read before it, and its depth so far."""
 
     node: Sequence | Mapping
@@ -105,7 +105,7 @@ class _Open:
 
 
 @dataclass(frozen=True, slots=True)
-class _Anchored:
+class _AnchoredNode:
     """The node of an anchor, and its expanded size."""
 
     node: Node
@@ -120,8 +120,8 @@ class _Builder:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._root: Node | None = None
-        self._open: list[_Open] = []
-        self._anchored: dict[str, _Anchored] = {}
+        self._open: list[_OpenNode] = []
+        self._anchored: dict[str, _AnchoredNode] = {}
         self._nodes = 0
         self._characters = 0
 
@@ -132,12 +132,12 @@ class _Builder:
                 case yaml.AliasEvent():
                     self._follow(event.anchor, line)
                 case yaml.DocumentStartEvent() if self._root is not None:
-                    raise Unreadable(line, "A second document begins. Put it in a separate file.")
+                    raise InvalidYaml(line, "A second document begins. Put it in a separate file.")
                 case yaml.ScalarEvent():
                     tag = "str" if event.tag == "!" else self._read_tag(event, line)
                     scalar = Scalar(line, event.value, not event.style, tag)
                     self._add(scalar, 1, len(event.value))
-                    self._remember(event.anchor, _Anchored(scalar, 1, len(event.value), 0))
+                    self._remember(event.anchor, _AnchoredNode(scalar, 1, len(event.value), 0))
                 case yaml.SequenceStartEvent():
                     self._check_tag(event, line, "seq")
                     sequence = Sequence(line)
@@ -154,7 +154,7 @@ class _Builder:
         self._nodes += nodes
         self._characters += characters
         if self._nodes > self._bounds.nodes or self._characters > self._bounds.characters:
-            raise Unreadable(node.line, self._describe_limits())
+            raise InvalidYaml(node.line, self._describe_limits())
         if self._open:
             self._open[-1].add(node)
         else:
@@ -170,27 +170,27 @@ class _Builder:
         self._add(node, 1, 0)
         if anchor:
             self._anchored.pop(anchor, None)  # until it ends, the anchor names an incomplete node
-        self._open.append(_Open(node, add, anchor, nodes, characters))
+        self._open.append(_OpenNode(node, add, anchor, nodes, characters))
 
     def _leave(self) -> None:
         closed_node = self._open.pop()
         if self._open:
             self._open[-1].height = max(self._open[-1].height, closed_node.height + 1)
         nodes, characters = self._nodes - closed_node.nodes, self._characters - closed_node.characters
-        self._remember(closed_node.anchor, _Anchored(closed_node.node, nodes, characters, closed_node.height))
+        self._remember(closed_node.anchor, _AnchoredNode(closed_node.node, nodes, characters, closed_node.height))
 
-    def _remember(self, anchor: str | None, value: _Anchored) -> None:
+    def _remember(self, anchor: str | None, value: _AnchoredNode) -> None:
         if anchor:
             self._anchored[anchor] = value
 
     def _follow(self, alias: str | None, line: int) -> None:
         anchor = alias or ""
         if not self._bounds.allows_references:
-            raise Unreadable(line, f"*{anchor[:60]} is an alias. Aliases aren't supported: write the value out.")
+            raise InvalidYaml(line, f"*{anchor[:60]} is an alias. Aliases aren't supported: write the value out.")
         if any(node.anchor == anchor for node in self._open) and anchor not in self._anchored:
-            raise Unreadable(line, f"*{anchor[:60]} refers to itself. Write the value out.")
+            raise InvalidYaml(line, f"*{anchor[:60]} refers to itself. Write the value out.")
         if anchor not in self._anchored:
-            raise Unreadable(line, f"*{anchor[:60]} is an alias, but there is no such anchor before it.")
+            raise InvalidYaml(line, f"*{anchor[:60]} is an alias, but there is no such anchor before it.")
         anchored_node = self._anchored[anchor]
         self._check_depth(line, anchored_node.height)
         if self._open:
@@ -199,17 +199,17 @@ class _Builder:
 
     def _check_depth(self, line: int, height: int) -> None:
         if len(self._open) + height > self._bounds.depth:
-            raise Unreadable(line, f"It is nested more than {self._bounds.depth} levels deep. Flatten it.")
+            raise InvalidYaml(line, f"It is nested more than {self._bounds.depth} levels deep. Flatten it.")
 
     def _read_tag(self, event: Any, line: int) -> str:
         tag: str = event.tag or ""
         if tag and not (self._bounds.allows_references and tag.startswith(_CORE)):
-            raise Unreadable(line, f"{tag[:60]} is a tag. Tags aren't supported: remove it.")
+            raise InvalidYaml(line, f"{tag[:60]} is a tag. Tags aren't supported: remove it.")
         return tag.removeprefix(_CORE)
 
     def _check_tag(self, event: Any, line: int, only: str) -> None:
         if self._read_tag(event, line) not in {"", only}:
-            raise Unreadable(line, f"{event.tag[:60]} is a tag. Tags aren't supported: remove it.")
+            raise InvalidYaml(line, f"{event.tag[:60]} is a tag. Tags aren't supported: remove it.")
 
 
 class _Entries:
@@ -229,9 +229,9 @@ class _Entries:
                 self._mapping.lines[self._name.text] = self._name.line
             self._name = None
         elif not isinstance(node, Scalar):
-            raise Unreadable(node.line, "A key must be text, not a list or a mapping.")
+            raise InvalidYaml(node.line, "A key must be text, not a list or a mapping.")
         elif node.text in self._mapping.entries or (self._is_merge(node) and self._mapping.merged):
-            raise Unreadable(node.line, f"{node.text[:60]} occurs twice. Remove one.")
+            raise InvalidYaml(node.line, f"{node.text[:60]} occurs twice. Remove one.")
         else:
             self._name = node
 

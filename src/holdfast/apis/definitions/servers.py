@@ -21,7 +21,7 @@ _VERBS = {"get", "put", "post", "delete", "options", "head", "patch", "trace", "
 
 
 @dataclass(frozen=True, slots=True)
-class Unused:
+class IneffectivePart:
     """A part of a definition that has no effect: *what* it is, and *why*."""
 
     what: str
@@ -38,7 +38,7 @@ class Servers:
 
     production: tuple[str, ...]
     sandbox: tuple[str, ...] = ()
-    unused: tuple[Unused, ...] = ()
+    unused: tuple[IneffectivePart, ...] = ()
 
 
 def read_servers(content: Mapping[str, Any]) -> Servers:
@@ -50,36 +50,36 @@ def read_servers(content: Mapping[str, Any]) -> Servers:
     absolute = [url for server in servers if (url := _build_backend_url(server))]
     urls = tuple(dict.fromkeys([*production, *absolute]))
     unused_parts = [*of_production, *of_sandbox, *_list_unused_of_paths(content.get("paths") or {})]
-    unused_parts += [Unused(url, _NOT_FIRST) for url in urls[1:] if url not in production]
+    unused_parts += [IneffectivePart(url, _NOT_FIRST) for url in urls[1:] if url not in production]
     if not urls and servers:
-        unused_parts.append(Unused(servers[0][:MAX_URL], "It isn't an absolute http, https, ws or wss URL."))
+        unused_parts.append(IneffectivePart(servers[0][:MAX_URL], "It isn't an absolute http, https, ws or wss URL."))
     return Servers(urls, tuple(dict.fromkeys(sandbox)), tuple(unused_parts[:MAX_UNUSED]))
 
 
-def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[Unused, ...]:
+def list_unused(servers: Servers, endpoints: Collection[str]) -> tuple[IneffectivePart, ...]:
     """Return the parts of an updated definition that have no effect on an API with *endpoints*."""
     known_urls = {url.rstrip("/") for url in endpoints}
     urls = dict.fromkeys((*servers.production, *servers.sandbox))
     others = [server for server in servers.unused if server.why not in {_NOT_FIRST, _SECOND}]
-    return (*(Unused(url, _REMEDY) for url in urls if url.rstrip("/") not in known_urls), *others)[:MAX_UNUSED]
+    return (*(IneffectivePart(url, _REMEDY) for url in urls if url.rstrip("/") not in known_urls), *others)[:MAX_UNUSED]
 
 
-def _read_own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[Unused]]:
+def _read_own_endpoints(content: Mapping[str, Any], name: str) -> tuple[list[str], list[IneffectivePart]]:
     """Read `x-wso2-production-endpoints` or its sandbox equivalent: `urls`, or names in `x-wso2-endpoints`."""
     if name not in content:
         return [], []
     group = content[name]
     entries = [group] if _is_name(group) else group.get("urls") if isinstance(group, dict) else None
     if not isinstance(entries, list):
-        return [], [Unused(name, "It has no list `urls`.")]
+        return [], [IneffectivePart(name, "It has no list `urls`.")]
     urls, unused_parts = [], []
     for entry in entries[:MAX_SERVERS]:
         for url in _read_named_urls(content, entry) if _is_name(entry) else [entry]:
             backend_url = _build_backend_url(url) if isinstance(url, str) else ""
             why = "`x-wso2-endpoints` has no such entry." if _is_name(url) else "It isn't an http or https URL."
             urls += [backend_url] if backend_url else []
-            unused_parts += [] if backend_url else [Unused(f"{name}: {str(url)[:MAX_URL]}", why)]
-    unused_parts += [Unused(f"{name}: {url}", _SECOND) for url in urls[1:]]
+            unused_parts += [] if backend_url else [IneffectivePart(f"{name}: {str(url)[:MAX_URL]}", why)]
+    unused_parts += [IneffectivePart(f"{name}: {url}", _SECOND) for url in urls[1:]]
     return urls, unused_parts
 
 
@@ -97,7 +97,7 @@ def _read_named_urls(content: Mapping[str, Any], reference: str) -> Sequence[Any
     return [reference]
 
 
-def _list_unused_of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
+def _list_unused_of_paths(paths: Mapping[str, Any]) -> Iterable[IneffectivePart]:
     for path, item in paths.items():
         if not isinstance(item, dict):
             continue
@@ -108,7 +108,7 @@ def _list_unused_of_paths(paths: Mapping[str, Any]) -> Iterable[Unused]:
         }.items():
             if isinstance(holder, dict):
                 own = [name for name in ("servers", *_OWN.values()) if name in holder]
-                yield from (Unused(f"{where[:MAX_URL]}: {name}", _OF_PATHS) for name in own)
+                yield from (IneffectivePart(f"{where[:MAX_URL]}: {name}", _OF_PATHS) for name in own)
 
 
 def _build_backend_url(server: str) -> str:

@@ -29,7 +29,7 @@ from typing import Any
 
 from holdfast.apis.catalog.thumbnail import Thumbnail
 from holdfast.apis.definitions.documents import write_yaml
-from holdfast.apis.definitions.servers import Unused
+from holdfast.apis.definitions.servers import IneffectivePart
 from holdfast.apis.transfer import layout
 from holdfast.apis.transfer.certificate_lists import ArchivedCaller, ArchivedCertificate
 from holdfast.apis.transfer.documents import ArchivedDocument, describe_document, name_content, name_thumbnail
@@ -56,7 +56,7 @@ class Archive:
     thumbnail: Thumbnail | None = None
     documents: tuple[ArchivedDocument, ...] = ()
     deployments: Mapping[str, bool] = field(default_factory=dict)
-    unused: tuple[Unused, ...] = ()
+    unused: tuple[IneffectivePart, ...] = ()
     has_replaced_endpoints: bool = False
 
 

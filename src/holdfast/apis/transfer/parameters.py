@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
-from holdfast.apis.definitions.servers import Unused
+from holdfast.apis.definitions.servers import IneffectivePart
 from holdfast.apis.errors import InvalidField
 
 FIELD = "params"  # in error messages
@@ -89,10 +89,10 @@ def list_certificate_entries(parameters: Mapping[str, Any], name: str) -> list[d
     return [_write_as_listed(entry) if isinstance(entry, dict) else {} for entry in entries]
 
 
-def list_unknown(parameters: Mapping[str, Any]) -> list[Unused]:
+def list_unknown(parameters: Mapping[str, Any]) -> list[IneffectivePart]:
     """List the parameters that have no effect."""
     return [
-        Unused(f"{FIELD}: {name}"[:200], "Holdfast doesn't know this parameter.")
+        IneffectivePart(f"{FIELD}: {name}"[:200], "Holdfast doesn't know this parameter.")
         for name, value in parameters.items()
         if name not in _KNOWN and not _is_blank(value)
     ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from holdfast.apis.definitions.documents import read_document
-from holdfast.apis.definitions.servers import MAX_UNUSED, Unused
+from holdfast.apis.definitions.servers import MAX_UNUSED, IneffectivePart
 from holdfast.apis.errors import UnreadableArchive, UnreadableDocument
 from holdfast.apis.transfer import layout
 from holdfast.apis.transfer import parameters as environment
@@ -126,7 +126,7 @@ def _list_certificate_files(entries: Sequence[Mapping[str, Any]], deployment: Fi
     return files
 
 
-def _list_unused(files: Files) -> tuple[Unused, ...]:
+def _list_unused(files: Files) -> tuple[IneffectivePart, ...]:
     of_environments = (name for names in layout.CALLERS_OF.values() for name in names)
     known_names = {
         *layout.DESCRIPTIONS,
@@ -144,7 +144,7 @@ def _list_unused(files: Files) -> tuple[Unused, ...]:
         if place or not name.startswith("Client-certificates/"):
             what = place or name.partition("/")[0]
             reasons[what[:200]] = _UNUSED.get(what, "Holdfast doesn't import this part of an archive.")
-    return tuple(Unused(what, why) for what, why in list(reasons.items())[:MAX_UNUSED])
+    return tuple(IneffectivePart(what, why) for what, why in list(reasons.items())[:MAX_UNUSED])
 
 
 def _read_list(files: Files, names: Sequence[str]) -> list[dict[str, Any]]:

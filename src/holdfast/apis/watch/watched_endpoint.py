@@ -48,7 +48,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class BackendCertificate:
     """The backend's own certificate, in short, and the SHA-256 of the *chain* that it belongs to."""
 
     chain: str
@@ -101,7 +101,7 @@ class WatchedEndpoint:
     id: str
     organization: str
     origin: str
-    presented: Presented | None = None
+    presented: BackendCertificate | None = None
     coverage: Coverage | None = None
     changes: Changes = field(default_factory=Changes)
     silence: Silence | None = None

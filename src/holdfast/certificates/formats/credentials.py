@@ -24,7 +24,7 @@ from holdfast.certificates.errors import (
 from holdfast.certificates.formats import der, jks, keys, parsing, pem, pkcs7, pkcs12
 from holdfast.certificates.formats.der import SEQUENCE, Element, NotDer
 from holdfast.certificates.formats.derivation import Work
-from holdfast.certificates.formats.parsing import MAX_BYTES, Ignored, Upload
+from holdfast.certificates.formats.parsing import MAX_BYTES, SkippedPart, Upload
 from holdfast.certificates.formats.parts import Contents, Part
 from holdfast.certificates.formats.private_keys import (
     PrivateKey,
@@ -44,7 +44,7 @@ class Credential:
 
     key: PrivateKey = field(repr=False)
     chain: tuple[Certificate, ...]
-    ignored: tuple[Ignored, ...]
+    ignored: tuple[SkippedPart, ...]
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def read_credential(data: bytes, password: str | None, key: bytes = b"", work: W
     return Credential(collector.key, chain, ignored)
 
 
-def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificate, ...], tuple[Ignored, ...]]:
+def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificate, ...], tuple[SkippedPart, ...]]:
     """
     Return the chain and the ignored parts of *upload*: the key's certificate, then each issuer, without the root.
 
@@ -106,7 +106,7 @@ def build_chain(spki_fingerprint: str, upload: Upload) -> tuple[tuple[Certificat
     others = [certificate for certificate in upload.certificates if certificate not in chain]
     why = "The root isn't sent: backends that trust it already have it."
     ignored = [
-        Ignored(
+        SkippedPart(
             certificate.subject or "(empty subject)",
             why if certificate.is_self_issued else "It isn't part of this key's chain.",
         )

@@ -42,14 +42,14 @@ def read(data: bytes, password: str | None) -> Contents:
     kind = _MAGIC[data[:4]]
     try:
         contents = _read_entries(_Reader(data[:-_DIGEST_SIZE]), kind)
-    except (struct.error, _Damaged) as error:
+    except (struct.error, _DamagedFile) as error:
         raise MalformedFile(kind, "it is cut off or damaged") from error
     if password and not hmac.compare_digest(_digest(data[:-_DIGEST_SIZE], password), data[-_DIGEST_SIZE:]):
         raise WrongPassword(kind)
     return contents
 
 
-class _Damaged(ValueError):
+class _DamagedFile(ValueError):
     pass
 
 
@@ -66,7 +66,7 @@ class _Reader:
 
     def take(self, size: int) -> bytes:
         if size > self.left:
-            raise _Damaged
+            raise _DamagedFile
         self._at += size
         return self._data[self._at - size : self._at]
 
@@ -85,7 +85,7 @@ class _Reader:
 def _read_entries(reader: _Reader, kind: str) -> Contents:
     version, count = reader.read_number(), reader.read_number()
     if version not in (1, 2) or count * _SMALLEST_ENTRY > reader.left:
-        raise _Damaged
+        raise _DamagedFile
     if count > MAX_CERTIFICATES:
         raise TooManyCertificates(count, MAX_CERTIFICATES)
     contents = Contents(f"a Java keystore ({kind})")
@@ -97,7 +97,7 @@ def _read_entries(reader: _Reader, kind: str) -> Contents:
             what = "a private key" if tag == _KEY else "a secret key"
             raise PrivateKeyRefused(number, count, name, _REMEDY, what)
         if tag != _CERTIFICATE:
-            raise _Damaged
+            raise _DamagedFile
         certificate_type = reader.read_text() if version == 2 else "X.509"
         der = reader.take(reader.read_number())
         if certificate_type in ("X.509", "X509"):
@@ -105,7 +105,7 @@ def _read_entries(reader: _Reader, kind: str) -> Contents:
         else:
             contents.ignore(name, "It is not an X.509 certificate.")
     if reader.left:
-        raise _Damaged
+        raise _DamagedFile
     return contents
 
 

@@ -19,11 +19,11 @@ from holdfast.certificates.errors import (
 )
 from holdfast.certificates.formats import reading
 from holdfast.certificates.formats.derivation import Work
-from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Ignored, Part
+from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Part, SkippedPart
 from holdfast.certificates.formats.reading import refuse_signing_request
 from holdfast.certificates.presented import explain_error
 
-__all__ = ["MAX_BYTES", "MAX_CERTIFICATES", "Ignored", "Upload", "Used", "parse"]
+__all__ = ["MAX_BYTES", "MAX_CERTIFICATES", "SkippedPart", "Upload", "UsedCertificate", "parse"]
 
 MAX_BYTES = 1024 * 1024
 MAX_CERTIFICATE_BYTES = 64 * 1024
@@ -31,7 +31,7 @@ MAX_ALL_CERTIFICATE_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class UsedCertificate:
     """A certificate that was used: *what* it is in the file, such as an alias, and its SHA-256 fingerprint."""
 
     what: str
@@ -47,8 +47,8 @@ class Upload:
     """
 
     certificates: tuple[Certificate, ...]
-    ignored: tuple[Ignored, ...]
-    used: tuple[Used, ...] = ()
+    ignored: tuple[SkippedPart, ...]
+    used: tuple[UsedCertificate, ...] = ()
     repeated: tuple[Certificate, ...] = ()
 
 
@@ -88,7 +88,7 @@ def look_into(contents: Contents) -> Upload:
             raise TooComplex(f"its certificates exceed {MAX_ALL_CERTIFICATE_BYTES // 1024} KiB in total")
         certificate = _read_part(part)
         certificates[certificate.fingerprint] = certificate
-        used_parts.append(Used(part.what, certificate.fingerprint))
+        used_parts.append(UsedCertificate(part.what, certificate.fingerprint))
     return Upload(tuple(certificates.values()), tuple(contents.ignored), tuple(used_parts), tuple(duplicates))
 
 

@@ -11,7 +11,7 @@ MAX_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
+class SkippedPart:
     """A part of the upload that was not used: *what* it is, and *why* it was ignored."""
 
     what: str
@@ -39,7 +39,7 @@ class Contents:
 
     kind: str
     parts: list[Part] = field(default_factory=list)
-    ignored: list[Ignored] = field(default_factory=list)
+    ignored: list[SkippedPart] = field(default_factory=list)
 
     def add(self, part: Part) -> None:
         """Add *part*. Raises TooManyCertificates at ten times the limit, so that reading stops early."""
@@ -50,7 +50,7 @@ class Contents:
     def ignore(self, what: str, why: str) -> None:
         """Record an ignored part; only the first 1,000 are kept."""
         if len(self.ignored) < 10 * MAX_CERTIFICATES:
-            self.ignored.append(Ignored(what, why))
+            self.ignored.append(SkippedPart(what, why))
 
 
 def name_entry(alias: str, number: int) -> str:

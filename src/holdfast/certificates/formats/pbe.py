@@ -50,11 +50,11 @@ _AES = {der.encode_oid(f"2.16.840.1.101.3.4.1.{arc}"): size for arc, size in ((2
 _PKCS12_PBE = der.encode_oid("1.2.840.113549.1.12.1")
 
 
-class Unsupported(ValueError):
+class UnsupportedEncryption(ValueError):
     """The file uses encryption that Holdfast doesn't support."""
 
 
-class Undecipherable(ValueError):
+class UndecipherableData(ValueError):
     """The password is wrong, or the file is damaged."""
 
 
@@ -85,21 +85,21 @@ class Cipher:
     block_work: int = 0
 
     def decrypt(self, data: bytes, password: str | None, work: Work) -> bytes:
-        """Decrypt *data* and remove the padding. Raises Undecipherable, TooManyIterations."""
+        """Decrypt *data* and remove the padding. Raises UndecipherableData, TooManyIterations."""
         if not data or len(data) % self.block_size:
-            raise Undecipherable
+            raise UndecipherableData
         work.spend(self.block_work * len(data) // self.block_size)
         key = self.derivation.derive_key(ENCRYPTION_KEY, self.key_size, password, work)
         iv = self.iv or self.derivation.derive_key(IV, self.block_size, password, work)
         plain = self.run(key, iv, data)
         padding = plain[-1]
         if not 1 <= padding <= self.block_size or plain[-padding:] != bytes([padding]) * padding:
-            raise Undecipherable
+            raise UndecipherableData
         return plain[:-padding]
 
 
 def read_mac(element: Element) -> Mac:
-    """Read MacData (RFC 7292, section 4). Raises NotDer, Unsupported, TooManyIterations."""
+    """Read MacData (RFC 7292, section 4). Raises NotDer, UnsupportedEncryption, TooManyIterations."""
     data = der.expect(element.read_children(), SEQUENCE, OCTET_STRING)
     algorithm, digest_value = der.expect(data[0].read_children(), SEQUENCE, OCTET_STRING)[:2]
     name, *parameters = der.expect(algorithm.read_children(), OID)
@@ -113,7 +113,7 @@ def read_mac(element: Element) -> Mac:
 
 
 def read_cipher(element: Element) -> Cipher:
-    """Read an encryption AlgorithmIdentifier. Raises NotDer, Unsupported, TooManyIterations."""
+    """Read an encryption AlgorithmIdentifier. Raises NotDer, UnsupportedEncryption, TooManyIterations."""
     name, parameters = der.expect(element.read_children(), OID, SEQUENCE)[:2]
     if name.content == _PBES2:
         kdf, scheme = der.expect(parameters.read_children(), SEQUENCE, SEQUENCE)[:2]
@@ -138,7 +138,7 @@ def read_cipher(element: Element) -> Cipher:
 def _read_pbkdf2(element: Element) -> Derivation:
     name, parameters = der.expect(element.read_children(), OID, SEQUENCE)[:2]
     if name.content != _PBKDF2:
-        raise Unsupported
+        raise UnsupportedEncryption
     salt, iterations, *options = der.expect(parameters.read_children(), OCTET_STRING, INTEGER)
     functions = [_look_up(_HMACS, der.expect(o.read_children(), OID)[0]) for o in options if o.tag == SEQUENCE]
     return _read_derivation(functions[0] if functions else "sha1", salt, iterations.read_integer(), pbkdf2=True)
@@ -155,7 +155,7 @@ def _read_derivation(digest: str, salt: Element, iterations: int, *, pbkdf2: boo
 def _look_up(table: dict[bytes, T], element: Element) -> T:
     value = table.get(bytes(element.content))
     if value is None:
-        raise Unsupported
+        raise UnsupportedEncryption
     return value
 
 

@@ -30,7 +30,7 @@ from holdfast.certificates.formats.der import (
 )
 from holdfast.certificates.formats.derivation import Work
 from holdfast.certificates.formats.parts import Contents, Part, name_entry
-from holdfast.certificates.formats.pbe import Cipher, Undecipherable, Unsupported
+from holdfast.certificates.formats.pbe import Cipher, UndecipherableData, UnsupportedEncryption
 
 MAX_ENCRYPTED = 8
 
@@ -95,10 +95,10 @@ def read_with_keys(element: Element, password: str | None, work: Work) -> tuple[
 def _read(element: Element, password: str | None, work: Work, private_keys: Keys | None) -> Contents:
     try:
         return _Store(element, work, private_keys).read(password)
-    except Unsupported as error:
+    except UnsupportedEncryption as error:
         remedy = _REMEDY if private_keys is None else _REMEDY_WITH_KEYS
         raise NotACertificate("a PKCS#12 file with unsupported encryption", remedy) from error
-    except (NotDer, Undecipherable) as error:
+    except (NotDer, UndecipherableData) as error:
         raise MalformedFile(_NAME, "it is cut off or damaged") from error
 
 
@@ -112,7 +112,7 @@ class _Store:
         parts = der.expect(element.read_children(), INTEGER, SEQUENCE)
         info = der.expect(parts[1].read_children(), OID, _EXPLICIT)
         if info[0].content != _DATA:
-            raise Unsupported
+            raise UnsupportedEncryption
         self._authenticated = _read_string(info[1])
         self._plain: list[list[Element]] = []
         self._encrypted: list[tuple[Cipher, bytes]] = []
@@ -133,7 +133,7 @@ class _Store:
                 raise NotDer("the encrypted content is missing")
             self._encrypted.append((pbe.read_cipher(inner[1]), inner[2].read_octets()))
         else:
-            raise Unsupported
+            raise UnsupportedEncryption
 
     def read(self, password: str | None) -> Contents:
         contents = Contents("a PKCS#12 file")
@@ -160,7 +160,7 @@ class _Store:
                 continue
             try:
                 return self._decrypt(candidate), [candidate]
-            except (Undecipherable, NotDer):
+            except (UndecipherableData, NotDer):
                 continue
         raise WrongPassword(_NAME) if password else PasswordNeeded(_NAME)
 

@@ -30,7 +30,7 @@ from holdfast.certificates.errors import (
 from holdfast.certificates.formats import der, keys, pbe
 from holdfast.certificates.formats.der import INTEGER, OCTET_STRING, OID, SEQUENCE, Element, NotDer
 from holdfast.certificates.formats.derivation import Work
-from holdfast.certificates.formats.pbe import Cipher, Undecipherable, Unsupported
+from holdfast.certificates.formats.pbe import Cipher, UndecipherableData, UnsupportedEncryption
 
 Handle = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 MAX_DER = 4096  # bytes; RSA 4096 takes 2,373
@@ -106,7 +106,7 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
         ]
     except TooManyIterations as error:
         raise TooManyIterations(error.iterations, error.limit, _DECRYPT) from None
-    except Unsupported:
+    except UnsupportedEncryption:
         raise UnusableKey("uses unsupported encryption", _DECRYPT) from None
     except NotDer:
         raise UnusableKey("is damaged", _list_kinds()) from None
@@ -118,7 +118,7 @@ def read_key(element: Element, passwords: Sequence[str | None], work: Work, form
 def _decrypt_elements(cipher: Cipher, data: bytes, password: str | None, work: Work) -> list[Element]:
     try:
         elements = der.read(cipher.decrypt(data, password, work))
-    except (Undecipherable, NotDer):
+    except (UndecipherableData, NotDer):
         return []
     return [element for element in elements[:1] if keys.is_private_key(element) and not keys.is_encrypted(element)]
 

@@ -12,7 +12,7 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli.exit_codes import CLIENT, ExitCode
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.terminal.files import write_pieces
 from holdfast.cli.terminal.help import write_ending
@@ -157,7 +157,9 @@ def _read_time(option: str, text: str) -> str:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise Misused(f"{option} {text} isn't a day or time. Write it like 2026-11-01 or 2026-11-01T08:00Z.") from None
+        raise InvalidUsage(
+            f"{option} {text} isn't a day or time. Write it like 2026-11-01 or 2026-11-01T08:00Z."
+        ) from None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
 
 

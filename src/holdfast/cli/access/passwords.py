@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from holdfast.cli.failures import CommandFailed, Interrupted, Misused
+from holdfast.cli.failures import CommandFailed, CommandInterrupted, InvalidUsage
 
 MAX_SECRET = 1024
 PasswordStdin = Annotated[bool, Option("--password-stdin", help="Read the password from standard input.")]
@@ -33,14 +33,14 @@ def read_password(question: str, *, stdin: bool, new: bool = False) -> str:
         raise CommandFailed(f"{question}: there is no terminal to enter it. Use --password-stdin.") from error
     except typer.Abort as error:
         if isinstance(error.__context__, KeyboardInterrupt):
-            raise Interrupted("Interrupted.") from error
+            raise CommandInterrupted("Interrupted.") from error
         raise CommandFailed("No password entered, so nothing was changed.") from error
     return password
 
 
 def read_first_line(what: str) -> str:
-    """Read the first line of standard input, which is the *what*. Raises Misused if it is empty or too long."""
+    """Read the first line of standard input, which is the *what*. Raises InvalidUsage if it is empty or too long."""
     line = sys.stdin.readline(MAX_SECRET + 1).rstrip("\r\n")
     if not line or len(line) > MAX_SECRET:
-        raise Misused(f"Expected a {what} of up to {MAX_SECRET} characters in the first line of standard input.")
+        raise InvalidUsage(f"Expected a {what} of up to {MAX_SECRET} characters in the first line of standard input.")
     return line

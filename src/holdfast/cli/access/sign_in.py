@@ -13,7 +13,7 @@ from typer import Argument, Option
 from holdfast.cli.access.context_commands import end_context
 from holdfast.cli.access.passwords import PasswordStdin, read_first_line, read_password
 from holdfast.cli.access.tokens import end_token, find_current_token, keep_as, make_token
-from holdfast.cli.failures import CommandFailed, Misused, SignInRequired
+from holdfast.cli.failures import CommandFailed, InvalidUsage, SignInRequired
 from holdfast.cli.requests.client import Client
 from holdfast.cli.requests.context_choice import context_choice
 from holdfast.cli.requests.contexts import (
@@ -71,7 +71,7 @@ def login(
     HOLDFAST_CA_FILE and HOLDFAST_INSECURE_HTTP=1 are the same as --ca-file and --insecure-http.
     """
     if token_stdin and (user or password_stdin):
-        raise Misused("--token-stdin can't be combined with --user or --password-stdin.")
+        raise InvalidUsage("--token-stdin can't be combined with --user or --password-stdin.")
     contexts, unreadable = _read_contexts()
     name, publisher = _choose_context(contexts, url, ca_file, insecure_http=insecure_http)
     before, were_exposed = contexts.by_name.get(name), is_exposed()
@@ -177,7 +177,7 @@ def _find_context_name(publisher: Publisher, who: Credentials) -> str | None:
 def _create_token(publisher: Publisher, user: str | None, password_stdin: bool) -> Credentials:
     user_name = user or os.environ.get("HOLDFAST_USER")
     if password_stdin and not user_name:
-        raise Misused("--password-stdin needs --user NAME.")
+        raise InvalidUsage("--password-stdin needs --user NAME.")
     name = user_name or ask("User [admin]:") or "admin"
     password = read_password(f"Password of {name}", stdin=password_stdin)
     with Client(publisher, Credentials(name, password)) as client:
@@ -190,7 +190,7 @@ def _read_token(publisher: Publisher) -> Credentials:
     with Client(publisher, Credentials(token=token)) as client:
         name, current = client.get("/account")["name"], find_current_token(client)
     if current is None:
-        raise Misused("This is an application's short-lived token. Create a token on the Tokens page instead.")
+        raise InvalidUsage("This is an application's short-lived token. Create a token on the Tokens page instead.")
     return keep_as(name, token, current, publisher, by_login=False)
 
 
@@ -221,7 +221,9 @@ def _choose_context(
     )
     if present and present.publisher.url != publisher.url:
         where = present.publisher.url
-        raise Misused(f"Context {name} is for {where}. Choose another name, or run `holdfast context delete {name}`.")
+        raise InvalidUsage(
+            f"Context {name} is for {where}. Choose another name, or run `holdfast context delete {name}`."
+        )
     return name or contexts.find_name(publisher.url) or _find_free_name(contexts, publisher.url), publisher
 
 

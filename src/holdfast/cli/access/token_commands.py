@@ -12,7 +12,7 @@ from typer import Argument, Option
 from holdfast.cli.access.passwords import PasswordStdin, read_password
 from holdfast.cli.access.required_scopes import SCOPES
 from holdfast.cli.access.tokens import PATH
-from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.failures import CommandFailed, InvalidUsage
 from holdfast.cli.requests import credentials
 from holdfast.cli.requests.client import Client, encode_segment
 from holdfast.cli.requests.publisher import Credentials
@@ -118,12 +118,14 @@ def revoke_token(
 
 
 def _find_scopes(commands_: list[str]) -> list[str]:
-    """Return the scopes that the commands need. Raises Misused."""
+    """Return the scopes that the commands need. Raises InvalidUsage."""
     scopes: list[str] = []
     for command in commands_:
         name = " ".join(command.split())
         if name not in SCOPES:
-            raise Misused(f"--for {command!r} isn't a command with scopes. Use one such as apply, diff or 'api list'.")
+            raise InvalidUsage(
+                f"--for {command!r} isn't a command with scopes. Use one such as apply, diff or 'api list'."
+            )
         scopes += SCOPES[name]
     return scopes
 
@@ -135,5 +137,5 @@ def connect_with_password(user: str | None, *, password_stdin: bool) -> Client:
         return Client(publisher, who)
     name = user or who.user or os.environ.get("HOLDFAST_USER", "")
     if not name:
-        raise Misused("Name the user: --user NAME.")
+        raise InvalidUsage("Name the user: --user NAME.")
     return Client(publisher, Credentials(name, read_password(f"Password of {name}", stdin=password_stdin)))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from holdfast.cli.failures import CannotConnect, CommandFailed, Refused, SignInRequired
+from holdfast.cli.failures import CannotConnect, CommandFailed, RequestRefused, SignInRequired
 from holdfast.cli.requests.client import Client
 from holdfast.cli.requests.contexts import read_time
 from holdfast.cli.requests.publisher import Credentials, Publisher
@@ -32,7 +32,7 @@ def find_current_token(client: Client) -> dict[str, Any] | None:
     """Return the personal token that *client* uses; None if it uses another kind."""
     try:
         return client.get(CURRENT)
-    except Refused as error:
+    except RequestRefused as error:
         if error.status == 404:
             return None
         raise

@@ -8,7 +8,7 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli.access.passwords import PasswordStdin, read_password
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect, encode_segment
 from holdfast.cli.terminal.help import write_ending
@@ -70,7 +70,7 @@ def list_users(output: Output = None, as_json: AsJson = False) -> None:
 def create_user(name: NewName, role: Roles, password_stdin: PasswordStdin = False, as_json: AsJson = False) -> None:
     """Create a user. Prompts for the password."""
     for wrong in set(role) - set(completion.ROLES):  # before anyone types a password
-        raise Misused(f"The role {wrong} doesn't exist. Choose one or more of {', '.join(completion.ROLES)}.")
+        raise InvalidUsage(f"The role {wrong} doesn't exist. Choose one or more of {', '.join(completion.ROLES)}.")
     password = read_password(f"Password of {name}", stdin=password_stdin, new=True)
     with connect() as client:
         user = client.call("POST", PATH, json={"name": name, "password": password, "roles": role})
@@ -100,7 +100,7 @@ def change_user(name: Name, role: NewRoles = None, enable: Enabled = None, as_js
     body = {"roles": role or None, "disabled": None if enable is None else not enable}
     changes = {member: value for member, value in body.items() if value is not None}
     if not changes:
-        raise Misused("Nothing to change. Add an option; --help lists them.")
+        raise InvalidUsage("Nothing to change. Add an option; --help lists them.")
     with connect() as client:
         after = client.call("PUT", _build_path(name), json=changes)
     _print_user(

@@ -21,7 +21,7 @@ from holdfast.cli.catalog.apis import (
     write_title,
 )
 from holdfast.cli.exit_codes import WAITING
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within, describe_enforcement, write_when_settled
@@ -74,7 +74,7 @@ def set_api(
     definition = read_definition(openapi) if openapi else None
     urls = {"production": production, "sandbox": sandbox}
     if not changes and not openapi and production is None and sandbox is None:
-        raise Misused("Nothing to change. Add an option such as --description TEXT; see --help.")
+        raise InvalidUsage("Nothing to change. Add an option such as --description TEXT; see --help.")
     with connect() as client:
         api, tag = client.read(build_api_path(find_api(client, reference)))
         if production is not None or sandbox is not None:

@@ -14,7 +14,7 @@ from typer import Argument, Option
 from holdfast.apis.catalog.connection_settings import REST_NAMES, SETTINGS
 from holdfast.apis.catalog.endpoint_group import GroupKind
 from holdfast.apis.catalog.group_members import get_first_endpoint, list_endpoints
-from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.failures import CommandFailed, InvalidUsage
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect, encode_segment
 from holdfast.cli.terminal.files import read_file, read_input
@@ -108,7 +108,7 @@ def create_api(
     With an OpenAPI definition, you can leave out what it contains.
     """
     if not openapi and not (name and context and version):
-        raise Misused("Name the API, its context and its version, or use --openapi FILE.")
+        raise InvalidUsage("Name the API, its context and its version, or use --openapi FILE.")
     body: dict[str, Any] = {"name": name, "context": context, "version": version, "description": description}
     if production or sandbox or not openapi:
         body["endpointConfig"] = build_endpoint_config({}, production, sandbox)
@@ -187,12 +187,12 @@ def read_definition(file: str) -> bytes:
 
 
 def find_api(client: Client, reference: str) -> dict[str, Any]:
-    """Find an API by NAME, NAME:VERSION or ID. Raises CommandFailed if there is none, Misused if there are several."""
+    """Find an API by NAME, NAME:VERSION or ID. Raises CommandFailed (none) and InvalidUsage (several)."""
     if _ID.fullmatch(reference):
         return client.get(f"/apis/{reference}")
     name, _, version = reference.partition(":")
     if not name or '"' in reference:
-        raise Misused(f"{reference!r} isn't NAME, NAME:VERSION or an ID.")
+        raise InvalidUsage(f"{reference!r} isn't NAME, NAME:VERSION or an ID.")
     query = f'name:"{name}"' + (f' version:"{version}"' if version else "")
     matches = [
         api
@@ -203,7 +203,7 @@ def find_api(client: Client, reference: str) -> dict[str, Any]:
         raise CommandFailed(f"API {reference} not found. Run `holdfast api list` to see all APIs.")
     if len(matches) > 1:
         versions = ", ".join(f"{match['name']}:{match['version']}" for match in matches)
-        raise Misused(f"Several APIs match: {versions}. Specify one of them.")
+        raise InvalidUsage(f"Several APIs match: {versions}. Specify one of them.")
     return client.get(build_api_path(matches[0]))
 
 

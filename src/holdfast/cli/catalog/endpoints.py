@@ -13,7 +13,7 @@ from holdfast.apis.catalog.group_members import get_first_endpoint
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.catalog.apis import ApiReference, build_api_path, find_api
 from holdfast.cli.exit_codes import CLIENT, ExitCode
-from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.failures import CommandFailed, InvalidUsage
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect
 from holdfast.cli.terminal.help import write_ending
@@ -66,9 +66,9 @@ def probe_endpoint(
     # httpx sends a multipart form only for files; a part without a file name is a plain field.
     parts: dict[str, Any] = {"endpoint": (None, url)}
     if (replaces and certificate is None) or (keep_previous and not replaces):
-        raise Misused("--replaces needs --certificate, and --keep-previous needs --replaces.")
+        raise InvalidUsage("--replaces needs --certificate, and --keep-previous needs --replaces.")
     if password_stdin and certificate is None:
-        raise Misused("--password-stdin needs --certificate.")
+        raise InvalidUsage("--password-stdin needs --certificate.")
     if gateway:
         parts["gateway"] = (None, gateway)
     if replaces:
@@ -97,10 +97,10 @@ def _make_option(name: str) -> Any:
 
 
 def _find_member(name: str) -> str:
-    """Return the REST member of the setting that configuration files call *name*. Raises Misused."""
+    """Return the REST member of the setting that configuration files call *name*. Raises InvalidUsage."""
     members = {setting.name: setting.member for setting in SETTINGS.values()}
     if name not in members:
-        raise Misused(f"There is no setting {name!r}. Settings: {', '.join(members)}.")
+        raise InvalidUsage(f"There is no setting {name!r}. Settings: {', '.join(members)}.")
     return members[name]
 
 
@@ -168,7 +168,7 @@ def set_connection(
     for name in default or ():
         changes[_find_member(name)] = None
     if not changes:
-        raise Misused("Nothing to change. Add an option such as --protocol http1; see --help.")
+        raise InvalidUsage("Nothing to change. Add an option such as --protocol http1; see --help.")
     with connect() as client:
         api, tag = client.read(build_api_path(find_api(client, reference)))
         config = api["endpointConfig"]

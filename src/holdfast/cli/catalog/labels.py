@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli.catalog.apis import find_api
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests.client import connect
 from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
@@ -58,7 +58,7 @@ def set_labels(
 ) -> None:
     """Replace the labels of an API, an endpoint certificate or trust settings."""
     if "none" in labels and len(labels) > 1:
-        raise Misused("Name either labels or none.")
+        raise InvalidUsage("Name either labels or none.")
     new_labels = [] if labels == ["none"] else labels
     with connect() as client:
         key = find_api(client, name)["id"] if kind is Kind.API else name

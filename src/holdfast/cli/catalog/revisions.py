@@ -8,7 +8,7 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli.catalog.apis import ApiReference, build_api_path, find_api, write_title
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests.client import Client, connect, encode_segment
 from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, write_listing
@@ -111,9 +111,9 @@ def _send(reference: str, number: int, environments: list[str] | None, operation
 
 
 def _find(client: Client, api: dict[str, Any], number: int) -> dict[str, Any]:
-    """Return the revision of an API with this number. Raises Misused if there is none."""
+    """Return the revision of an API with this number. Raises InvalidUsage if there is none."""
     for candidate in client.get(f"{build_api_path(api)}/revisions")["list"]:
         if candidate["displayName"].rpartition(" ")[2] == str(number):
             revision: dict[str, Any] = candidate
             return revision
-    raise Misused(f"{write_title(api)} has no revision {number}. See holdfast revision list.")
+    raise InvalidUsage(f"{write_title(api)} has no revision {number}. See holdfast revision list.")

@@ -63,7 +63,7 @@ def list_previous_notes(goal: DesiredState, existing: CurrentState) -> Iterator[
             )
 
 
-class Ends:
+class RemainingTrust:
     """The trust of origins after all steps; a certificate can be trusted under several aliases."""
 
     def __init__(self, existing: CurrentState, steps: Iterable[CertificateStep]) -> None:

@@ -27,7 +27,7 @@ from holdfast.cli.declaration.plan_file import (
 from holdfast.cli.declaration.report import describe_plan, explain_outcome, say_plan
 from holdfast.cli.declaration.steps import ChangeKind, Plan, Step
 from holdfast.cli.exit_codes import CLIENT, WAITING, ExitCode
-from holdfast.cli.failures import CommandFailed, Interrupted, Misused
+from holdfast.cli.failures import CommandFailed, CommandInterrupted, InvalidUsage
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within, wait_until_enforced
 from holdfast.cli.terminal.help import write_ending
@@ -75,11 +75,11 @@ def apply_files(
     changes nothing. A plan is applied only if files and publisher are still as they were.
     """
     if (plan is None) == (not file):
-        raise Misused("Name either a plan or files (-f FILE).")
+        raise InvalidUsage("Name either a plan or files (-f FILE).")
     if plan is not None and (overlay or label or prune):
-        raise Misused("The plan decides overlays, label and --prune. Leave these options out.")
+        raise InvalidUsage("The plan decides overlays, label and --prune. Leave these options out.")
     if "-" in (file or ()) and not yes:
-        raise Misused("Standard input is the file, so it can't be used to confirm. Add --yes.")
+        raise InvalidUsage("Standard input is the file, so it can't be used to confirm. Add --yes.")
     saved_plan = read_plan(plan) if plan is not None else None
     inputs = saved_plan.inputs if saved_plan else Inputs(tuple(file or ()), tuple(overlay or ()), label)
     goal = inputs.read(var)
@@ -144,13 +144,13 @@ def _apply(client: Client, goal: DesiredState, plan: Plan, *, yes: bool, within:
         try:
             confirm(f"Apply {_write_count(plan.steps)}{_list_deletions(plan.steps)}?", yes=yes)
         except KeyboardInterrupt as error:
-            raise Interrupted("Interrupted. Nothing was changed.") from error
+            raise CommandInterrupted("Interrupted. Nothing was changed.") from error
     outcome = apply_plan(client, plan)
     try:
         if not outcome.failure:
             _finish(client, goal, plan.steps, within)
     except (CommandFailed, KeyboardInterrupt) as error:
-        outcome.failure = error if isinstance(error, CommandFailed) else Interrupted("Interrupted.")
+        outcome.failure = error if isinstance(error, CommandFailed) else CommandInterrupted("Interrupted.")
     return outcome
 
 

@@ -10,7 +10,7 @@ from holdfast.cli.declaration.current_state import read_certificate, read_detail
 from holdfast.cli.declaration.plan import DEFAULTS
 from holdfast.cli.declaration.steps import ApiStep, CertificateStep, Step, TrustStep
 from holdfast.cli.declaration.wording import show_text, show_value
-from holdfast.cli.failures import CommandFailed, Refused
+from holdfast.cli.failures import CommandFailed, RequestRefused
 from holdfast.cli.requests.client import Client
 
 CONFLICT_STATUSES = {404, 412}  # Not Found, Precondition Failed
@@ -29,14 +29,14 @@ _API_FIELDS = (
 )
 
 
-def explain_conflict(client: Client, step: Step, error: Refused) -> CommandFailed:
+def explain_conflict(client: Client, step: Step, error: RequestRefused) -> CommandFailed:
     """Describe the conflicting changes to the object of *step*; return *error* itself if it isn't a conflict."""
     if step.existing is None or error.status not in CONFLICT_STATUSES:
         return error
     try:
         changes = list(_list_changes(client, step))
     except CommandFailed as again:
-        if not isinstance(again, Refused) or again.status not in CONFLICT_STATUSES:
+        if not isinstance(again, RequestRefused) or again.status not in CONFLICT_STATUSES:
             return error
         return CommandFailed(f"Someone else deleted it after the plan was made. {_REMEDY}")
     lines = "".join(f"\n  {change}" for change in changes or ["a setting that files don't contain"])

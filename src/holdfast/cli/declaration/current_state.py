@@ -24,7 +24,7 @@ from holdfast.cli.declaration.existing_identities import (
     read_callers,
     read_identities,
 )
-from holdfast.cli.failures import CannotConnect, CommandFailed, Refused
+from holdfast.cli.failures import CannotConnect, CommandFailed, RequestRefused
 from holdfast.cli.requests.client import Client, encode_segment
 from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
@@ -231,7 +231,7 @@ def read_labels(client: Client) -> dict[tuple[LabeledKind, str], tuple[str, ...]
     """Read the labels of all objects, by kind and object."""
     try:
         objects = list(client.list_entries(LABELS, "list"))
-    except Refused as error:
+    except RequestRefused as error:
         if error.status == 404:  # an earlier version
             return {}
         raise
@@ -249,7 +249,7 @@ def read_trust(client: Client, origin: str) -> ExistingTrust | None:
         query = {"endpoint": origin} | ({"unused": "true"} if is_unused else {})
         try:
             settings, tag = client.call_with_tag("GET", SETTINGS, params=query)
-        except Refused as error:
+        except RequestRefused as error:
             if error.status != 400:
                 raise
         else:

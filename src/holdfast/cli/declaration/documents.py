@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from holdfast.apis.definitions.nodes import Bounds, Unreadable, read_nodes
+from holdfast.apis.definitions.nodes import Bounds, InvalidYaml, read_nodes
 from holdfast.apis.label import check_label
 from holdfast.cli.declaration.fields import Fields, Place, Problems, Source
 from holdfast.cli.declaration.format import DOCUMENT, FORMAT
@@ -82,7 +82,7 @@ def _list_files(names: Iterable[str]) -> list[str]:
 def _open(data: bytes, source: Source, problems: Problems) -> Fields | None:
     try:
         root = Fields(read_nodes(data, _BOUNDS), source, "", DOCUMENT, problems)
-    except Unreadable as error:
+    except InvalidYaml as error:
         problems.add(Place(source.file, error.line, ""), str(error))
         return None
     if root.read_text("holdfast") != FORMAT:

@@ -34,7 +34,7 @@ from holdfast.cli.declaration.steps import (
     Step,
     TrustStep,
 )
-from holdfast.cli.failures import CannotConnect, CommandFailed, Interrupted, Refused
+from holdfast.cli.failures import CannotConnect, CommandFailed, CommandInterrupted, RequestRefused
 from holdfast.cli.requests.client import Client, encode_segment
 from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
@@ -82,10 +82,10 @@ def apply_plan(client: Client, plan: Plan) -> ApplyOutcome:
                 _carry_out(publisher, step)
                 outcome.done += 1
                 if is_interrupted():
-                    outcome.failure = Interrupted("Interrupted.")
+                    outcome.failure = CommandInterrupted("Interrupted.")
             except KeyboardInterrupt:
-                outcome.failure, outcome.last = Interrupted("Interrupted."), StepResult.UNKNOWN
-            except Refused as error:
+                outcome.failure, outcome.last = CommandInterrupted("Interrupted."), StepResult.UNKNOWN
+            except RequestRefused as error:
                 outcome.failure, outcome.last = explain_conflict(client, step, error), StepResult.FAILED
             except CommandFailed as error:
                 outcome.failure = error

@@ -11,7 +11,7 @@ from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.formats.parsing import parse
 from holdfast.cli.declaration.certificate_summary import CertificateSummary, summarize_answer
 from holdfast.cli.declaration.desired_state import WantedApi
-from holdfast.cli.failures import CannotConnect, Refused
+from holdfast.cli.failures import CannotConnect, RequestRefused
 from holdfast.cli.requests.client import Client, encode_segment
 
 IDENTITY = "/endpoints/client-certificate"
@@ -77,7 +77,7 @@ def read_identity(client: Client, origin: str) -> ExistingIdentity:
     """Read what gateways present to *origin*."""
     try:
         chain = client.get(IDENTITY, endpoint=origin)["certificates"]
-    except Refused as error:
+    except RequestRefused as error:
         if error.status in {400, 404}:  # no API has an endpoint there, or there is no identity
             return ExistingIdentity()
         raise

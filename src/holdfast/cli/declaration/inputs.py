@@ -43,5 +43,5 @@ class Inputs:
     label: str = ""
 
     def read(self, variables: list[str] | None) -> DesiredState:
-        """Read the desired state, with *variables* as NAME=VALUE. Raises WrongFile, Misused."""
+        """Read the desired state, with *variables* as NAME=VALUE. Raises WrongFile, InvalidUsage."""
         return read_desired_state(self.files, self.overlays, read_variables(variables or []), self.label)

@@ -22,7 +22,7 @@ from holdfast.cli.declaration.steps import (
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class OwnedObject:
     """An existing object in the files, and its *labels*; *name* is the one that plans have."""
 
     kind: LabeledKind
@@ -53,9 +53,9 @@ def plan_labels(
             problems.add(entry.place, f"{text}Remove it here, or run `holdfast label set`.")
 
 
-def _list_owned(goal: DesiredState, existing: CurrentState) -> Iterator[Owned]:
-    def describe(kind: LabeledKind, key: str, name: str, place: Place) -> Owned:
-        return Owned(kind, key, name, place, existing.labels.get((kind, key), ()))
+def _list_owned(goal: DesiredState, existing: CurrentState) -> Iterator[OwnedObject]:
+    def describe(kind: LabeledKind, key: str, name: str, place: Place) -> OwnedObject:
+        return OwnedObject(kind, key, name, place, existing.labels.get((kind, key), ()))
 
     for key, api in goal.apis.items():
         if before := existing.apis.get(key):

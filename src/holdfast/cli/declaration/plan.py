@@ -11,7 +11,7 @@ from holdfast.apis.catalog.connection_settings import SETTINGS, ConnectionSettin
 from holdfast.apis.catalog.lifecycle import State, list_transitions
 from holdfast.apis.label import LabeledKind
 from holdfast.cli.declaration.certificate_plan import (
-    Ends,
+    RemainingTrust,
     list_previous_notes,
     plan_certificates,
     prune_certificates,
@@ -87,7 +87,7 @@ def plan(goal: DesiredState, existing: CurrentState, now: datetime, *, prune: bo
         *deletions,
     ]
     steps += plan_labels(goal, existing, steps, problems)
-    ends = Ends(existing, (*certificates, *deletions))
+    ends = RemainingTrust(existing, (*certificates, *deletions))
     steps = [ends.narrow(step) if isinstance(step, CertificateStep) else step for step in steps]
     remaining = [api for api in existing.apis.values() if all(api is not step.existing for step in in_the_way)]
     refuse_taken(creations, remaining, problems)

@@ -17,7 +17,7 @@ from holdfast.cli.declaration.report import describe_plan, write_title
 from holdfast.cli.declaration.steps import Plan, Step, TrustStep
 from holdfast.cli.declaration.wording import show_value
 from holdfast.cli.exit_codes import ExitCode
-from holdfast.cli.failures import CommandFailed, Misused, WrongFile
+from holdfast.cli.failures import CommandFailed, InvalidUsage, WrongFile
 from holdfast.cli.requests.client import Client
 from holdfast.cli.terminal.files import read_file, write_file
 
@@ -56,9 +56,9 @@ class SavedPlan:
 
 
 def save_plan(path: Path, plan: Plan, client: Client, inputs: Inputs, digests: Mapping[str, str], **more: Any) -> None:
-    """Write a plan file; *more* are the members `prune` and `created`. Raises Misused, CommandFailed."""
+    """Write a plan file; *more* are the members `prune` and `created`. Raises InvalidUsage, CommandFailed."""
     if INPUT in (*inputs.files, *inputs.overlays):
-        raise Misused("Standard input can't be read again to apply a plan. Name files.")
+        raise InvalidUsage("Standard input can't be read again to apply a plan. Name files.")
     body = {
         "holdfastPlan": VERSION,
         "publisher": client.url,

@@ -15,7 +15,7 @@ from holdfast.cli.declaration.desired_state import (
 )
 from holdfast.cli.declaration.documents import Documents, read_documents
 from holdfast.cli.declaration.fields import NOTHING, Fields, Problems
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 
 Key = TypeVar("Key")
 Entry = TypeVar("Entry", WantedApi, WantedCertificate, WantedTrust, WantedIdentity)
@@ -31,7 +31,7 @@ def read_desired_state(
 
     Raises:
         WrongFile: Something is invalid. The text lists all problems, with file, line and field.
-        Misused: *label* isn't that of the files.
+        InvalidUsage: *label* isn't that of the files.
     """
     problems = Problems()
     documents = read_documents(names, overlays, variables, problems)
@@ -66,7 +66,9 @@ def _choose_label(documents: Documents, label: str, problems: Problems) -> str:
             where = documents.labels[first]
             problems.add(place, f"{where.file}:{where.line} has the label {first}. Use one label, or apply them apart.")
         if label and other != label:
-            raise Misused(f"--label is {label}, but {place.file} has the label {other}. Use the same, or leave it out.")
+            raise InvalidUsage(
+                f"--label is {label}, but {place.file} has the label {other}. Use the same, or leave it out."
+            )
     return label or first
 
 

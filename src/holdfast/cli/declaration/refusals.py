@@ -52,7 +52,7 @@ def refuse_unknown_environments(goal: DesiredState, existing: CurrentState, prob
 
 def refuse_indistinguishable(steps: Iterable[CertificateStep], existing: CurrentState, problems: Problems) -> None:
     """Add a problem for certificates that a gateway would confuse after any upload of *steps*."""
-    trust = _Trusted(existing)
+    trust = _CertificatesBySubject(existing)
     for step in steps:
         before = step.existing
         if before and (step.moves or step.action is ChangeKind.DELETE):
@@ -86,7 +86,7 @@ def _find_current(step: CertificateStep, existing: CurrentState) -> tuple[Certif
     return tuple(existing.contents[certificate.fingerprint] for certificate in before.current)
 
 
-class _Trusted:
+class _CertificatesBySubject:
     """The trust of each origin as the plan progresses, by subject: only equal subjects can be confused."""
 
     def __init__(self, existing: CurrentState) -> None:

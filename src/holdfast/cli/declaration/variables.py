@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from holdfast.apis.errors import InvalidField
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 
 # Files can come from a pull request of a stranger: without a prefix, they could print a pipeline's secrets.
 PREFIX = "HOLDFAST_VAR_"
@@ -21,13 +21,13 @@ def read_variables(settings: list[str], environment: Mapping[str, str] = os.envi
     Return the variables: those of *environment* whose names begin with PREFIX, and *settings*, which are NAME=VALUE.
 
     Raises:
-        Misused: One of *settings* isn't NAME=VALUE.
+        InvalidUsage: One of *settings* isn't NAME=VALUE.
     """
     variables = {name.removeprefix(PREFIX): value for name, value in environment.items() if name.startswith(PREFIX)}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not _NAME.fullmatch(name):
-            raise Misused(f"{setting!r} isn't NAME=VALUE, such as --var BACKEND=https://orders.example.")
+            raise InvalidUsage(f"{setting!r} isn't NAME=VALUE, such as --var BACKEND=https://orders.example.")
         variables[name] = value
     return variables
 

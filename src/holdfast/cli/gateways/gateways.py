@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect, encode_segment
 from holdfast.cli.terminal.help import write_ending
@@ -149,7 +149,7 @@ def _read_labels(labels: list[str]) -> dict[str, str]:
     pairs = [label.partition("=") for label in labels]
     for key, equals, _ in pairs:
         if not key or not equals:
-            raise Misused("Labels are KEY=VALUE, such as --label region=eu.")
+            raise InvalidUsage("Labels are KEY=VALUE, such as --label region=eu.")
     return {key: value for key, _, value in pairs}
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect, encode_segment
 from holdfast.cli.terminal.help import write_ending
@@ -117,7 +117,7 @@ def set_group(
     """Change a group. Settings without an option stay as they are; the address `none` removes a listener's."""
     changes = _read_changes(display_name, description, url, listen)
     if not changes:
-        raise Misused("Nothing to change. Add an option such as --display-name TEXT; see --help.")
+        raise InvalidUsage("Nothing to change. Add an option such as --display-name TEXT; see --help.")
     with connect() as client:
         before = client.get(_build_path(name))
         for member in ("urls", "listen"):
@@ -162,7 +162,7 @@ def _read_by_listener(options: list[str]) -> dict[str, list[str]]:
     for option in options:
         listener, equals, value = option.partition("=")
         if listener not in LISTENERS or not equals:
-            raise Misused(f"{option!r} isn't LISTENER=ADDRESS. LISTENER is one of {', '.join(LISTENERS)}.")
+            raise InvalidUsage(f"{option!r} isn't LISTENER=ADDRESS. LISTENER is one of {', '.join(LISTENERS)}.")
         values.setdefault(listener, [])
         if value != "none":
             values[listener].append(value)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.failures import CommandFailed, InvalidUsage
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect, encode_segment
 from holdfast.cli.terminal.files import read_file
@@ -105,7 +105,7 @@ def set_channel(
     """Change a channel. Settings without an option stay as they are; a new URL needs the secret again."""
     changes = _read_changes(url, secret_file, recipient, event, audience)
     if not changes:
-        raise Misused("Nothing to change. Add an option such as --event KIND; see --help.")
+        raise InvalidUsage("Nothing to change. Add an option such as --event KIND; see --help.")
     with connect() as client:
         channel = client.call("PUT", f"{PATH}/{encode_segment(name)}", json=changes)
     _write(channel, f"Changed channel {channel['name']}.", as_json)

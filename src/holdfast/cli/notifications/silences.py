@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli.catalog.apis import find_api
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import connect, encode_segment
 from holdfast.cli.terminal.durations import parse_duration
@@ -106,7 +106,7 @@ def change_owners(
 ) -> None:
     """Show or replace the owners of an API or an endpoint certificate."""
     if bool(api) == bool(certificate):
-        raise Misused("Name an API, or a certificate with --certificate.")
+        raise InvalidUsage("Name an API, or a certificate with --certificate.")
     with connect() as client:
         path = f"/endpoint-certificates/{encode_segment(certificate)}" if certificate else ""
         path = path or f"/apis/{encode_segment(find_api(client, api)['id'])}"

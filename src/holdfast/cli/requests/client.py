@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from holdfast.cli.failures import CannotConnect, CommandFailed, Misused, Refused, SignInRequired
+from holdfast.cli.failures import CannotConnect, CommandFailed, InvalidUsage, RequestRefused, SignInRequired
 from holdfast.cli.requests import credentials
 from holdfast.cli.requests.publisher import Credentials, Publisher
 
@@ -21,7 +21,7 @@ MAX_LISTED = 1_000_000
 
 
 class Client:
-    """A REST client of a publisher. Raises CannotConnect, SignInRequired and Refused."""
+    """A REST client of a publisher. Raises CannotConnect, SignInRequired and RequestRefused."""
 
     def __init__(self, publisher: Publisher, who: Credentials, timeout: float = TIMEOUT) -> None:
         """Connect to *publisher* as *who*; *timeout* is in seconds without a response."""
@@ -109,9 +109,9 @@ def _explain_no_holdfast(url: str) -> CannotConnect:
 
 
 def encode_segment(value: str) -> str:
-    """Encode *value* as a path segment. Raises Misused if it is empty."""
+    """Encode *value* as a path segment. Raises InvalidUsage if it is empty."""
     if not value:
-        raise Misused("A name can't be empty.")
+        raise InvalidUsage("A name can't be empty.")
     # Dot segments would lead to another path (RFC 3986, section 5.2.4).
     return value.replace(".", "%2E") if value in {".", ".."} else quote(value, safe="")
 
@@ -149,7 +149,7 @@ def _explain_refusal(answer: "httpx2.Response", where: str, url: str, who: Crede
     for detail in details if isinstance(details, list) else []:
         if isinstance(detail, dict) and _read_text(detail, "message") not in description:
             text += f"\n  {_read_text(detail, 'code')}: {_read_text(detail, 'message')}"
-    return Refused(text, answer.status_code, _read_text(body, "type").rpartition("/")[2])
+    return RequestRefused(text, answer.status_code, _read_text(body, "type").rpartition("/")[2])
 
 
 def _read_text(body: dict[str, Any], member: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.apis.url import DEFAULT_PORTS, parse_url
-from holdfast.cli.failures import CommandFailed, Misused, SignInRequired
+from holdfast.cli.failures import CommandFailed, InvalidUsage, SignInRequired
 from holdfast.cli.requests.publisher import Credentials, Publisher
 from holdfast.cli.terminal.files import expand_home
 
@@ -56,9 +56,9 @@ class Contexts:
 
 
 def check_context_name(name: str) -> str:
-    """Return *name* if it is valid for a context. Raises Misused."""
+    """Return *name* if it is valid for a context. Raises InvalidUsage."""
     if not _NAME.fullmatch(name):
-        raise Misused(
+        raise InvalidUsage(
             f"{name!r} isn't a valid context name. Use 1-{MAX_NAME} letters, digits, dots, hyphens or underscores."
         )
     return name

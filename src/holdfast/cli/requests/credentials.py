@@ -5,7 +5,7 @@ The publisher and credentials of a command: from --context, or else the environm
 import os
 from collections.abc import Mapping
 
-from holdfast.cli.failures import Misused, SignInRequired
+from holdfast.cli.failures import InvalidUsage, SignInRequired
 from holdfast.cli.requests.context_choice import context_choice
 from holdfast.cli.requests.contexts import Contexts, PublisherContext, find_context, read_contexts
 from holdfast.cli.requests.publisher import (
@@ -25,7 +25,7 @@ def find(environment: Mapping[str, str] = os.environ) -> tuple[Publisher, Creden
 
     Raises:
         SignInRequired: Neither the environment nor the file has credentials.
-        Misused: The URL is invalid.
+        InvalidUsage: The URL is invalid.
         CommandFailed: The context doesn't exist, the file can't be read, or other users can read it.
     """
     if name := context_choice.get():
@@ -62,7 +62,7 @@ def _find_stored(contexts: Contexts, environment: Mapping[str, str]) -> Publishe
         return contexts.by_name.get(contexts.find_name(url) if url else contexts.current)
     context = find_context(contexts, name)
     if url and context.publisher.url != url:
-        raise Misused(
+        raise InvalidUsage(
             f"HOLDFAST_URL is {url}, but HOLDFAST_CONTEXT {name} is for {context.publisher.url}. Unset one of them."
         )
     return context
@@ -80,5 +80,5 @@ def _read_environment(environment: Mapping[str, str]) -> Credentials | None:
         return Credentials(token=token)
     user, password = environment.get("HOLDFAST_USER", ""), environment.get("HOLDFAST_PASSWORD", "")
     if bool(user) != bool(password):
-        raise Misused("Set both HOLDFAST_USER and HOLDFAST_PASSWORD, or neither.")
+        raise InvalidUsage("Set both HOLDFAST_USER and HOLDFAST_PASSWORD, or neither.")
     return Credentials(user, password) if user else None

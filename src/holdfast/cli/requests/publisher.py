@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from holdfast.apis.url import parse_url
-from holdfast.cli.failures import Misused, WrongFile
+from holdfast.cli.failures import InvalidUsage, WrongFile
 from holdfast.cli.terminal.files import expand_home
 from holdfast.network.addresses import is_loopback
 
@@ -49,18 +49,18 @@ class Credentials:
 
 
 def check_publisher(url: str, ca_file: str | None = None, *, insecure_http: bool = False) -> Publisher:
-    """Check the URL of a publisher. Raises Misused if it is invalid or the connection wouldn't be encrypted."""
+    """Check the URL of a publisher. Raises InvalidUsage if it is invalid or the connection wouldn't be encrypted."""
     plain_url = strip_url(url)
     try:
         parts = parse_url(plain_url)
         if parts.query is not None:
             raise ValueError("Remove the query ('?' and everything after it).")
     except ValueError as error:
-        raise Misused(
+        raise InvalidUsage(
             f"{_write_url(url)} isn't a publisher URL. {error} Use a form such as https://publisher.example."
         ) from error
     if parts.scheme == "http" and not insecure_http and not is_loopback(parts.host):
-        raise Misused(
+        raise InvalidUsage(
             f"{plain_url} isn't encrypted, so others on the network could read your password. Use https, or add "
             "--insecure-http (HOLDFAST_INSECURE_HTTP=1) if you trust the network."
         )

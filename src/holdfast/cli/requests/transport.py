@@ -10,19 +10,19 @@ from typing import Any
 import httpx2
 
 from holdfast.apis.publisher_paths import PREFIX
-from holdfast.cli.failures import CannotConnect, Misused, WrongFile
+from holdfast.cli.failures import CannotConnect, InvalidUsage, WrongFile
 from holdfast.cli.requests.publisher import Credentials, Publisher
 from holdfast.network.public_trust import make_public_context
 
 
-class SignedIn(httpx2.Auth):
+class PublisherAuth(httpx2.Auth):
     """Adds credentials to requests: a token as Bearer (RFC 6750), or user and password as Basic (RFC 7617)."""
 
     def __init__(self, who: Credentials) -> None:
         if ":" in who.user:
-            raise Misused("User names can't contain colons.")
+            raise InvalidUsage("User names can't contain colons.")
         if not who.token.isascii() or not who.token.isprintable():
-            raise Misused("The token contains characters that tokens can't have. Copy it again.")
+            raise InvalidUsage("The token contains characters that tokens can't have. Copy it again.")
         basic = httpx2.BasicAuth(who.user, who.password)
         self._flow = basic.auth_flow if not who.token else self._add_token
         self._header = f"Bearer {who.token}"
@@ -40,9 +40,9 @@ class Transport:
     """Connections to a publisher, with the credentials of a user."""
 
     def __init__(self, publisher: Publisher, who: Credentials, timeout: float) -> None:
-        """Prepare connections without opening any. Raises Misused or WrongFile."""
+        """Prepare connections without opening any. Raises InvalidUsage or WrongFile."""
         self._url, self._timeout = publisher.url, timeout
-        auth, tls = SignedIn(who), _make_tls(publisher)
+        auth, tls = PublisherAuth(who), _make_tls(publisher)
         try:
             self._http = httpx2.Client(
                 base_url=publisher.url + PREFIX,
@@ -54,7 +54,7 @@ class Transport:
                 headers={"Accept": "application/json"},
             )
         except (ValueError, ImportError) as error:
-            raise Misused(f"Can't use the proxy from the environment: {error}") from error
+            raise InvalidUsage(f"Can't use the proxy from the environment: {error}") from error
 
     def close(self) -> None:
         """Close all connections."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.gateway.agent.callers_tls import OWN_OPTIONS
 from holdfast.gateway.agent.own_addresses import OwnAddresses
@@ -93,8 +93,8 @@ def check_options(
     *metrics* the URL and the CA of that for metrics.
 
     Raises:
-        Misused: An address isn't HOST:PORT, only one file of the certificate is set, the format of the access log or
-            the collector can't be used.
+        InvalidUsage: An address isn't HOST:PORT, only one file of the certificate is set, or the format of the access
+            log or the collector can't be used.
         CommandFailed: A name has no address.
     """
     return AgentOptions(
@@ -119,7 +119,7 @@ def _read_own_addresses(
     production_tls: Texts,
     sandbox_tls: Texts,
 ) -> OwnAddresses:
-    """Return the addresses by listener. Raises Misused if one isn't HOST:PORT, CommandFailed if a name has none."""
+    """Return the addresses by listener. Raises InvalidUsage (not HOST:PORT) and CommandFailed (no address)."""
     texts_by_option = {
         ("production", "production"): production,
         ("sandbox", "sandbox"): sandbox,
@@ -133,47 +133,47 @@ def _resolve(option: str, texts: Sequence[str]) -> Addresses:
     try:
         addresses = parse_addresses(texts)
     except ValueError as error:
-        raise Misused(f"--{option}: {error}.") from error
+        raise InvalidUsage(f"--{option}: {error}.") from error
     with failures_in_words():
         return resolve_addresses(option, addresses)
 
 
 def _read_own_certificate(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
-    """Return the absolute paths of the certificate for callers and its key. Raises Misused if only one is set."""
+    """Return the absolute paths of the certificate for callers and its key. Raises InvalidUsage if only one is set."""
     if certificate and key:
         return certificate.expanduser().absolute(), key.expanduser().absolute()
     if certificate or key:
-        raise Misused(f"{' and '.join(OWN_OPTIONS)} belong together. Set both or neither.")
+        raise InvalidUsage(f"{' and '.join(OWN_OPTIONS)} belong together. Set both or neither.")
     return None
 
 
 def _read_access_log(target: str, layout: str, size: int, files: int) -> AccessLogOptions:
-    """Return the options of the access log. Raises Misused if the format can't be used."""
+    """Return the options of the access log. Raises InvalidUsage if the format can't be used."""
     options = AccessLogOptions(target, layout, size, files)
     try:
         options.read(Path())
     except FormatUnusable as error:
-        raise Misused(f"--access-log-format: {error}.") from error
+        raise InvalidUsage(f"--access-log-format: {error}.") from error
     return options
 
 
 def _read_collector(url: str, ca_file: Path | None, sample: float) -> CollectorOptions:
-    """Return the options of the collector of traces. Raises Misused if they can't be used."""
+    """Return the options of the collector of traces. Raises InvalidUsage if they can't be used."""
     options = CollectorOptions(url, ca_file, sample)
     try:
         options.check()
     except CollectorUnusable as error:
-        raise Misused(f"--traces: {error}.") from error
+        raise InvalidUsage(f"--traces: {error}.") from error
     return options
 
 
 def _read_metrics(url: str, ca_file: Path | None) -> MetricsOptions:
-    """Return the options of the collector of metrics. Raises Misused if they can't be used."""
+    """Return the options of the collector of metrics. Raises InvalidUsage if they can't be used."""
     options = MetricsOptions(url, ca_file)
     try:
         options.check()
     except CollectorUnusable as error:
-        raise Misused(f"--metrics: {error}.") from error
+        raise InvalidUsage(f"--metrics: {error}.") from error
     return options
 
 

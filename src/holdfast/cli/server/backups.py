@@ -10,7 +10,7 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli.exit_codes import LOCAL
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.terminal.help import write_ending
 
 commands = typer.Typer()
@@ -53,7 +53,9 @@ def backup(file: Target = None, data: Data = None, with_sealing_key: WithSealing
     sealing key, which decrypts the secrets in it. The audit log of each organization records the backup.
     """
     if file == "-" and sys.stdout.isatty():
-        raise Misused("Refusing to write a binary backup to the terminal. Redirect standard output, or name a file.")
+        raise InvalidUsage(
+            "Refusing to write a binary backup to the terminal. Redirect standard output, or name a file."
+        )
     from holdfast.cli.server.recovery import back_up
 
     back_up(data, file, with_sealing_key=with_sealing_key)

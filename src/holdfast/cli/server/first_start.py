@@ -12,7 +12,7 @@ from types import FrameType
 
 from holdfast.apis.gateways.enrollment_key import UnusableEnrollmentKeys, is_enrollment_key, read_enrollment_keys
 from holdfast.apis.gateways.join_token import NoJoinToken, read_token
-from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.failures import CommandFailed, InvalidUsage
 from holdfast.cli.server.failures import failures_in_words
 from holdfast.cli.server.join import store_membership
 from holdfast.cli.terminal.output import tell
@@ -46,7 +46,7 @@ def join_if_needed(data: Path, options: JoinOptions) -> None:
     Waits for a publisher that can't be reached. A gateway whose certificate has expired joins again if it can;
     otherwise it still starts, because it can serve callers.
 
-    Raises CommandFailed, Misused.
+    Raises CommandFailed, InvalidUsage.
     """
     try:
         before = read_membership(data)
@@ -90,9 +90,9 @@ def _exchange(options: JoinOptions) -> Membership:
             return join(options.url, read_token(text))
         key = read_enrollment_keys(text)[0].text
     except NoJoinToken as error:
-        raise Misused(f"{options.token_file}: {error}") from error
+        raise InvalidUsage(f"{options.token_file}: {error}") from error
     except UnusableEnrollmentKeys as error:
-        raise Misused(f"{options.token_file}: {error}") from error
+        raise InvalidUsage(f"{options.token_file}: {error}") from error
     name = make_name(options.name or socket.gethostname())
     return join_with_key(options.url, key, name, options.ca_file)
 

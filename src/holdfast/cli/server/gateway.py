@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import typer
 
 from holdfast.cli.exit_codes import LOCAL, ExitCode
-from holdfast.cli.failures import Misused
+from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.server.gateway_options import (
     DEFAULT_DATA,
     AccessLog,
@@ -114,7 +114,7 @@ def run(
     )
     if join:
         if join_token_file is None:
-            raise Misused("--join needs --join-token-file FILE.")
+            raise InvalidUsage("--join needs --join-token-file FILE.")
         from holdfast.cli.server.first_start import JoinOptions, join_if_needed
 
         join_if_needed(options.data, JoinOptions(join, join_token_file, join_ca_file, join_name))

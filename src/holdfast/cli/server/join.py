@@ -5,7 +5,7 @@ The implementation of `holdfast gateway join`.
 from pathlib import Path
 
 from holdfast.apis.gateways.join_token import NoJoinToken, read_token
-from holdfast.cli.failures import CommandFailed, Misused
+from holdfast.cli.failures import CommandFailed, InvalidUsage
 from holdfast.cli.server.agent_options import AgentOptions
 from holdfast.cli.server.agent_process import become_agent
 from holdfast.cli.server.failures import failures_in_words
@@ -19,14 +19,14 @@ from holdfast.gateway.process.directory import gateway_directory
 
 def join_and_run(url: str, token: str, options: AgentOptions) -> None:
     """
-    Join the publisher at *url*, and become `holdfast gateway run`. Raises CommandFailed, Misused.
+    Join the publisher at *url*, and become `holdfast gateway run`. Raises CommandFailed, InvalidUsage.
 
     The process is replaced, because SIGHUP starts a gateway again with its arguments, and a token works only once.
     """
     try:
         join_token = read_token(token)
     except NoJoinToken as error:
-        raise Misused(str(error)) from error
+        raise InvalidUsage(str(error)) from error
     # The directory is locked, so a gateway that runs there is noticed before the token is used up.
     with failures_in_words(), gateway_directory(options.data):
         try:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
-from holdfast.cli.failures import CannotConnect, Misused
+from holdfast.cli.failures import CannotConnect, InvalidUsage
 from holdfast.cli.terminal.output import say, tell, write_json, write_table
 from holdfast.cli.terminal.text import make_plain
 
@@ -56,9 +56,9 @@ class Listing:
 
 
 def write_listing(listing: Listing, output: Form | None, as_json: bool) -> None:
-    """Print *listing*; `--json` is short for `-o json`. Raises Misused if both are given and differ."""
+    """Print *listing*; `--json` is short for `-o json`. Raises InvalidUsage if both are given and differ."""
     if as_json and output not in {None, Form.JSON}:
-        raise Misused("Use either --json or --output.")
+        raise InvalidUsage("Use either --json or --output.")
     form = Form.JSON if as_json else output or Form.TABLE
     match form:
         case Form.JSON:

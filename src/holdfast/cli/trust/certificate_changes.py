@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from holdfast.cli.access.passwords import PasswordStdin
 from holdfast.cli.exit_codes import WAITING
-from holdfast.cli.failures import CommandFailed, Misused, Refused
+from holdfast.cli.failures import CommandFailed, InvalidUsage, RequestRefused
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import (
@@ -67,7 +67,7 @@ def add_certificate(
     With --replace, the command is idempotent: it leaves certificates alone that are already trusted.
     """
     if keep_previous and not replace:
-        raise Misused("--keep-previous needs --replace.")
+        raise InvalidUsage("--keep-previous needs --replace.")
     with connect() as client:
         upload = _open(file, password_stdin)
         before = _find(client, alias) if replace else None
@@ -155,7 +155,7 @@ def _wait_for_origin(client: Client, endpoint: str, within: float) -> str:
     """Wait until the remaining trust of an origin is enforced, and describe it; empty if no API uses the origin."""
     try:
         settings = wait_until_enforced(partial(client.get, SETTINGS, endpoint=endpoint), within, also_unserved=True)
-    except Refused as error:
+    except RequestRefused as error:
         if error.status == 400:
             return ""  # no API has an endpoint at this origin
         raise
@@ -175,7 +175,7 @@ def _open(file: str, password_stdin: bool) -> "Upload":
 def _find(client: Client, alias: str) -> dict[str, Any] | None:
     try:
         return client.get(build_certificate_path(alias))
-    except Refused as error:
+    except RequestRefused as error:
         if error.status == 404:
             return None
         raise

@@ -14,7 +14,7 @@ from holdfast.certificates.findings.examination import examine_all
 from holdfast.certificates.formats.parsing import MAX_BYTES, Upload, parse
 from holdfast.certificates.identity import ReferenceIdentifier
 from holdfast.cli.access.passwords import read_password
-from holdfast.cli.failures import Misused, WrongFile
+from holdfast.cli.failures import InvalidUsage, WrongFile
 from holdfast.cli.terminal.files import read_file, read_input
 from holdfast.cli.terminal.output import tell
 from holdfast.work.slow_derivation import SlowDerivation
@@ -28,7 +28,7 @@ def read_certificate_file(name: str) -> bytes:
 def open_upload(file: str, *, password_stdin: bool = False) -> Upload:
     """Read the certificates in *file*, with its password from standard input if wanted. Raises CommandFailed."""
     if password_stdin and file == "-":
-        raise Misused("Standard input can't be both the file and its password. Name the file.")
+        raise InvalidUsage("Standard input can't be both the file and its password. Name the file.")
     password = read_password("Password", stdin=True) if password_stdin else None
     return read_upload(read_certificate_file(file), file, password)
 
@@ -56,11 +56,11 @@ def tell_ignored(upload: Upload) -> None:
 
 
 def find_names(endpoint: str) -> tuple[ReferenceIdentifier, ...]:
-    """Return the name that a backend at the URL *endpoint* must present; empty for an empty URL. Raises Misused."""
+    """Return the name that a backend at *endpoint* (a URL) must present; empty: none. Raises InvalidUsage."""
     try:
         return (parse_endpoint(endpoint).origin.reference,) if endpoint else ()
     except InvalidField as error:
-        raise Misused(f"--endpoint: {error}") from error
+        raise InvalidUsage(f"--endpoint: {error}") from error
 
 
 def describe_upload(upload: Upload, names: tuple[ReferenceIdentifier, ...], now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 from typer import Option
 
 from holdfast.cli.exit_codes import WAITING
-from holdfast.cli.failures import Refused
+from holdfast.cli.failures import RequestRefused
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within
 from holdfast.cli.terminal.durations import parse_duration
@@ -91,7 +91,7 @@ def list_exceptions(client: Client, origins: "Collection[Origin] | None" = None)
 
     try:
         exceptions = list(client.list_entries(EXCEPTIONS, "list"))
-    except Refused as error:
+    except RequestRefused as error:
         if error.status == 403:
             return None
         raise

@@ -9,7 +9,7 @@ import typer
 from typer import Argument, Option
 
 from holdfast.cli.exit_codes import WAITING
-from holdfast.cli.failures import Misused, WrongFile
+from holdfast.cli.failures import InvalidUsage, WrongFile
 from holdfast.cli.requests import completion
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.requests.enforcement import Wait, Within, describe_enforcement, write_when_settled
@@ -112,7 +112,7 @@ def set_trust(
     if sni is not None:
         body["sni"] = {"host": None, "none": ""}.get(sni, sni)
     if not body:
-        raise Misused("Nothing to change. Add an option; see --help.")
+        raise InvalidUsage("Nothing to change. Add an option; see --help.")
     with connect() as client:
         before, tag = client.read(SETTINGS, endpoint=endpoint)
         put_trust(client, endpoint, {member: before[member] for member in MEMBERS} | body, tag)

@@ -31,7 +31,7 @@ class AccessLogForwarder:
 
     def __init__(self, readers: Mapping[str, Callable[[bytes], None]] = NO_READERS) -> None:
         """*readers* get the messages of logs that stay here, by the name of the log."""
-        self._waiting = {name: _Waiting() for name in (FAILURES, REJECTIONS)}
+        self._waiting = {name: _MessageQueue() for name in (FAILURES, REJECTIONS)}
         self._readers = {name: waiting.add for name, waiting in self._waiting.items()} | dict(readers)
 
     @property
@@ -59,14 +59,14 @@ class AccessLogForwarder:
                 reader(message)
         return b""
 
-    async def _keep_sending(self, channel: grpc.aio.Channel, name: str, waiting: "_Waiting") -> None:
+    async def _keep_sending(self, channel: grpc.aio.Channel, name: str, waiting: "_MessageQueue") -> None:
         while True:
             await waiting.wait()
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # the latter: the stream has ended
                 await self._send(channel, name, waiting)
             await asyncio.sleep(PAUSE)
 
-    async def _send(self, channel: grpc.aio.Channel, name: str, waiting: "_Waiting") -> None:
+    async def _send(self, channel: grpc.aio.Channel, name: str, waiting: "_MessageQueue") -> None:
         call = channel.stream_unary(f"/{_SERVICE}/{_METHOD}", None, None)(None, wait_for_ready=True)
         try:
             await call.write(_name_log(name))
@@ -79,7 +79,7 @@ class AccessLogForwarder:
             call.cancel()
 
 
-class _Waiting:
+class _MessageQueue:
     """Messages that wait to be sent, of limited size."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from holdfast.gateway.agent.callers_tls import OPTIONS_OF_PUBLISHER, OWN_OPTIONS
 from holdfast.gateway.agent.control_plane import ControlPlane, keep_connected
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
-from holdfast.gateway.agent.last_known_good import LastKnownGood
+from holdfast.gateway.agent.last_known_good import LastKnownState
 from holdfast.gateway.agent.member_watch import MemberWatch
 from holdfast.gateway.agent.monitoring import Monitoring
 from holdfast.gateway.agent.open_listeners import OpenListeners
@@ -73,7 +73,7 @@ async def run_agent(
     *certificate* is presented to callers; None: the one that the publisher on this machine sends. Health checks and
     metrics are answered on *monitoring_sockets*.
     """
-    cache, last_known_good = Cache({name: process.list_warming}), LastKnownGood(directory, now)
+    cache, last_known_good = Cache({name: process.list_warming}), LastKnownState(directory, now)
     expiries = Expiries(cache, now, lambda: upstream.stale_since is None)
     telemetry = process.telemetry
 

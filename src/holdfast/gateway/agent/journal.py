@@ -13,7 +13,7 @@ import structlog
 
 from holdfast.files.sealing_keys import KeyFile, SealingKey, UnusableSealingKey, make_key
 from holdfast.gateway.agent.changes import Changes, decode, encode
-from holdfast.gateway.agent.state_file import Damaged, StateFile, create_state_file, open_state_file
+from holdfast.gateway.agent.state_file import DamagedFile, StateFile, create_state_file, open_state_file
 from holdfast.gateway.discovery.cache import ResourceKey
 from holdfast.gateway.resources.resource import Resource
 
@@ -61,7 +61,7 @@ class Journal:
                 saved_at, resources = decode(content)
                 for key, resource in resources:
                     self._put(key, resource)
-        except (Damaged, UnusableSealingKey, OSError) as error:
+        except (DamagedFile, UnusableSealingKey, OSError) as error:
             log.warning("last known good state not used", file=str(self._path), reason=str(error))
             self._forget()
             return None

@@ -19,7 +19,7 @@ from holdfast.gateway.resources.resource import Resource
 RETRY_AFTER = 10.0  # seconds between attempts to write a state that couldn't be written
 
 
-class LastKnownGood:
+class LastKnownState:
     """
     The state in a directory, which belongs to one process.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.files.replacement import replace_file
-from holdfast.gateway.remote.renewal import Renewed
+from holdfast.gateway.remote.renewal import Renewal
 from holdfast.gateway.remote.tls import Credential
 from holdfast.network.addresses import Address, Addresses
 
@@ -51,7 +51,7 @@ class Membership:
         certificate = x509.load_pem_x509_certificate(self.credential.certificate.encode())
         return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
-    def renew(self, key: str, renewal: Renewed) -> "Membership":
+    def renew(self, key: str, renewal: Renewal) -> "Membership":
         """Return the membership with a new certificate for *key* (PEM)."""
         credential = Credential(key, renewal.certificate, renewal.authority)
         return replace(self, group=renewal.group, credential=credential)

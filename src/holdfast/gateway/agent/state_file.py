@@ -30,7 +30,7 @@ _SEALED_COUNT_SIZE = 12 + _COUNT.size + 16  # with a nonce and an authentication
 _LENGTH = struct.Struct("!I")
 
 
-class Damaged(Exception):
+class DamagedFile(Exception):
     """A state file can't be used; the text says why."""
 
 
@@ -57,16 +57,16 @@ class StateFile:
         _write(self._descriptor, self._key.seal(_COUNT.pack(self._records), self._header), _COUNT_AT)
 
     def read(self) -> Iterator[bytes]:
-        """Yield the content of each record, and remove what was being written at the end. Raises Damaged, OSError."""
+        """Yield the content of each record, and remove an incomplete one at the end. Raises DamagedFile, OSError."""
         try:
             ciphertext = _read(self._descriptor, _SEALED_COUNT_SIZE, _COUNT_AT)
             (count,) = _COUNT.unpack(self._key.open(ciphertext, self._header))
         except NotAuthentic:
-            raise Damaged("it was modified") from None
+            raise DamagedFile("it was modified") from None
         while (content := self._next()) is not None:
             yield content
         if self._records < count:
-            raise Damaged(f"record {self._records + 1} of {count} is damaged or missing")
+            raise DamagedFile(f"record {self._records + 1} of {count} is damaged or missing")
         os.ftruncate(self._descriptor, self.size)
 
     def _next(self) -> bytes | None:
@@ -123,14 +123,14 @@ def create_state_file(path: Path, key: SealingKey) -> StateFile:
 
 
 def open_state_file(path: Path, key: SealingKey) -> StateFile:
-    """Open a file, whose records are to be read before one is added. Raises Damaged, OSError."""
+    """Open a file, whose records are to be read before one is added. Raises DamagedFile, OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         header = _read(descriptor, _HEADER_SIZE, 0)
         if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
-            raise Damaged("it is empty" if not header else "it was modified")
+            raise DamagedFile("it is empty" if not header else "it was modified")
         if header[len(_MAGIC) :][:ID_SIZE] != key.id:
-            raise Damaged("it was encrypted with another key")
+            raise DamagedFile("it was encrypted with another key")
     except BaseException:
         os.close(descriptor)
         raise

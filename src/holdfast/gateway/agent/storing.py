@@ -16,7 +16,7 @@ async def save_nothing(_upserts: Iterable[Resource], _removals: Iterable[Resourc
     """Store no resources."""
 
 
-class Storing:
+class UnstoredResources:
     """The resources whose last change isn't on disk yet, or couldn't be stored. Lives on one event loop."""
 
     def __init__(self, save: Save) -> None:

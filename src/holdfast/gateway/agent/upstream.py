@@ -21,7 +21,7 @@ from holdfast.gateway.agent.callers_tls import CallersTls
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.rejections import Rejections
-from holdfast.gateway.agent.storing import Save, Storing, save_nothing
+from holdfast.gateway.agent.storing import Save, UnstoredResources, save_nothing
 from holdfast.gateway.agent.tokens import Tokens
 from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
@@ -76,7 +76,7 @@ class Upstream:
         self._expiries = expiries
         self._node = node
         self._now = now
-        self._storing = Storing(save)
+        self._storing = UnstoredResources(save)
         self._on_stale = on_stale
         self._adapt = adapt
         self._callers_tls = callers_tls or CallersTls(cache)

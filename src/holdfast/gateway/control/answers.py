@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from holdfast.gateway.control.messages import MalformedMessage, Members, encode
 from holdfast.gateway.control.requests import read_addresses
 from holdfast.gateway.probing.connection import MAX_REASON, Answer, HeadAnswer
-from holdfast.network.presentation import MAX_BYTES, MAX_CERTIFICATES, Handshake, Obstacle, Unseen
+from holdfast.network.presentation import MAX_BYTES, MAX_CERTIFICATES, FailedHandshake, Handshake, Obstacle
 
 MAX_ANSWER = 256 * 1024  # bytes
 _FINGERPRINT = re.compile(r"([0-9a-f]{64})?")
@@ -20,7 +20,7 @@ _HIGHEST_STATUS = 599
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectResult:
     """The gateway's result of `Connect`: it is connected, or the connection failed."""
 
     KIND: ClassVar[str] = "connected"
@@ -42,7 +42,7 @@ class Connected:
         }
 
     @classmethod
-    def from_members(cls, members: Members) -> "Connected":
+    def from_members(cls, members: Members) -> "ConnectResult":
         """Return the message with these *members*. Raises MalformedMessage."""
         answer = Answer(
             members.read_flag("connected"),
@@ -57,7 +57,7 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ConnectionEnd:
     """The backend has closed the connection of this probe."""
 
     KIND: ClassVar[str] = "closed"
@@ -68,13 +68,13 @@ class Closed:
         return {"id": self.id}
 
     @classmethod
-    def from_members(cls, members: Members) -> "Closed":
+    def from_members(cls, members: Members) -> "ConnectionEnd":
         """Return the message with these *members*. Raises MalformedMessage."""
         return cls(members.read_number("id"))
 
 
 @dataclass(frozen=True, slots=True)
-class Headed:
+class HeadResult:
     """The gateway's result of `Head`."""
 
     KIND: ClassVar[str] = "headed"
@@ -86,14 +86,14 @@ class Headed:
         return {"id": self.id, "status": self.answer.status, "flags": sorted(self.answer.flags)}
 
     @classmethod
-    def from_members(cls, members: Members) -> "Headed":
+    def from_members(cls, members: Members) -> "HeadResult":
         """Return the message with these *members*. Raises MalformedMessage."""
         flags = frozenset(members.read_texts("flags", _MAX_FLAGS, _WORD))
         return cls(members.read_number("id"), HeadAnswer(members.read_number("status", _HIGHEST_STATUS), flags))
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class ProbeFailure:
     """There is no result: Envoy *rejected* the resources, or it didn't answer; *reason* says why."""
 
     KIND: ClassVar[str] = "failed"
@@ -106,13 +106,13 @@ class Failed:
         return {"id": self.id, "rejected": self.rejected, "reason": self.reason[:MAX_REASON]}
 
     @classmethod
-    def from_members(cls, members: Members) -> "Failed":
+    def from_members(cls, members: Members) -> "ProbeFailure":
         """Return the message with these *members*. Raises MalformedMessage."""
         return cls(members.read_number("id"), members.read_flag("rejected"), members.read_text("reason", MAX_REASON))
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolveResult:
     """The result of `Resolve`; without *addresses*, *reason* says why there are none."""
 
     KIND: ClassVar[str] = "resolved"
@@ -125,14 +125,14 @@ class Resolved:
         return {"id": self.id, "addresses": self.addresses, "reason": self.reason[:MAX_REASON]}
 
     @classmethod
-    def from_members(cls, members: Members) -> "Resolved":
+    def from_members(cls, members: Members) -> "ResolveResult":
         """Return the message with these *members*. Raises MalformedMessage."""
         addresses = read_addresses(members, "addresses")
         return cls(members.read_number("id"), addresses, members.read_text("reason", MAX_REASON))
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class HandshakeResult:
     """The result of `ProbeBackend`: a handshake in which the backend presented certificates."""
 
     KIND: ClassVar[str] = "seen"
@@ -155,7 +155,7 @@ class Seen:
         }
 
     @classmethod
-    def from_members(cls, members: Members) -> "Seen":
+    def from_members(cls, members: Members) -> "HandshakeResult":
         """Return the message with these *members*. Raises MalformedMessage."""
         handshake = Handshake(
             members.read_text("address", _WORD),
@@ -171,12 +171,12 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class NotSeen:
+class FailedHandshakeResult:
     """The result of `ProbeBackend` if the backend presented no certificates."""
 
     KIND: ClassVar[str] = "not seen"
     id: int
-    unseen: Unseen
+    unseen: FailedHandshake
 
     def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
@@ -189,16 +189,26 @@ class NotSeen:
         }
 
     @classmethod
-    def from_members(cls, members: Members) -> "NotSeen":
+    def from_members(cls, members: Members) -> "FailedHandshakeResult":
         """Return the message with these *members*. Raises MalformedMessage."""
         obstacle = members.read_text("obstacle", _WORD)
         if obstacle not in set(Obstacle):
             raise MalformedMessage("obstacle is unknown")
-        unseen = Unseen(Obstacle(obstacle), members.read_text("text", MAX_REASON), members.read_text("address", _WORD))
+        unseen = FailedHandshake(
+            Obstacle(obstacle), members.read_text("text", MAX_REASON), members.read_text("address", _WORD)
+        )
         return cls(members.read_number("id"), unseen)
 
 
-Result = Connected | Headed | Resolved | Seen | NotSeen | Failed
-AgentMessage = Result | Closed
-_KINDS: tuple[type[AgentMessage], ...] = (Connected, Closed, Headed, Resolved, Seen, NotSeen, Failed)
+Result = ConnectResult | HeadResult | ResolveResult | HandshakeResult | FailedHandshakeResult | ProbeFailure
+AgentMessage = Result | ConnectionEnd
+_KINDS: tuple[type[AgentMessage], ...] = (
+    ConnectResult,
+    ConnectionEnd,
+    HeadResult,
+    ResolveResult,
+    HandshakeResult,
+    FailedHandshakeResult,
+    ProbeFailure,
+)
 ANSWERS: Mapping[str, type[AgentMessage]] = {kind.KIND: kind for kind in _KINDS}

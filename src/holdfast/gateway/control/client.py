@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 import structlog
 
-from holdfast.gateway.control.answers import Closed, Connected, Failed, Headed
+from holdfast.gateway.control.answers import ConnectionEnd, ConnectResult, HeadResult, ProbeFailure
 from holdfast.gateway.control.backend_probes import BackendProbes
 from holdfast.gateway.control.messages import METHOD, MalformedMessage, Message, read, write
 from holdfast.gateway.control.notices import NOTICES, Notice
@@ -197,7 +197,7 @@ class _Stream:
 
     def _begin(self, task: Task) -> None:
         if len(self._running) >= MAX_PROBES or task.id in self._running:
-            self._queue.put_nowait(Failed(task.id, False, "The gateway runs too many probes."))
+            self._queue.put_nowait(ProbeFailure(task.id, False, "The gateway runs too many probes."))
             return
         running = self._running[task.id] = asyncio.create_task(self._run(task))
         running.add_done_callback(lambda _: self._running.pop(task.id))
@@ -207,20 +207,20 @@ class _Stream:
             async with asyncio.timeout(MAX_SECONDS):
                 await self._do(task)
         except ProbeRejected as error:
-            self._queue.put_nowait(Failed(task.id, True, str(error)))
+            self._queue.put_nowait(ProbeFailure(task.id, True, str(error)))
         except (NoAnswer, TimeoutError) as error:
-            self._queue.put_nowait(Failed(task.id, False, str(error) or "Envoy didn't answer in time."))
+            self._queue.put_nowait(ProbeFailure(task.id, False, str(error) or "Envoy didn't answer in time."))
         except Exception:
             # One probe must not end the others.
             log.exception("probe failed")
-            self._queue.put_nowait(Failed(task.id, False, "The gateway's agent failed; its log says why."))
+            self._queue.put_nowait(ProbeFailure(task.id, False, "The gateway's agent failed; its log says why."))
 
     async def _do(self, task: Task) -> None:
         match task:
             case Connect():
                 await self._connect(task)
             case Head():
-                self._queue.put_nowait(Headed(task.id, await self._probes.send_head(task)))
+                self._queue.put_nowait(HeadResult(task.id, await self._probes.send_head(task)))
             case Resolve():
                 self._queue.put_nowait(await self._backend_probes.resolve(task))
             case ProbeBackend():
@@ -228,10 +228,10 @@ class _Stream:
 
     async def _connect(self, probe: Connect) -> None:
         async with self._probes.connect(probe) as connection:
-            self._queue.put_nowait(Connected(probe.id, connection.answer))
+            self._queue.put_nowait(ConnectResult(probe.id, connection.answer))
             if connection.answer.connected:
                 await connection.wait_until_closed()
-                self._queue.put_nowait(Closed(probe.id))
+                self._queue.put_nowait(ConnectionEnd(probe.id))
 
     async def end(self) -> None:
         """Cancel all probes, and wait until their resources are removed."""

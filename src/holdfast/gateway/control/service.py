@@ -13,7 +13,14 @@ import grpc
 import grpc.aio
 import structlog
 
-from holdfast.gateway.control.answers import Connected, Headed, NotSeen, Resolved, Result, Seen
+from holdfast.gateway.control.answers import (
+    ConnectResult,
+    FailedHandshakeResult,
+    HandshakeResult,
+    HeadResult,
+    ResolveResult,
+    Result,
+)
 from holdfast.gateway.control.messages import METHOD
 from holdfast.gateway.control.notices import ControlPlanes, Move
 from holdfast.gateway.control.other_gateways import OtherGateways
@@ -26,7 +33,7 @@ from holdfast.gateway.peer import Identify, Peer
 from holdfast.gateway.probing.connection import Answer, HeadAnswer, NoAnswer
 from holdfast.gateway.probing.resources import ProbeResources
 from holdfast.network.addresses import Addresses
-from holdfast.network.presentation import Handshake, Unseen
+from holdfast.network.presentation import FailedHandshake, Handshake
 
 log = structlog.get_logger()
 R = TypeVar("R", bound=Result)
@@ -134,7 +141,7 @@ class Control:
         request = partial(Connect, resources=probe.resources)
         async with self._exchange(gateway, request, probe.identity) as exchange:
             result = await exchange.wait_for_result()
-            if not isinstance(result, Connected):
+            if not isinstance(result, ConnectResult):
                 raise NoAnswer(_ANOTHER)
             yield Connection(result.answer, exchange)
 
@@ -147,22 +154,22 @@ class Control:
             ProbeRejected: The gateway rejected the resources.
         """
         request = partial(Head, resources=probe.resources, authority=probe.authority, path=path)
-        return (await self._ask(gateway, request, Headed, probe.identity)).answer
+        return (await self._ask(gateway, request, HeadResult, probe.identity)).answer
 
-    async def resolve(self, gateway: str, host: str) -> Resolved:
+    async def resolve(self, gateway: str, host: str) -> ResolveResult:
         """Let the machine of *gateway* resolve *host*. Raises NoAnswer."""
-        return await self._ask(gateway, partial(Resolve, host=host), Resolved)
+        return await self._ask(gateway, partial(Resolve, host=host), ResolveResult)
 
     async def probe_backend(
         self, gateway: str, addresses: Sequence[str], port: int, server_name: str, seconds: float
-    ) -> Handshake | Unseen:
+    ) -> Handshake | FailedHandshake:
         """Let the machine of *gateway* do what `network.backend.shake_hands` does. Raises NoAnswer."""
         request = partial(ProbeBackend, addresses=tuple(addresses), port=port, server_name=server_name, seconds=seconds)
         async with self._exchange(gateway, request) as exchange:
             match await exchange.wait_for_result():
-                case Seen(_, handshake):
+                case HandshakeResult(_, handshake):
                     return handshake
-                case NotSeen(_, unseen):
+                case FailedHandshakeResult(_, unseen):
                     return unseen
         raise NoAnswer(_ANOTHER)
 

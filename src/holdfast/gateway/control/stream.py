@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import grpc.aio
 import structlog
 
-from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, AgentMessage, Closed, Failed, Result
+from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, AgentMessage, ConnectionEnd, ProbeFailure, Result
 from holdfast.gateway.control.messages import MalformedMessage, Message, read, write
 from holdfast.gateway.control.reports import REPORTS, Report
 from holdfast.gateway.control.requests import End
@@ -41,7 +41,7 @@ class Exchange:
 
     def take(self, message: AgentMessage) -> None:
         """Take a message of the gateway: the first answer counts."""
-        if isinstance(message, Closed):
+        if isinstance(message, ConnectionEnd):
             self.is_closed = True
         elif self.answer is None:
             self.answer = message
@@ -56,7 +56,7 @@ class Exchange:
         """Wait for the result. Raises NoAnswer and ProbeRejected."""
         while self.answer is None:
             await self._wait()
-        if not isinstance(self.answer, Failed):
+        if not isinstance(self.answer, ProbeFailure):
             return self.answer
         raise ProbeRejected(self.answer.reason) if self.answer.rejected else NoAnswer(self.answer.reason)
 

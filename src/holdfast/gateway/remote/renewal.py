@@ -26,7 +26,7 @@ class RenewalFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
+class Renewal:
     """A new certificate of a gateway, the CA, and the gateway's group."""
 
     certificate: str  # PEM
@@ -37,7 +37,7 @@ class Renewed:
 class RenewalService:
     """Passes signing requests to *renew*, with the fingerprint of the certificate in use."""
 
-    def __init__(self, renew: Callable[[str, str], Renewed]) -> None:
+    def __init__(self, renew: Callable[[str, str], Renewal]) -> None:
         """*renew* takes the fingerprint and the request in PEM, in a thread; it raises RenewalFailed."""
         self._renew = renew
 
@@ -61,7 +61,7 @@ class RenewalService:
         return json.dumps(asdict(renewal)).encode()
 
 
-async def request_renewal(channel: grpc.aio.Channel, request: str) -> Renewed:
+async def request_renewal(channel: grpc.aio.Channel, request: str) -> Renewal:
     """Send a signing request (PEM) to the publisher, and return what it issues. Raises RenewalFailed."""
     call = channel.stream_unary(f"/{_SERVICE}/{_METHOD}", None, None)(None, timeout=WITHIN)
     try:
@@ -69,7 +69,7 @@ async def request_renewal(channel: grpc.aio.Channel, request: str) -> Renewed:
             await call.write(request.encode())
             await call.done_writing()
         values = json.loads(await call)
-        return Renewed(str(values["certificate"]), str(values["authority"]), str(values["group"]))
+        return Renewal(str(values["certificate"]), str(values["authority"]), str(values["group"]))
     except grpc.aio.AioRpcError as error:
         final = error.code() in {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED}
         raise RenewalFailed(error.details() or error.code().name, is_final=final) from error

@@ -30,7 +30,7 @@ METRICS = Signal("metrics", "/opentelemetry.proto.collector.metrics.v1.MetricsSe
 LOGS = Signal("logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export")
 
 
-class Undelivered(Exception):
+class MessageRejected(Exception):
     """The collector didn't accept a message; the text says why."""
 
 
@@ -47,7 +47,7 @@ class Delivery:
         self._is_failing = False
 
     async def send(self, message: bytes) -> None:
-        """Send a message. Raises Undelivered."""
+        """Send a message. Raises MessageRejected."""
         if urlsplit(self.url).path.rstrip("/"):
             await self._post(message)
         else:
@@ -58,7 +58,7 @@ class Delivery:
         try:
             await self.send(message)
             self._is_failing = False
-        except Undelivered as error:
+        except MessageRejected as error:
             if not self._is_failing:
                 log.warning("telemetry can't be delivered", signal=self.signal.name, collector=self.url, why=str(error))
             self._is_failing = True
@@ -72,9 +72,9 @@ class Delivery:
         try:
             status = await self._http.send(message)
         except (OSError, HTTPException, ValueError) as error:  # the first includes ssl.SSLError
-            raise Undelivered(str(error) or type(error).__name__) from error
+            raise MessageRejected(str(error) or type(error).__name__) from error
         if status // 100 != 2:
-            raise Undelivered(f"HTTP status {status}")
+            raise MessageRejected(f"HTTP status {status}")
 
     async def _call(self, message: bytes) -> None:
         if self._channel is None:
@@ -85,7 +85,7 @@ class Delivery:
         try:
             await call(message, timeout=WITHIN)
         except grpc.aio.AioRpcError as error:
-            raise Undelivered(error.details() or error.code().name) from error
+            raise MessageRejected(error.details() or error.code().name) from error
 
     def _connect(self) -> grpc.aio.Channel:
         url = urlsplit(self.url)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from holdfast.apis.definitions.documents import MAX_BYTES, read_document
 from holdfast.apis.definitions.openapi import read_definition
-from holdfast.apis.definitions.servers import Unused
+from holdfast.apis.definitions.servers import IneffectivePart
 from holdfast.apis.errors import InvalidDefinition, InvalidField, InvalidFields, UnreadableDocument
 from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.catalog.api_body import ImportAnswer, ImportBody
@@ -136,7 +136,7 @@ def put_swagger(
     return document | {definitions.UNUSED: parts} if parts else document
 
 
-def _write_unused(parts: Iterable[Unused]) -> list[UnusedPart]:
+def _write_unused(parts: Iterable[IneffectivePart]) -> list[UnusedPart]:
     return [{"what": part.what, "why": part.why} for part in parts]
 
 

@@ -8,7 +8,7 @@ from holdfast.rest.pages import DEFAULT_LIMIT, Limit, Offset, paginate
 from holdfast.rest.prefixes import PREFIX
 from holdfast.rest.router import Router
 from holdfast.services.notifications import history
-from holdfast.store.notifications.history import Receipt, Sent
+from holdfast.store.notifications.history import Receipt, SentNotification
 
 router = Router(prefix=f"{PREFIX}/notifications", tags=["Notifications"])
 
@@ -28,7 +28,7 @@ def list_notifications(context: RequestContext, limit: Limit = DEFAULT_LIMIT, of
     }
 
 
-def _describe(entry: Sent) -> Notification:
+def _describe(entry: SentNotification) -> Notification:
     notification, wording = entry.notification, entry.notification.wording
     return {
         "id": str(notification.number),

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.choices import ChainRole, list_choices
 from holdfast.certificates.description import describe_certificate, describe_findings
-from holdfast.network.presentation import Presentation, Unseen
+from holdfast.network.presentation import FailedHandshake, Presentation
 from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.probing.responses import AcceptanceReason, Connection, FetchedChain, Probe, ProbeVerdict, TrustChoice
@@ -102,12 +102,12 @@ async def fetch_certificates(
     }
 
 
-def _list_roles(presentation: Presentation | Unseen) -> Sequence[tuple[Certificate, ChainRole]]:
+def _list_roles(presentation: Presentation | FailedHandshake) -> Sequence[tuple[Certificate, ChainRole]]:
     return presentation.presented.with_roles if isinstance(presentation, Presentation) else ()
 
 
-def _describe_connection(endpoint: str, presentation: Presentation | Unseen, gateway: str) -> Connection:
-    if isinstance(presentation, Unseen):
+def _describe_connection(endpoint: str, presentation: Presentation | FailedHandshake, gateway: str) -> Connection:
+    if isinstance(presentation, FailedHandshake):
         return {
             "endpoint": endpoint.strip(),
             "gateway": gateway,

@@ -4,14 +4,14 @@ The report of a dry run: what an import would reject or leave out, in the format
 
 from collections.abc import Iterable, Mapping
 
-from holdfast.apis.definitions.servers import Unused
+from holdfast.apis.definitions.servers import IneffectivePart
 from holdfast.rest.transfer.responses import DryRun, RuleViolation
 
 _POLICY = "Import"
 _RULESET = "Holdfast"
 
 
-def report(errors: Mapping[str, str], parts: Iterable[Unused]) -> DryRun:
+def report(errors: Mapping[str, str], parts: Iterable[IneffectivePart]) -> DryRun:
     """Return the report for *errors*, messages by field, and the parts that aren't imported."""
     violations: list[RuleViolation] = [
         {"path": field, "message": text, "severity": "ERROR"} for field, text in errors.items()

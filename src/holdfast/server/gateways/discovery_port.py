@@ -12,7 +12,7 @@ from holdfast.certificates.gateway_certificates import UnusableRequest, write_pe
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.gateway.discovery.ads import Register
 from holdfast.gateway.remote.admission import Admission
-from holdfast.gateway.remote.renewal import RenewalFailed, RenewalService, Renewed
+from holdfast.gateway.remote.renewal import Renewal, RenewalFailed, RenewalService
 from holdfast.gateway.remote.server import CannotListen, serve_remote_gateways
 from holdfast.gateway.remote.tls import Credential
 from holdfast.network.addresses import Addresses
@@ -93,7 +93,7 @@ class DiscoveryPort:
             self._problem = ""
             self._credential = Credential(credential.key.pem, write_pem(credential.certificate), authority.pem)
 
-    def _renew(self, fingerprint: str, csr: str) -> Renewed:
+    def _renew(self, fingerprint: str, csr: str) -> Renewal:
         runtime = self._runtime
         try:
             membership = renew(runtime.store, runtime.sealing, fingerprint, csr, runtime.now())
@@ -104,4 +104,4 @@ class DiscoveryPort:
         except (CannotUnseal, UnusableSealingKey) as error:
             log.exception("the CA of gateways cannot be used")
             raise RenewalFailed("The publisher can't use its CA for gateways. Its log says why.") from error
-        return Renewed(membership.certificate, membership.authority, membership.gateway.placement.group)
+        return Renewal(membership.certificate, membership.authority, membership.gateway.placement.group)

@@ -55,7 +55,7 @@ class BodyLimit:
         with contextlib.ExitStack() as places:
             try:
                 body = await self._read(Request(scope), receive, places)
-            except _Refused as refused:
+            except _RequestRefused as refused:
                 await refused.response(scope, receive, send)
                 return
             if body is not None:
@@ -63,7 +63,7 @@ class BodyLimit:
 
     async def _read(self, request: Request, receive: Receive, places: contextlib.ExitStack) -> bytes | None:
         """
-        Return the body, None if the client disconnected. Raises _Refused.
+        Return the body, None if the client disconnected. Raises _RequestRefused.
 
         The caller closes *places* when the body's memory is free again.
         """
@@ -86,7 +86,7 @@ class BodyLimit:
                         raise await self._refuse_large(request)
         except TimeoutError as error:
             text = f"The body didn't arrive within {self._within:.0f} seconds. Try again."
-            raise _Refused(await self._refuse(request, TOO_SLOW, text, CLOSE)) from error
+            raise _RequestRefused(await self._refuse(request, TOO_SLOW, text, CLOSE)) from error
 
     async def _read_declared_length(self, request: Request) -> int:
         length = request.headers.get("content-length", "0")
@@ -95,23 +95,23 @@ class BodyLimit:
             raise await self._refuse_large(request)
         return int(length)
 
-    async def _refuse_large(self, request: Request) -> "_Refused":
+    async def _refuse_large(self, request: Request) -> "_RequestRefused":
         text = f"The request is larger than {self._limit // 1024} KiB."
-        return _Refused(await self._refuse(request, TOO_LARGE, text, CLOSE))
+        return _RequestRefused(await self._refuse(request, TOO_LARGE, text, CLOSE))
 
     async def _admit(self, request: Request, receive: Receive | None, places: contextlib.ExitStack) -> None:
-        """Reserve memory for a large body of a user. Raises _Refused. *receive* is None at the end of the body."""
+        """Reserve memory for a large body of a user; *receive* is None at its end. Raises _RequestRefused."""
         sender = await self._identify(request)
         if isinstance(sender, Response):
-            raise _Refused(await _discard_body(request, receive, sender))
+            raise _RequestRefused(await _discard_body(request, receive, sender))
         if not self._large.take(sender):
             text = f"Too many uploads at once. Try again in {RETRY_AFTER} s."
             refusal = await self._refuse(request, TOO_MANY_BODIES, text, {"Retry-After": str(RETRY_AFTER)})
-            raise _Refused(await _discard_body(request, receive, refusal))
+            raise _RequestRefused(await _discard_body(request, receive, refusal))
         places.callback(self._large.give_back, sender)
 
 
-class _Refused(Exception):
+class _RequestRefused(Exception):
     """The request gets *response* without reaching the app."""
 
     def __init__(self, response: Response) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from holdfast.network.certificate_files import Loaded, load, make_context
+from holdfast.network.certificate_files import LoadedFiles, load, make_context
 from holdfast.network.presented_files import CertificateFiles
 
 
@@ -28,7 +28,7 @@ class PublisherCertificate(CertificateFiles[ssl.SSLContext]):
         """The SHA-256 of the key (SubjectPublicKeyInfo) that is presented; None if none is."""
         return bytes.fromhex(self._loaded.spki_fingerprint) if self._loaded else None
 
-    def _load(self, certificate: Path, key: Path) -> Loaded[ssl.SSLContext]:
+    def _load(self, certificate: Path, key: Path) -> LoadedFiles[ssl.SSLContext]:
         return load(certificate, key)
 
     def _hand_over(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> int | None:

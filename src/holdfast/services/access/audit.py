@@ -57,7 +57,7 @@ def describe_details(details: Details) -> str:
             return ""
         case audit.CertificatesOf():
             return _describe_certificates(details)
-        case audit.Unused():
+        case audit.UnusedTrustRemoval():
             return "no API uses it"
         case audit.CertificateRequest(endpoint, subject, key):
             return f"{endpoint} {subject} {key}"

@@ -13,7 +13,7 @@ from holdfast.services.attention.item import Item, Kind, Urgency, format_count
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.trust.rotation import SEEN_WITHIN
 from holdfast.store.trust import unused_origins, urgent
-from holdfast.store.trust.urgent import Urgent
+from holdfast.store.trust.urgent import UrgentCertificates
 
 _PATH = "/certificates"
 # The values of its parameter `show`.
@@ -78,7 +78,7 @@ def examine_certificates(context: Context, retire_after: timedelta) -> Iterator[
         yield Item(kind, Urgency.LATER, identities.count, sentence, where, "/unused-certificates", action)
 
 
-def _describe(kind: Kind, urgency: Urgency, certificates: Urgent, sentence: str, event: str) -> Item:
+def _describe(kind: Kind, urgency: Urgency, certificates: UrgentCertificates, sentence: str, event: str) -> Item:
     if certificates.count == 1:
         path, action = f"{_PATH}/{quote(certificates.alias, safe='')}", "Show certificate"
     else:

@@ -17,7 +17,7 @@ from holdfast.apis.definitions.openapi import (
     Definition,
     read_definition,
 )
-from holdfast.apis.definitions.servers import MAX_UNUSED, Servers, Unused, list_unused
+from holdfast.apis.definitions.servers import MAX_UNUSED, IneffectivePart, Servers, list_unused
 from holdfast.apis.errors import InvalidField
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -30,7 +30,7 @@ from holdfast.services.versions import Expected, check_expected, make_text_tag
 from holdfast.store.audit import Action
 from holdfast.store.catalog import api_documents
 
-NOTHING_UNUSED: tuple[Unused, ...] = ()
+NOTHING_UNUSED: tuple[IneffectivePart, ...] = ()
 UNUSED = "x-holdfast-unused"  # added to a definition in responses, never stored
 _NO_NAME = re.compile(r"[^\w .-]+")
 
@@ -40,7 +40,7 @@ class SavedDefinition:
     """A stored definition, as JSON, and its servers that have no effect."""
 
     text: str
-    unused_servers: tuple[Unused, ...]
+    unused_servers: tuple[IneffectivePart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ImportedApi:
     """An API created from a definition, and the servers of the definition that have no effect."""
 
     full_api: FullApi
-    unused_servers: tuple[Unused, ...]
+    unused_servers: tuple[IneffectivePart, ...]
 
 
 def get_definition(context: Context, api_id: str, servers: list[str]) -> str:
@@ -95,7 +95,7 @@ def put_definition(
     return SavedDefinition(text, list_unused(definition.servers, [*own, *addresses]))
 
 
-def list_unused_servers(definition: Definition) -> tuple[Unused, ...]:
+def list_unused_servers(definition: Definition) -> tuple[IneffectivePart, ...]:
     """List the servers that would have no effect if an API were created from *definition*."""
     return _choose_endpoints(definition.servers)[2]
 
@@ -125,7 +125,7 @@ def import_definition(
     return ImportedApi(full_api, unused_servers)
 
 
-def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple[Unused, ...]]:
+def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple[IneffectivePart, ...]]:
     """Fill what *draft* leaves empty from *definition*, adapted to what is allowed; return the unused servers, too."""
     name = draft.name or " ".join(_NO_NAME.sub(" ", definition.name).split())[:60]
     if draft.production or draft.sandbox:
@@ -145,20 +145,20 @@ def fill_draft(definition: Definition, draft: ApiDraft) -> tuple[ApiDraft, tuple
     return full_draft, unused_servers
 
 
-def _choose_endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[Unused, ...]]:
+def _choose_endpoints(servers: Servers) -> tuple[str | None, str | None, tuple[IneffectivePart, ...]]:
     """Return the first usable server for production and for the sandbox, and those that aren't used."""
     production, unused_production = _find_first_usable(servers.production)
     sandbox, unused_sandbox = _find_first_usable(servers.sandbox)
     return production, sandbox, (*unused_production, *unused_sandbox, *servers.unused)[:MAX_UNUSED]
 
 
-def _find_first_usable(urls: Sequence[str]) -> tuple[str | None, list[Unused]]:
+def _find_first_usable(urls: Sequence[str]) -> tuple[str | None, list[IneffectivePart]]:
     unusable = []
     for url in urls:
         try:
             parse_endpoint(url)
         except InvalidField as error:
-            unusable.append(Unused(url, str(error)))
+            unusable.append(IneffectivePart(url, str(error)))
         else:
             return url, unusable
     return None, unusable

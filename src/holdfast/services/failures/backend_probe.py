@@ -7,7 +7,7 @@ from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.comparison import Difference
-from holdfast.certificates.presented import Unreadable
+from holdfast.certificates.presented import UnreadableEntry
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanation import Explanation
 from holdfast.network.presentation import Presentation
@@ -26,7 +26,7 @@ class BackendProbe:
     at: datetime  # aware, UTC
     presented: tuple[Certificate, ...]  # the backend's own first, unless it can't be read
     verdict: Verdict
-    unreadable: tuple[Unreadable, ...] = ()
+    unreadable: tuple[UnreadableEntry, ...] = ()
 
     @property
     def difference(self) -> Difference | None:

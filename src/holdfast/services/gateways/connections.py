@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from holdfast.gateway.discovery.cache import Gateway
 from holdfast.gateway.discovery.groups import Groups
-from holdfast.services.gateways.elsewhere import Connection, Others
+from holdfast.services.gateways.elsewhere import Connection, OtherControlPlanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Connections:
 ONLY_LOCAL = Connections()
 
 
-def find_connections(groups: Groups, others: Others) -> Connections:
+def find_connections(groups: Groups, others: OtherControlPlanes) -> Connections:
     """Return which connections count."""
     if not others.connections:
         return ONLY_LOCAL

@@ -47,7 +47,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class OtherControlPlanes:
     """
     The other control planes that are live, and the gateways that are connected to them, by name.
 
@@ -60,10 +60,10 @@ class Others:
     last_connections: Mapping[str, Connection] = field(default_factory=dict)
 
 
-NOBODY = Others()
+NOBODY = OtherControlPlanes()
 
 
-class Elsewhere:
+class GatewaysElsewhere:
     """
     Knows the gateways of other control planes. Threads may use everything except `follow`.
 
@@ -83,11 +83,11 @@ class Elsewhere:
         return self._own is not None
 
     @property
-    def others(self) -> Others:
+    def others(self) -> OtherControlPlanes:
         """The state that was last read."""
         return self._others
 
-    def read(self, session: Session) -> Others:
+    def read(self, session: Session) -> OtherControlPlanes:
         """Return what the database says now."""
         if self._own is None:
             return NOBODY
@@ -111,7 +111,7 @@ class Elsewhere:
         }
         return self._take([row.id for row in overviews], planes)
 
-    def _take(self, live: Sequence[str], planes: Mapping[str, OtherControlPlane]) -> Others:
+    def _take(self, live: Sequence[str], planes: Mapping[str, OtherControlPlane]) -> OtherControlPlanes:
         with self._lock:
             planes_before = self._planes
             self._planes = {
@@ -145,12 +145,12 @@ class Elsewhere:
                 async with asyncio.timeout(LOOK_AGAIN if others.control_planes else None):
                     await wake.wait()
 
-    def _read_now(self, store: Store) -> Others:
+    def _read_now(self, store: Store) -> OtherControlPlanes:
         with store.read() as session:
             return self.read(session)
 
 
-def _combine(planes: Sequence[OtherControlPlane]) -> Others:
+def _combine(planes: Sequence[OtherControlPlane]) -> OtherControlPlanes:
     connections: dict[str, Connection] = {}
     last_connections: dict[str, Connection] = {}
     for plane in planes:
@@ -160,7 +160,7 @@ def _combine(planes: Sequence[OtherControlPlane]) -> Others:
                     last_connections[name] = Connection(plane, gateway)
             elif name not in connections or _is_newer(gateway, connections[name].gateway):
                 connections[name] = Connection(plane, gateway)
-    return Others(tuple(planes), connections, last_connections)
+    return OtherControlPlanes(tuple(planes), connections, last_connections)
 
 
 def _is_newer(gateway: ConnectedGateway, other: ConnectedGateway) -> bool:

@@ -19,7 +19,7 @@ from holdfast.gateway.discovery.observers import Observers
 from holdfast.network.addresses import Address, Addresses
 from holdfast.network.listen_addresses import parse_addresses
 from holdfast.services.control_planes.presence import Presence
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 
 log = structlog.get_logger()
 BALANCE_EVERY = 5.0  # seconds
@@ -36,7 +36,7 @@ def find_discovery_addresses(presence: Presence) -> Addresses:
 class Spreading:
     """Sends notices to the gateways on other machines that follow this control plane. Lives on one event loop."""
 
-    def __init__(self, presence: Presence, control: Control, gateways: Observers, elsewhere: Elsewhere) -> None:
+    def __init__(self, presence: Presence, control: Control, gateways: Observers, elsewhere: GatewaysElsewhere) -> None:
         """*gateways* wakes its observers whenever a gateway connects or disconnects."""
         self._presence = presence
         self._control = control

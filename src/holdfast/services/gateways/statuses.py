@@ -24,7 +24,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.errors import NotFound
 from holdfast.services.gateways.connections import find_connections
-from holdfast.services.gateways.elsewhere import Connection, Elsewhere, Others
+from holdfast.services.gateways.elsewhere import Connection, GatewaysElsewhere, OtherControlPlanes
 from holdfast.services.gateways.operators import is_operator, require_operator
 from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
@@ -89,7 +89,7 @@ class Sources:
     control_plane: str
     groups: Groups
     states: GatewayStates
-    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    elsewhere: GatewaysElsewhere = field(default_factory=GatewaysElsewhere)
 
 
 def list_statuses(context: Context, sources: Sources) -> list[GatewayStatus]:
@@ -167,7 +167,7 @@ def describe_enrolled(gateway: Gateway, now: datetime) -> GatewayStatus:
     return GatewayStatus(gateway.name, gateway.placement.group, gateway.assess_state(now), gateway, None)
 
 
-def _find_local(sources: Sources, others: Others) -> dict[str, str]:
+def _find_local(sources: Sources, others: OtherControlPlanes) -> dict[str, str]:
     """Return the gateways on the machines of publishers that have been seen, by name, with their groups."""
     peers = {state.peer.name: (state.peer.group, state.address) for state in sources.states.list_all()}
     peers |= {
@@ -232,7 +232,7 @@ def _describe_there(status: GatewayStatus, connection: Connection) -> GatewaySta
     )
 
 
-def _find_last_state(name: str, sources: Sources, others: Others) -> states.GatewayState | None:
+def _find_last_state(name: str, sources: Sources, others: OtherControlPlanes) -> states.GatewayState | None:
     """Return the state of a gateway that isn't connected, by the control plane that has seen it last."""
     candidates = sources.states.find(name), read_state(others.last_connections.get(name))
     return max((state for state in candidates if state), key=lambda state: state.seen_at, default=None)

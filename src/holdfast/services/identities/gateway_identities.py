@@ -22,7 +22,7 @@ from holdfast.apis.identities.gateway_identity import (
 )
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.formats.credentials import build_chain
-from holdfast.certificates.formats.parsing import Ignored
+from holdfast.certificates.formats.parsing import SkippedPart
 from holdfast.certificates.formats.private_keys import make_key, open_key
 from holdfast.certificates.signing_requests import make_signing_request
 from holdfast.certificates.validity import Status, get_status
@@ -53,7 +53,7 @@ class IdentityImport:
     """The stored identity, and the parts of the files that were ignored."""
 
     entry: GatewayIdentity
-    ignored_parts: tuple[Ignored, ...]
+    ignored_parts: tuple[SkippedPart, ...]
 
 
 def get_gateway_identity(context: Context, endpoint: str) -> GatewayIdentity | None:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from holdfast.apis.notifications.channel import Audience, Channel
 from holdfast.apis.notifications.event import Notification
 from holdfast.apis.notifications.owners import CHANNEL, find_addresses
-from holdfast.store.notifications.outbox import Addressed
+from holdfast.store.notifications.outbox import AddressedNotification
 
 Owners = Mapping[str, Sequence[str]]  # by object, such as `api:ID`
 
 
-def address(notification: Notification, channels: Iterable[Channel], owners: Owners) -> Addressed:
+def address(notification: Notification, channels: Iterable[Channel], owners: Owners) -> AddressedNotification:
     """Return *notification* with the channels that receive it, and the e-mail addresses of owners for each."""
     responsible = find_owners(notification.about, owners)
     deliveries = []
@@ -25,7 +25,7 @@ def address(notification: Notification, channels: Iterable[Channel], owners: Own
         if channel.audience is Audience.OWNERS and not addresses and not channel.recipients:
             continue
         deliveries.append((channel.id, ",".join(sorted(addresses))))
-    return Addressed(notification, deliveries)
+    return AddressedNotification(notification, deliveries)
 
 
 def find_owners(about: Sequence[str], owners: Owners) -> list[str]:

@@ -11,7 +11,7 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.path import leads_to
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import read_public_roots
-from holdfast.network.presentation import Presentation, Unseen
+from holdfast.network.presentation import FailedHandshake, Presentation
 from holdfast.services.probing.terms import StoredCertificates, Terms
 from holdfast.services.probing.verdicts import Verdict
 
@@ -82,7 +82,9 @@ def needs_second_answer(verdict: Verdict, terms: Terms) -> bool:
     )
 
 
-def accept(verdict: Verdict, without: Verdict | None, presentation: Presentation | Unseen, terms: Terms) -> Acceptance:
+def accept(
+    verdict: Verdict, without: Verdict | None, presentation: Presentation | FailedHandshake, terms: Terms
+) -> Acceptance:
     """Return the result of a test; *without* is the verdict on `terms.without_upload`, None if there is none."""
     chain = presentation.chain if isinstance(presentation, Presentation) else ()
     if verdict.by == "none":

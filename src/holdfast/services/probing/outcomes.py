@@ -8,7 +8,7 @@ from http import HTTPStatus
 from holdfast.apis.catalog.endpoint import Endpoint
 from holdfast.certificates.findings.examination import Finding
 from holdfast.gateway.failures.explanation import Explanation
-from holdfast.network.presentation import Presentation, Unseen
+from holdfast.network.presentation import FailedHandshake, Presentation
 from holdfast.services.probing.acceptance import STILL_PRESENTED, Acceptance
 from holdfast.services.probing.verdicts import Verdict
 
@@ -18,7 +18,7 @@ class ProbeOutcome:
     """The result of a test: what a backend presents, findings about it, and the gateway's verdict."""
 
     endpoint: Endpoint
-    presentation: Presentation | Unseen
+    presentation: Presentation | FailedHandshake
     verdict: Verdict
     findings: tuple[Finding, ...]
     acceptance: Acceptance

@@ -14,7 +14,7 @@ from holdfast.gateway.control.service import Control
 from holdfast.gateway.probing.connection import NoAnswer
 from holdfast.network.addresses import AddressRefused, Network, NoAddress, Resolver, may_be_reached, resolve
 from holdfast.network.backend import probe_backend
-from holdfast.network.presentation import Handshake, Obstacle, Presentation, Unseen
+from holdfast.network.presentation import FailedHandshake, Handshake, Obstacle, Presentation
 from holdfast.services.probing.terms import Terms
 
 T = TypeVar("T")
@@ -31,11 +31,13 @@ class Place(Protocol):
     async def resolve(self, host: str) -> list[str]:
         """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused, NoAnswer."""
 
-    async def probe_backend(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+    async def probe_backend(
+        self, addresses: Sequence[str], port: int, server_name: str
+    ) -> Presentation | FailedHandshake:
         """Return what the backend at one of *addresses* presents, as `probe_backend` does."""
 
 
-class Here:
+class PublisherPlace:
     """The publisher's machine, which is that of the local *gateway*."""
 
     def __init__(
@@ -56,7 +58,9 @@ class Here:
         """Return the addresses of *host* that tests may connect to. Raises NoAddress, AddressRefused."""
         return await self._run(partial(resolve, host, self._networks, RESOLVED_WITHIN, self._resolver))
 
-    async def probe_backend(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+    async def probe_backend(
+        self, addresses: Sequence[str], port: int, server_name: str
+    ) -> Presentation | FailedHandshake:
         """Return what the backend at one of *addresses* presents."""
         return await self._run(partial(probe_backend, addresses, port, server_name, self._seconds))
 
@@ -64,7 +68,7 @@ class Here:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-class There:
+class GatewayPlace:
     """The machine of *gateway*. Which addresses are allowed is the publisher's decision, for all gateways."""
 
     def __init__(
@@ -95,13 +99,15 @@ class There:
             raise AddressRefused(host)
         return addresses
 
-    async def probe_backend(self, addresses: Sequence[str], port: int, server_name: str) -> Presentation | Unseen:
+    async def probe_backend(
+        self, addresses: Sequence[str], port: int, server_name: str
+    ) -> Presentation | FailedHandshake:
         """Return what the backend at one of *addresses* presents."""
         try:
             async with asyncio.timeout(self._seconds + _ON_THE_WAY):
                 answer = await self._control.probe_backend(self.gateway, addresses, port, server_name, self._seconds)
         except (NoAnswer, TimeoutError) as error:
-            return Unseen(Obstacle.TIMEOUT, str(error) or f"The gateway {self.gateway} didn't answer in time.")
+            return FailedHandshake(Obstacle.TIMEOUT, str(error) or f"The gateway {self.gateway} didn't answer in time.")
         if isinstance(answer, Handshake):
             return await asyncio.get_running_loop().run_in_executor(self._threads, answer.read)
         return answer
@@ -123,8 +129,8 @@ class Places:
         """The parameters are those of `Probes`."""
         self._control = control
         self._serves = serves
-        self._here = Here(local, networks, resolver, seconds, threads)
-        self._there = partial(There, control, networks=networks, seconds=seconds, threads=threads)
+        self._here = PublisherPlace(local, networks, resolver, seconds, threads)
+        self._there = partial(GatewayPlace, control, networks=networks, seconds=seconds, threads=threads)
 
     @property
     def gateways(self) -> list[str]:
@@ -156,14 +162,14 @@ class Places:
         return self._here if gateway == local else self._there(gateway)
 
 
-async def resolve_at(place: Place, host: str) -> list[str] | Unseen:
+async def resolve_at(place: Place, host: str) -> list[str] | FailedHandshake:
     """Return the addresses of *host* at *place*. Raises InvalidField if tests aren't allowed to connect to them."""
     try:
         return await place.resolve(host)
     except NoAddress as error:
-        return Unseen(Obstacle.DNS, str(error))
+        return FailedHandshake(Obstacle.DNS, str(error))
     except NoAnswer as error:
-        return Unseen(Obstacle.TIMEOUT, str(error))
+        return FailedHandshake(Obstacle.TIMEOUT, str(error))
     except AddressRefused as error:
         message = f"Tests aren't allowed to connect to {host}. HOLDFAST_PROBE_NETWORKS sets the allowed networks."
         raise InvalidField("endpoint", message) from error

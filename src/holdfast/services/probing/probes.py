@@ -32,7 +32,7 @@ from holdfast.network.addresses import (
     Resolver,
 )
 from holdfast.network.backend import MOMENT, SECONDS
-from holdfast.network.presentation import Obstacle, Presentation, Unseen
+from holdfast.network.presentation import FailedHandshake, Obstacle, Presentation
 from holdfast.services.access.principal import Principal
 from holdfast.services.errors import TooManyTests
 from holdfast.services.probing.acceptance import accept, needs_second_answer
@@ -118,7 +118,7 @@ class Probes:
         async with self._turn(user):
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await resolve_at(place, target.origin.host)
-            if isinstance(addresses, Unseen):
+            if isinstance(addresses, FailedHandshake):
                 unknown = _explain_unresolved(addresses)
                 acceptance = accept(unknown, None, addresses, terms)
                 return ProbeOutcome(target, addresses, unknown, (), acceptance, place.gateway)
@@ -144,7 +144,7 @@ class Probes:
 
     async def fetch(
         self, user: Principal, endpoint: str, terms: Terms, gateway: str = ""
-    ) -> tuple[Presentation | Unseen, str]:
+    ) -> tuple[Presentation | FailedHandshake, str]:
         """
         Fetch what the backend of *endpoint* presents, without a verdict; the trust of *terms* determines the SNI.
 
@@ -157,7 +157,7 @@ class Probes:
         target, place = read_https_endpoint(endpoint), self._places.choose(gateway, terms)
         async with self._turn(user):
             addresses = await resolve_at(place, target.origin.host)
-            if isinstance(addresses, Unseen):
+            if isinstance(addresses, FailedHandshake):
                 return addresses, place.gateway
             log.info("backend fetched", organization=user.organization, user=user.name, origin=str(target.origin))
             return await place.probe_backend(addresses, target.origin.port, terms.trust.server_name), place.gateway
@@ -186,7 +186,7 @@ class Probes:
         async with self._turn(user):
             end = asyncio.get_running_loop().time() + WITHIN
             addresses = await resolve_at(place, target.origin.host)
-            if isinstance(addresses, Unseen):
+            if isinstance(addresses, FailedHandshake):
                 return CheckOutcome(target, 0, _explain_unresolved(addresses), place.gateway)
             answer = await self._send_head(place, end, target, terms, addresses)
             if isinstance(answer, Verdict) and answer.over_http2 and choose_protocol(target) is Protocol.AUTO:
@@ -248,7 +248,7 @@ class Probes:
         place: Place,
         end: float,
         verdict: Verdict,
-        presentation: Presentation | Unseen,
+        presentation: Presentation | FailedHandshake,
         target: Endpoint,
         terms: Terms,
         addresses: Sequence[str],
@@ -256,7 +256,7 @@ class Probes:
         """Return *verdict* with all faults of *presentation*, and with what helps according to the gateway."""
         now, presents = self._now(), terms.identity is not None
         verdict = await self._run_in_thread(partial(refine, verdict, presentation, terms.trust, now, presents=presents))
-        if not verdict.faults or isinstance(presentation, Unseen):
+        if not verdict.faults or isinstance(presentation, FailedHandshake):
             return verdict
         offer, is_answered = None, True
         for possible, trust in list_offers(verdict.faults, presentation.chain, terms, now):
@@ -285,5 +285,5 @@ def _explain_unasked(error: Exception) -> Verdict:
     return Verdict(False, None, str(error) or "The gateway didn't answer in time.", "none")
 
 
-def _explain_unresolved(unseen: Unseen) -> Verdict:
+def _explain_unresolved(unseen: FailedHandshake) -> Verdict:
     return Verdict(False, Cause.DNS_FAILURE if unseen.obstacle is Obstacle.DNS else None, unseen.text, "none")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, Closed, Failed
+from holdfast.gateway.control.answers import ANSWERS, MAX_ANSWER, ConnectionEnd, ProbeFailure
 from holdfast.gateway.control.messages import MalformedMessage, read, write
 from holdfast.gateway.control.requests import REQUESTS, Connect, End, Head, ProbeBackend, Task
 from holdfast.gateway.control.service import Control
@@ -99,10 +99,10 @@ class Relay:
                 yield write(await exchange.wait_for_result())
                 if isinstance(task, Connect):
                     await exchange.wait_until_closed()
-                    yield write(Closed(0))
+                    yield write(ConnectionEnd(0))
         except (ProbeRejected, NoAnswer) as error:
             # Once there was an answer, this says only that there is no other.
-            yield write(Failed(0, isinstance(error, ProbeRejected), str(error)))
+            yield write(ProbeFailure(0, isinstance(error, ProbeRejected), str(error)))
 
     async def _check(self, gateway: str, identity: str, task: Task) -> None:
         """Raise NoAnswer if the gateway must not do *task*."""
@@ -140,7 +140,7 @@ async def _pass_on(conversation: Conversation, exchange: Exchange) -> None:
             if message := read(answer, ANSWERS, MAX_ANSWER):
                 exchange.take(message)
     except (NoReply, MalformedMessage) as error:
-        exchange.take(Failed(0, False, str(error)))
+        exchange.take(ProbeFailure(0, False, str(error)))
     exchange.lose()
 
 

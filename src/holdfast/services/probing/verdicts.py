@@ -16,7 +16,7 @@ from holdfast.gateway.failures.explanation import Explanation
 from holdfast.gateway.failures.explanations import explain
 from holdfast.gateway.probing.connection import Answer, HeadAnswer
 from holdfast.network.backend import MOMENT
-from holdfast.network.presentation import Presentation, Unseen
+from holdfast.network.presentation import FailedHandshake, Presentation
 from holdfast.services.probing.faults import AFTER_THE_PATH, Fault, find_faults
 from holdfast.services.probing.offers import Offer
 
@@ -72,7 +72,7 @@ class Verdict:
 
 
 async def judge_connection(
-    connection: Connection, handshake: "asyncio.Future[Presentation | Unseen]", *, presents: bool
+    connection: Connection, handshake: "asyncio.Future[Presentation | FailedHandshake]", *, presents: bool
 ) -> Verdict:
     """Return the gateway's verdict; *handshake* fetches what the backend presents, *presents*: with an identity."""
     answer = connection.answer
@@ -80,7 +80,7 @@ async def judge_connection(
         return _build_refusal(answer, presents=presents)
     presentation = await asyncio.shield(handshake)
     asks = isinstance(presentation, Presentation) and presentation.asks_for_certificate
-    if (asks or isinstance(presentation, Unseen)) and await connection.ends_within(MOMENT):
+    if (asks or isinstance(presentation, FailedHandshake)) and await connection.ends_within(MOMENT):
         return Verdict(False, _find_objection(presentation, presents=presents), ENDED)
     return Verdict(
         True,
@@ -119,9 +119,9 @@ def _build_refusal(answer: Answer, *, presents: bool) -> Verdict:
     return Verdict(False, _find_cause(answer, presents=presents), answer.reason or answer.flags)
 
 
-def _find_objection(presentation: Presentation | Unseen, *, presents: bool) -> Cause:
+def _find_objection(presentation: Presentation | FailedHandshake, *, presents: bool) -> Cause:
     """Return why a backend closed an accepted connection: in TLS 1.3, it rejects client certificates that late."""
-    if isinstance(presentation, Unseen) or not presentation.asks_for_certificate:
+    if isinstance(presentation, FailedHandshake) or not presentation.asks_for_certificate:
         return Cause.CLOSED_BEFORE_RESPONSE
     return Cause.CLIENT_CERTIFICATE_REJECTED if presents else Cause.CLIENT_CERTIFICATE_REQUIRED
 
@@ -137,7 +137,7 @@ def _find_cause(answer: Answer, *, presents: bool) -> Cause:
 
 
 def refine(
-    verdict: Verdict, presentation: Presentation | Unseen, trust: TrustSet, now: datetime, *, presents: bool
+    verdict: Verdict, presentation: Presentation | FailedHandshake, trust: TrustSet, now: datetime, *, presents: bool
 ) -> Verdict:
     """
     Return *verdict* with a more precise cause, based on what the backend presents.
@@ -152,7 +152,7 @@ def refine(
         return replace(verdict, advice=Explanation(verdict.explanation.sentence, _ASK_FOR_CHAIN))
     if verdict.cause is Cause.CLOSED_BEFORE_RESPONSE and verdict.reason == ENDED:
         return replace(verdict, cause=_find_objection(presentation, presents=presents))
-    if verdict.cause not in CERTIFICATE_CAUSES or isinstance(presentation, Unseen) or not presentation.chain:
+    if verdict.cause not in CERTIFICATE_CAUSES or isinstance(presentation, FailedHandshake) or not presentation.chain:
         return verdict
     faults = find_faults(verdict.cause, presentation.chain, trust, now)
     return replace(verdict, cause=faults[0].cause, faults=faults)
@@ -164,8 +164,10 @@ def is_mended(verdict: Verdict, faults: Sequence[Fault]) -> bool:
     return verdict.accepted or verdict.cause in remaining_causes
 
 
-def examine_presentation(presentation: Presentation | Unseen, trust: TrustSet, now: datetime) -> tuple[Finding, ...]:
+def examine_presentation(
+    presentation: Presentation | FailedHandshake, trust: TrustSet, now: datetime
+) -> tuple[Finding, ...]:
     """Return findings about what a backend presents, with the names that the trust settings accept."""
-    if isinstance(presentation, Unseen):
+    if isinstance(presentation, FailedHandshake):
         return ()
     return tuple(examine_presented(presentation.chain, trust.accepted_names, now))

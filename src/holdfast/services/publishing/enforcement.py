@@ -16,7 +16,7 @@ from holdfast.gateway.resources.resource import CLUSTER, ROUTES
 from holdfast.gateway.resources.routes import find_scope, list_target_clusters, name_scope
 from holdfast.services.access.context import Context
 from holdfast.services.gateways.connections import Connections, find_connections
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 from holdfast.services.publishing.origin_problems import OriginProblems
 from holdfast.services.publishing.pending_changes import PendingChanges
 from holdfast.services.publishing.policy_change import PolicyKey
@@ -46,7 +46,7 @@ class Enforcements:
         groups: Groups,
         now: Callable[[], datetime],
         forget_failures: Callable[[str, str, datetime], None] = lambda *_: None,
-        elsewhere: Elsewhere | None = None,
+        elsewhere: GatewaysElsewhere | None = None,
     ) -> None:
         """
         *forget_failures* is called with organization and id of an API, and the time, when a change of it is enforced:
@@ -55,7 +55,7 @@ class Enforcements:
         *elsewhere* knows the gateways of other control planes.
         """
         self._groups = groups
-        self._elsewhere = elsewhere or Elsewhere()
+        self._elsewhere = elsewhere or GatewaysElsewhere()
         self._published_changes = PublishedChanges()
         self._resources = PolicyResources()
         self._changes = PendingChanges(

@@ -16,7 +16,7 @@ from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.discovery.revisions import record_revision
 from holdfast.gateway.resources.apis import ApiResources
 from holdfast.services.gateways.connections import ONLY_LOCAL, Connections, find_connections
-from holdfast.services.gateways.elsewhere import Elsewhere
+from holdfast.services.gateways.elsewhere import GatewaysElsewhere
 from holdfast.services.publishing.policy_change import LatestTimes, PolicyChange, PolicyKey, find_time
 from holdfast.services.publishing.policy_resources import PolicyResources
 from holdfast.services.publishing.published_changes import PublishedChanges
@@ -34,7 +34,7 @@ class PendingChanges:
     def __init__(
         self,
         groups: Groups,
-        elsewhere: Elsewhere,
+        elsewhere: GatewaysElsewhere,
         published_changes: PublishedChanges,
         resources: PolicyResources,
         now: Callable[[], datetime],

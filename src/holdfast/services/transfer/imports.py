@@ -15,7 +15,7 @@ from holdfast.apis.catalog.members import check_members, merge_members
 from holdfast.apis.catalog.thumbnail import Thumbnail
 from holdfast.apis.definitions.documents import write_json
 from holdfast.apis.definitions.openapi import Definition
-from holdfast.apis.definitions.servers import Unused
+from holdfast.apis.definitions.servers import IneffectivePart
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.identities.caller_certificate import check_environment, check_tier, require_certificate
 from holdfast.apis.transfer.archive import Archive
@@ -60,7 +60,7 @@ class ImportedArchive:
 
     full_api: FullApi
     revision: str  # the ID of the new one; empty without deployments
-    unused_parts: tuple[Unused, ...]
+    unused_parts: tuple[IneffectivePart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +188,10 @@ def _save(
     return full_api, revision
 
 
-def _leave_out(alias: str, target: Endpoint) -> Unused:
-    return Unused(f"certificate {alias}", f"With these parameters, the API has no endpoint at {target.origin}.")
+def _leave_out(alias: str, target: Endpoint) -> IneffectivePart:
+    return IneffectivePart(
+        f"certificate {alias}", f"With these parameters, the API has no endpoint at {target.origin}."
+    )
 
 
 def _read(context: Context, certificate: ArchivedCertificate) -> tuple[str, Endpoint, Upload]:

@@ -13,8 +13,8 @@ from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Removal, check_alias
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.examination import Finding
-from holdfast.certificates.formats.parsing import Ignored, Upload, Used
-from holdfast.certificates.validity import Status, Valid, get_status
+from holdfast.certificates.formats.parsing import SkippedPart, Upload, UsedCertificate
+from holdfast.certificates.validity import HasValidity, Status, get_status
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.trust import admission, removal
@@ -36,8 +36,8 @@ class Import:
 
     entry: EndpointCertificate
     findings: tuple[Finding, ...]
-    ignored_parts: tuple[Ignored, ...]
-    used_parts: tuple[Used, ...]
+    ignored_parts: tuple[SkippedPart, ...]
+    used_parts: tuple[UsedCertificate, ...]
 
 
 def import_certificate(
@@ -212,7 +212,7 @@ def list_apis_using(context: Context, entry: EndpointCertificate) -> list[Api]:
         return apis.list_using_origins(session, context.user.organization, {entry.origin})
 
 
-def judge_entry(certificates: Sequence[Valid], now: datetime) -> Status:
+def judge_entry(certificates: Sequence[HasValidity], now: datetime) -> Status:
     """
     Return the status of several certificates: the best one, because each is a trust anchor on its own.
 

@@ -13,7 +13,7 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.examination import Finding, examine_all, judge_revocation
-from holdfast.certificates.formats.parsing import Ignored, Used
+from holdfast.certificates.formats.parsing import SkippedPart, UsedCertificate
 from holdfast.services.access.context import Context
 from holdfast.services.trust.endpoints import find_unused
 from holdfast.services.trust.uploads import open_upload
@@ -26,8 +26,8 @@ class Inspection:
 
     certificates: tuple[Certificate, ...]
     findings: tuple[Finding, ...]
-    ignored_parts: tuple[Ignored, ...]
-    used_parts: tuple[Used, ...]
+    ignored_parts: tuple[SkippedPart, ...]
+    used_parts: tuple[UsedCertificate, ...]
 
 
 def inspect(

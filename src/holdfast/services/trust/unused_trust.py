@@ -18,7 +18,7 @@ from holdfast.services.errors import NotFound
 from holdfast.services.trust import removal
 from holdfast.services.trust.trust_settings import compare_settings
 from holdfast.store import api_origins
-from holdfast.store.audit import Action, Unused
+from holdfast.store.audit import Action, UnusedTrustRemoval
 from holdfast.store.catalog import apis
 from holdfast.store.identities import gateway_identities
 from holdfast.store.trust import endpoint_certificates, trust_settings, unused_origins
@@ -130,14 +130,14 @@ def _delete(session: Session, context: Context, trust: UnusedTrust) -> UnusedTru
     if settings:
         trust_settings.remove(session, context.user.organization, trust.origin)
         nothing = TrustSettings(context.user.organization, trust.origin)
-        details = Unused(settings=compare_settings(settings, nothing).settings)
+        details = UnusedTrustRemoval(settings=compare_settings(settings, nothing).settings)
         _record(session, context, Action.DELETE_TRUST_SETTINGS, trust.origin, details)
     if identity:
         gateway_identities.remove(session, identity)
-        details = Unused(removed=tuple(certificate.fingerprint for certificate in identity.chain))
+        details = UnusedTrustRemoval(removed=tuple(certificate.fingerprint for certificate in identity.chain))
         _record(session, context, Action.REMOVE_IDENTITY, trust.origin, details)
     return replace(trust, settings=settings, identity=identity)
 
 
-def _record(session: Session, context: Context, action: Action, origin: str, details: Unused) -> None:
+def _record(session: Session, context: Context, action: Action, origin: str, details: UnusedTrustRemoval) -> None:
     write_down(session, context.user, context.now, action, origin, details, change=("origin", origin))

@@ -10,7 +10,7 @@ from holdfast.apis.catalog.endpoint import Endpoint, parse_endpoint
 from holdfast.apis.watch.watched_endpoint import Coverage, WatchedEndpoint
 from holdfast.certificates.certificate import Certificate
 from holdfast.gateway.failures.causes import Cause
-from holdfast.network.presentation import Unseen
+from holdfast.network.presentation import FailedHandshake
 from holdfast.services.access.context import Context
 from holdfast.services.access.principal import Principal
 from holdfast.services.probing.terms import Terms, find_terms_to_test
@@ -60,7 +60,7 @@ async def check(store: Transactions, probes: WatchProbes, subject: Subject, now:
     if probe is None:
         return None
     presentation = probe.presentation
-    if isinstance(presentation, Unseen):
+    if isinstance(presentation, FailedHandshake):
         return see_nothing(subject.endpoint, presentation.obstacle.value, now)
     if not presentation.chain:
         return see_nothing(subject.endpoint, Cause.UNREADABLE_CERTIFICATE.value, now)

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from holdfast.apis.watch.watched_endpoint import ChangeKind, Changes, Coverage, Presented, Silence, WatchedEndpoint
+from holdfast.apis.watch.watched_endpoint import (
+    BackendCertificate,
+    ChangeKind,
+    Changes,
+    Coverage,
+    Silence,
+    WatchedEndpoint,
+)
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.finding import display
 from holdfast.services.watch.schedule import retry_after
@@ -81,7 +88,7 @@ def see_chain(
     own = chain[0]
     since = earlier.first_at if earlier else now
     # Backends write what they like into certificates.
-    presentation = Presented(identity, display(own.title), display(own.issuer_title), own.not_after, since)
+    presentation = BackendCertificate(identity, display(own.title), display(own.issuer_title), own.not_after, since)
     changes = endpoint.changes if earlier else _date(endpoint.changes, kinds, now)
     record = PresentedChain(identity, since, now, kinds, tuple(chain))
     return Observation(replace(endpoint, presented=presentation, changes=changes), record)

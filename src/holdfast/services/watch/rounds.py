@@ -17,7 +17,7 @@ from holdfast.store.watch.watched_endpoints import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueCheck:
     """A backend to check now: at its regular time *slot*, or, if that is None, for the first time or once more."""
 
     place: Place
@@ -43,7 +43,7 @@ def begin(store: Notes, now: datetime) -> Progress:
         return progress.get(session) or Progress(now, journal.get_last_sequence(session))
 
 
-def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: datetime) -> list[Due]:
+def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: datetime) -> list[DueCheck]:
     """
     Return the backends that are due at *now*: new and silent ones first, then the others in order of their time.
 
@@ -62,10 +62,10 @@ def find_due(store: Notes, checked_until: datetime, interval: timedelta, now: da
         is_known, retry_at = states.get(place, (False, None))
         # A later time was set while the clock was wrong.
         if not is_known or (retry_at and not now < retry_at <= now + LONGEST_RETRY):
-            first.append(Due(place, None))
+            first.append(DueCheck(place, None))
         elif retry_at is None and (slot := find_last_slot(place, interval, now)) > checked_until:
             regular.append((slot, place))
-    return first + [Due(place, slot) for slot, place in sorted(regular)]
+    return first + [DueCheck(place, slot) for slot, place in sorted(regular)]
 
 
 def save(store: Notes, observations: Iterable[Observation], watch_progress: Progress) -> None:

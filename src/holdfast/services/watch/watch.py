@@ -14,7 +14,7 @@ from holdfast.services.background import wake_on_write
 from holdfast.services.errors import Conflict
 from holdfast.services.watch import checks, rounds
 from holdfast.services.watch.observation import Observation
-from holdfast.services.watch.rounds import Due
+from holdfast.services.watch.rounds import DueCheck
 from holdfast.services.watch.watch_probes import WatchProbes
 from holdfast.store.database import Notes, Store
 from holdfast.store.errors import StoreBusy
@@ -176,7 +176,7 @@ class Watch:
         return observations
 
     async def _save(
-        self, observations: Sequence[Observation], group: Sequence[Due], now: datetime, *, is_last: bool
+        self, observations: Sequence[Observation], group: Sequence[DueCheck], now: datetime, *, is_last: bool
     ) -> None:
         """Write *observations*, and that the checks of *group* are done."""
         watch_progress = await self._begin()

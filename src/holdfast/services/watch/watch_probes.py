@@ -19,7 +19,7 @@ from holdfast.gateway.probing.resources import build_probe, make_name
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.network.addresses import EVERYWHERE, Network, Resolver
 from holdfast.network.backend import SECONDS
-from holdfast.network.presentation import Presentation, Unseen
+from holdfast.network.presentation import FailedHandshake, Presentation
 from holdfast.services.probing.places import Place, Places, Serves, resolve_at
 from holdfast.services.probing.terms import Terms
 from holdfast.services.probing.verdicts import Verdict, judge_certificates
@@ -33,7 +33,7 @@ WITHIN = 8.0  # seconds for a gateway's verdict
 class WatchProbe:
     """The certificates that a backend presents, and how to ask the gateway that it was seen from for its verdict."""
 
-    presentation: Presentation | Unseen
+    presentation: Presentation | FailedHandshake
     place: Place
     addresses: Sequence[str]
 
@@ -80,7 +80,7 @@ class WatchProbes:
         except InvalidField as error:
             log.info("backend not watched", origin=str(target.origin), reason=str(error))
             return None
-        if isinstance(addresses, Unseen):
+        if isinstance(addresses, FailedHandshake):
             return WatchProbe(addresses, place, ())
         presentation = await place.probe_backend(addresses, target.origin.port, terms.trust.server_name)
         return WatchProbe(presentation, place, addresses)

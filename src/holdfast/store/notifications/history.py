@@ -34,14 +34,14 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentNotification:
     """A notification, and what became of it at each of its channels."""
 
     notification: Notification
     receipts: tuple[Receipt, ...]
 
 
-def find(session: Session, organization: str, offset: int, limit: int) -> tuple[list[Sent], int]:
+def find(session: Session, organization: str, offset: int, limit: int) -> tuple[list[SentNotification], int]:
     """Return a page of the notifications of an organization, newest first, and their number."""
     table = NotificationRow
     own = table.organization_id == organization
@@ -49,7 +49,7 @@ def find(session: Session, organization: str, offset: int, limit: int) -> tuple[
     page = select(table).where(own, ~table.quiet).order_by(table.id.desc()).offset(offset).limit(limit)
     rows = session.scalars(page).all()
     receipts = _list_receipts(session, [row.id for row in rows])
-    return [Sent(read_notification(row), tuple(receipts.get(row.id, ()))) for row in rows], total
+    return [SentNotification(read_notification(row), tuple(receipts.get(row.id, ()))) for row in rows], total
 
 
 def list_latest_of_present(session: Session, organization: str) -> list[Notification]:

@@ -25,7 +25,7 @@ LONGEST_WAIT = timedelta(hours=2)  # for the next attempt, which is made within 
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
+class AddressedNotification:
     """A notification and the ids of its channels, each with e-mail addresses (empty: those of the channel)."""
 
     notification: Notification
@@ -45,7 +45,7 @@ class OpenMessage:
     attempts: int
 
 
-def add(session: Session, entries: Iterable[Addressed]) -> None:
+def add(session: Session, entries: Iterable[AddressedNotification]) -> None:
     """Store notifications and their receivers; one without any is stored, too."""
     addressed_entries = list(entries)
     if not addressed_entries:
@@ -61,7 +61,7 @@ def add(session: Session, entries: Iterable[Addressed]) -> None:
     )
 
 
-def add_receivers(session: Session, entries: Iterable[Addressed]) -> None:
+def add_receivers(session: Session, entries: Iterable[AddressedNotification]) -> None:
     """Store receivers of notifications that are stored already."""
     deliveries = [
         {

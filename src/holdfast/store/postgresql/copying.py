@@ -35,14 +35,14 @@ _PATIENCE = 10.0  # seconds that it waits for a copy that was killed, until the 
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopySummary:
     """The numbers of tables that have rows, and of rows."""
 
     tables: int
     rows: int
 
 
-def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool = False) -> Copied:
+def copy_to_server(source: Path, location: PostgresqlLocation, *, replace: bool = False) -> CopySummary:
     """
     Copy the SQLite database *source*, which has current tables and isn't in use, to an empty database.
 
@@ -109,7 +109,7 @@ def _refuse_use(connection: Connection) -> None:
         raise StoreUsed(names)
 
 
-def _copy(source: Path, connection: Connection, location: PostgresqlLocation) -> Copied:
+def _copy(source: Path, connection: Connection, location: PostgresqlLocation) -> CopySummary:
     tables = Table.metadata.sorted_tables  # those that others refer to come first
     for table in reversed(tables):
         connection.execute(table.delete())  # migrations insert some rows
@@ -122,7 +122,7 @@ def _copy(source: Path, connection: Connection, location: PostgresqlLocation) ->
         _continue_sequences(original, connection, tables)
     with open_to_inspect(source) as session:
         numbers = [compare_rows(session.connection(), connection, table) for table in tables]
-    return Copied(sum(1 for number in numbers if number), sum(numbers))
+    return CopySummary(sum(1 for number in numbers if number), sum(numbers))
 
 
 def copy_rows(original: sqlite3.Connection, cursor: psycopg.Cursor[Any], table: SqlTable) -> None:

@@ -36,7 +36,7 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class StoredSecret:
     """A sealed secret, and the organization and row that it was sealed for."""
 
     organization: str
@@ -61,7 +61,7 @@ def read_contents(path: Path) -> Contents:
         return Contents(revision, apis, sum(1 for _ in list_sealed_secrets(connection)))
 
 
-def list_sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
+def list_sealed_secrets(connection: sqlite3.Connection) -> Iterator[StoredSecret]:
     """Yield all sealed secrets: private keys, endpoint credentials, and the secrets of notification channels."""
     tables = list_tables(connection)
     for table, column in COLUMNS:
@@ -69,7 +69,7 @@ def list_sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
             continue
         query = f"SELECT organization_id, id, {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608
         for row in connection.execute(query):
-            yield Sealed(*row)
+            yield StoredSecret(*row)
     present = {row[1] for row in connection.execute("PRAGMA table_info(api)")}
     for column in filter(present.__contains__, _SECURITY):
         query = f"SELECT organization_id, {column} FROM api WHERE {column} IS NOT NULL"  # noqa: S608
@@ -78,7 +78,7 @@ def list_sealed_secrets(connection: sqlite3.Connection) -> Iterator[Sealed]:
             for generation in (security, *security.get("earlier", ())):
                 of_grant = generation.get("password_grant") or {}
                 for secret in filter(None, (generation.get("secret"), *of_grant.values())):
-                    yield Sealed(organization, secret["id"], b64decode(secret["sealed"]))
+                    yield StoredSecret(organization, secret["id"], b64decode(secret["sealed"]))
 
 
 def count_lost(database: Path, sealing: Sealing) -> tuple[int, str]:

@@ -22,7 +22,7 @@ _TABLE = EndpointCertificateRow
 
 
 @dataclass(frozen=True, slots=True)
-class Urgent:
+class UrgentCertificates:
     """The *count* of some endpoint certificates, and the alias, endpoint and time of the first; only if it isn't 0."""
 
     count: int
@@ -33,7 +33,7 @@ class Urgent:
 
 def find_expiring(
     session: Session, organization: str, before: datetime, after: datetime | None, unused_origins: Sequence[str]
-) -> Urgent:
+) -> UrgentCertificates:
     """Find those whose first expiry is before *before*, and not before *after*, except at *unused_origins*."""
     conditions = [_TABLE.organization_id == organization, _TABLE.expires_at < before]
     if after:
@@ -43,24 +43,24 @@ def find_expiring(
     return _find_first(session, count, [*conditions, ~is_unused(_TABLE)], _TABLE.expires_at)
 
 
-def find_unused(session: Session, organization: str, unused_origins: Sequence[str]) -> Urgent:
+def find_unused(session: Session, organization: str, unused_origins: Sequence[str]) -> UrgentCertificates:
     """Find those that no API uses, the first to expire of the first of *unused_origins* first."""
     own = _TABLE.organization_id == organization
     count = _count_at(session, unused_origins, own)
     return _find_first(session, count, [own, _TABLE.origin.in_(unused_origins[:1])], _TABLE.expires_at)
 
 
-def find_unused_identities(session: Session, organization: str) -> Urgent:
+def find_unused_identities(session: Session, organization: str) -> UrgentCertificates:
     """Find gateway identities for origins that no API uses, by origin; the first one's origin is the *endpoint*."""
     table = GatewayIdentityRow
     conditions = (table.organization_id == organization, is_unused(table))
     count, first = session.execute(select(func.count(), func.min(table.origin)).where(*conditions)).one()
-    return Urgent(count, endpoint=first or "")
+    return UrgentCertificates(count, endpoint=first or "")
 
 
 def find_retirable(
     session: Session, organization: str, now: datetime, seen_since: datetime, quiet_since: datetime
-) -> Urgent:
+) -> UrgentCertificates:
     """
     Find those whose previous certificates can be retired, as `rotation.should_retire` decides.
 
@@ -86,12 +86,12 @@ def find_retirable(
 
 def _find_first(
     session: Session, count: int, conditions: list[ColumnElement[bool]], order: InstrumentedAttribute[Any]
-) -> Urgent:
+) -> UrgentCertificates:
     """Return the *count* of those with *conditions*, and the first of them in *order*."""
     if not count:
-        return Urgent(0)
+        return UrgentCertificates(0)
     first = select(_TABLE.alias, _TABLE.endpoint, order).where(*conditions).order_by(order, _TABLE.alias).limit(1)
-    return Urgent(count, *session.execute(first).one())
+    return UrgentCertificates(count, *session.execute(first).one())
 
 
 def _count(session: Session, *conditions: ColumnElement[bool]) -> int:

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.watch.watched_endpoint import (
     CHANGED_WITHIN,
+    BackendCertificate,
     Changes,
     Coverage,
-    Presented,
     Silence,
     WatchedEndpoint,
     WatchStatus,
@@ -215,7 +215,7 @@ def _read_endpoint(row: WatchedEndpointRow) -> WatchedEndpoint:
     )
 
 
-def _read_presented(row: WatchedEndpointRow) -> Presented | None:
+def _read_presented(row: WatchedEndpointRow) -> BackendCertificate | None:
     if not (row.chain and row.expires_at and row.presented_since):
         return None
-    return Presented(row.chain, row.name or "", row.issuer or "", row.expires_at, row.presented_since)
+    return BackendCertificate(row.chain, row.name or "", row.issuer or "", row.expires_at, row.presented_since)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.notifications.event import Condition, EventKind, EventSeverity, Wording
 from holdfast.apis.notifications.expiry import describe_rest, find_threshold, judge_threshold
-from holdfast.apis.watch.watched_endpoint import CHANGED_WITHIN, Presented, WatchedEndpoint
+from holdfast.apis.watch.watched_endpoint import CHANGED_WITHIN, BackendCertificate, WatchedEndpoint
 from holdfast.services.notifications.sources.certificates import WITHIN
 from holdfast.store.catalog import apis
 from holdfast.store.trust import expiring
@@ -41,7 +41,7 @@ def find_presented(session: Session, organization: str, now: datetime) -> Iterat
 
 
 def _describe_expiry(
-    endpoint: WatchedEndpoint, presentation: Presented, threshold: str, api_ids: Sequence[str], now: datetime
+    endpoint: WatchedEndpoint, presentation: BackendCertificate, threshold: str, api_ids: Sequence[str], now: datetime
 ) -> Condition:
     return Condition(
         f"{KIND.value}:{endpoint.origin}:{presentation.chain}",
@@ -60,7 +60,7 @@ def _describe_expiry(
 
 
 def _describe_change(
-    endpoint: WatchedEndpoint, presentation: Presented, api_ids: Sequence[str], now: datetime
+    endpoint: WatchedEndpoint, presentation: BackendCertificate, api_ids: Sequence[str], now: datetime
 ) -> Condition:
     rejection, coverage = endpoint.explain_rejection(now), endpoint.coverage
     if rejection:
