@@ -34,7 +34,7 @@ def observe(
         if endpoint is None:
             watched_endpoints.add(session, [(organization, origin)])
             endpoint = watched_endpoints.list_by_origin(session, organization, [origin])[origin]
-        before = presented_chains.get(session, endpoint, endpoint.presented.chain) if endpoint.presented else None
+        before = presented_chains.get(session, endpoint, endpoint.certificate.chain) if endpoint.certificate else None
         covered = coverage or trusted_until(chain[0].not_after)
         observation = see_chain(endpoint, None, before, chain, covered, now)
         watched_endpoints.save(session, observation.endpoint)

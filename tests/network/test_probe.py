@@ -76,7 +76,7 @@ def test_the_presented_chain_is_returned_in_order_and_unverified():
     with Backend(LEAF.followed_by(INTERMEDIATE, ROOT)) as backend:
         result = probe(backend.port, HOST)
     assert list_subjects(result) == [f"CN={HOST}", "CN=intermediate", "CN=root"]
-    assert (result.address, result.tls_version, result.presented.beyond) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
+    assert (result.address, result.tls_version, result.certificates.beyond) == (f"{V4}:{backend.port}", "TLSv1.3", 0)
     assert (result.cipher, result.alpn, result.asks_for_certificate, result.end_reason) == (
         "TLS_AES_256_GCM_SHA384",
         "",
@@ -191,7 +191,7 @@ def test_a_failed_handshake_is_reported_in_the_words_of_openssl(words, text):
 def test_certificates_beyond_the_limit_are_counted():
     with Backend(RSA.followed_by(*[INTERMEDIATE] * (MAX_CERTIFICATES + 5))) as backend:
         result = probe(backend.port)
-    assert (len(result.chain), result.presented.beyond) == (MAX_CERTIFICATES, 6)
+    assert (len(result.chain), result.certificates.beyond) == (MAX_CERTIFICATES, 6)
 
 
 def test_an_endless_chain_is_not_read():

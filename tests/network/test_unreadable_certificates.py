@@ -43,8 +43,8 @@ def test_a_damaged_certificate_is_reported_with_its_place_and_what_is_wrong(dama
     with damaged_backend([LEAF.der, data, ROOT.der], version) as url:
         presentation = probe(url)
     assert [certificate.der for certificate in presentation.chain] == [LEAF.der, ROOT.der]
-    (unreadable,) = presentation.presented.unreadable
-    assert (unreadable.position, presentation.presented.count, unreadable.size) == (2, 3, len(data))
+    (unreadable,) = presentation.certificates.unreadable
+    assert (unreadable.position, presentation.certificates.count, unreadable.size) == (2, 3, len(data))
     assert unreadable.fingerprint == hashlib.sha256(data).hexdigest()
     assert says in unreadable.why
 
@@ -55,8 +55,8 @@ def test_other_certificates_are_not_taken_for_an_unreadable_own_one(version):
     with damaged_backend([LEAF.der[:-1], intermediate.der, ROOT.der], version) as url:
         presentation = probe(url)
     assert presentation.chain == ()
-    assert [unreadable.position for unreadable in presentation.presented.unreadable] == [1]
-    assert [role.value for _, role in presentation.presented.with_roles] == ["intermediate", "root"]
+    assert [unreadable.position for unreadable in presentation.certificates.unreadable] == [1]
+    assert [role.value for _, role in presentation.certificates.with_roles] == ["intermediate", "root"]
     assert presentation.end_reason
 
 

@@ -134,7 +134,7 @@ def test_backends_that_present_something_new_or_untrusted_need_attention(store, 
     def watch(**fields):
         chain = BackendCertificate("chain", "pizza.test", "CA", clock() + DAY * 90, clock())
         with store.write() as session:
-            watched_endpoints.save(session, replace(endpoint, presented=chain, **fields))
+            watched_endpoints.save(session, replace(endpoint, certificate=chain, **fields))
         return [(item.kind, item.count) for item in examine_presented(context_of(store, anna, clock()))]
 
     coverage = Coverage("trust", accepted=True, until=clock() + DAY * 90)

@@ -309,7 +309,7 @@ def test_a_presented_certificate_is_reported_when_it_changes_and_before_it_expir
         until = now + timedelta(days=days) if is_accepted else None
         coverage = Coverage("trust", is_accepted, None if is_accepted else "unknown_issuer", until)
         changes = Changes(changed_at, key=changed_at)
-        observation = replace(endpoint, presented=chain_presented, coverage=coverage, changes=changes)
+        observation = replace(endpoint, certificate=chain_presented, coverage=coverage, changes=changes)
         with store.note(Topic.WATCH) as session:
             assert watched_endpoints.save(session, observation)
 

@@ -83,7 +83,7 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
             await watch.check_due()
             first = find(anna, backend)
             assert first.assess_status(clock()) is WatchStatus.TRUSTED
-            assert (first.presented.name, first.presented.since) == (HOST, clock())
+            assert (first.certificate.name, first.certificate.since) == (HOST, clock())
             assert first.coverage.until == old.certificate.not_valid_after_utc
             backend.present(new)
             clock.advance(hours=7)
@@ -95,7 +95,7 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
         import_pem(anna, "pizza", url(backend), old.pem)
         endpoint = play(story())
     assert endpoint.assess_status(clock()) is WatchStatus.CHANGED
-    assert endpoint.changes.key == endpoint.changes.at == endpoint.presented.since == clock()
+    assert endpoint.changes.key == endpoint.changes.at == endpoint.certificate.since == clock()
     assert (endpoint.changes.names, endpoint.coverage.accepted) == (None, False)
     assert endpoint.explain_rejection(clock()) == "self_signed_not_trusted"
     assert find_rejected_changes(context_of(store, anna, clock()), [url(backend), "https://a.test"]) == {url(backend)}
@@ -151,8 +151,8 @@ def test_an_endpoint_that_is_published_during_the_last_check_is_checked_next(ann
         async with watching(publish_another) as watch:
             while await watch.check_due():
                 pass
-            assert find(anna, backend).presented
-            assert find(anna, second_backend).presented
+            assert find(anna, backend).certificate
+            assert find(anna, second_backend).certificate
 
     with Backend(issue(HOST)) as backend, Backend(issue(HOST)) as second_backend:
         publish(anna, "Pizza", url(backend))
@@ -340,7 +340,7 @@ def test_one_backend_that_cannot_be_checked_does_not_keep_others_from_being_chec
             session.execute(update(TrustedCertificateRow).values(der=b"damaged"))
         publish(anna, "Pizza", url(backend))
         play(story())
-        assert find(anna, backend).presented
+        assert find(anna, backend).certificate
     assert find(anna, "https://broken.test").assess_status(clock()) is WatchStatus.NOT_CHECKED
 
 
@@ -363,7 +363,7 @@ def test_of_two_control_planes_only_the_one_with_the_lease_checks_backends(store
 
     async def until_seen(who, backend_url):
         async with asyncio.timeout(PATIENCE):
-            while not ((endpoint := find(who, backend_url)) and endpoint.presented):  # noqa: ASYNC110
+            while not ((endpoint := find(who, backend_url)) and endpoint.certificate):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     with Backend(issue(HOST)) as backend, Backend(issue(HOST)) as second_backend:

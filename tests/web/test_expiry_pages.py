@@ -73,7 +73,7 @@ def test_a_list_of_what_backends_present_is_filtered_and_leads_to_the_history(cl
 def test_texts_in_presented_certificates_are_escaped_and_stored_without_control_characters(client, presents):
     create_api(client)
     endpoint = presents(issue("pizza.test", common_name="<b>\0\n", end=100 * DAY))
-    assert endpoint.presented.name == "<b>??"
+    assert endpoint.certificate.name == "<b>??"
     for path in ("/watched-endpoints", f"/watched-endpoints/{endpoint.id}", "/expiry"):
         text = client.get(path).text
         assert "&lt;b&gt;" in text

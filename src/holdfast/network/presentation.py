@@ -52,7 +52,7 @@ class Handshake:
 
         return Presentation(
             address=self.address,
-            presented=replace(read_presented(self.certificates, MAX_CERTIFICATES), beyond=self.beyond),
+            certificates=replace(read_presented(self.certificates, MAX_CERTIFICATES), beyond=self.beyond),
             tls_version=self.tls_version,
             cipher=self.cipher,
             alpn=self.alpn,
@@ -66,7 +66,7 @@ class Presentation:
     """The unverified certificates and connection properties that a backend presented."""
 
     address: str  # with port, IPv6 in brackets
-    presented: "CertificateList"
+    certificates: "CertificateList"
     tls_version: str  # such as TLSv1.3
     cipher: str
     alpn: str  # empty: no protocol was negotiated
@@ -76,4 +76,4 @@ class Presentation:
     @property
     def chain(self) -> "tuple[Certificate, ...]":
         """The certificates in the order sent; empty if the backend's own can't be read."""
-        return self.presented.chain
+        return self.certificates.chain

@@ -240,7 +240,7 @@ def _insert_notifications(session: Session, own: SimpleNamespace) -> None:
 def _insert_observations(session: Session, own: SimpleNamespace) -> None:
     watched_endpoints.add(session, [own.place])
     (endpoint,) = watched_endpoints.list_by_origin(session, own.name, [ORIGIN]).values()
-    own.endpoint = replace(endpoint, presented=BackendCertificate(own.name, own.name, "CA", LATER, NOW))
+    own.endpoint = replace(endpoint, certificate=BackendCertificate(own.name, own.name, "CA", LATER, NOW))
     watched_endpoints.save(session, own.endpoint)
     presented_chains.record(session, own.endpoint, own.presented_chain)
     subject = Subject(own.name, own.api.id, "production")

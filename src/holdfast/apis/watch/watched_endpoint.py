@@ -101,7 +101,7 @@ class WatchedEndpoint:
     id: str
     organization: str
     origin: str
-    presented: BackendCertificate | None = None
+    certificate: BackendCertificate | None = None
     coverage: Coverage | None = None
     changes: Changes = field(default_factory=Changes)
     silence: Silence | None = None
@@ -109,7 +109,7 @@ class WatchedEndpoint:
     @property
     def news(self) -> list[tuple[str, datetime]]:
         """The differences from earlier certificates, and their times: ("key and issuer", time), the latest first."""
-        since = self.presented.since if self.presented else None
+        since = self.certificate.since if self.certificate else None
         changes = {"key": self.changes.key, "issuer": self.changes.issuer, "names": self.changes.names}
         by_time: dict[datetime, list[str]] = {}
         for name, at in changes.items():
@@ -121,7 +121,7 @@ class WatchedEndpoint:
         """Return the status at *now*; what needs attention first comes first."""
         if self.silence:
             return WatchStatus.UNREACHABLE
-        if self.presented is None:
+        if self.certificate is None:
             return WatchStatus.NOT_CHECKED
         if self.changes.at and now - self.changes.at < CHANGED_WITHIN:
             return WatchStatus.CHANGED

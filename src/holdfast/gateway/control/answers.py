@@ -176,16 +176,16 @@ class FailedHandshakeResult:
 
     KIND: ClassVar[str] = "not seen"
     id: int
-    unseen: FailedHandshake
+    handshake: FailedHandshake
 
     def to_members(self) -> dict[str, Any]:
         """Return its members as JSON values."""
-        unseen = self.unseen
+        handshake = self.handshake
         return {
             "id": self.id,
-            "obstacle": unseen.obstacle.value,
-            "text": unseen.text[:MAX_REASON],
-            "address": unseen.address,
+            "obstacle": handshake.obstacle.value,
+            "text": handshake.text[:MAX_REASON],
+            "address": handshake.address,
         }
 
     @classmethod
@@ -194,10 +194,10 @@ class FailedHandshakeResult:
         obstacle = members.read_text("obstacle", _WORD)
         if obstacle not in set(Obstacle):
             raise MalformedMessage("obstacle is unknown")
-        unseen = FailedHandshake(
+        handshake = FailedHandshake(
             Obstacle(obstacle), members.read_text("text", MAX_REASON), members.read_text("address", _WORD)
         )
-        return cls(members.read_number("id"), unseen)
+        return cls(members.read_number("id"), handshake)
 
 
 Result = ConnectResult | HeadResult | ResolveResult | HandshakeResult | FailedHandshakeResult | ProbeFailure

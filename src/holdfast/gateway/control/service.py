@@ -169,8 +169,8 @@ class Control:
             match await exchange.wait_for_result():
                 case HandshakeResult(_, handshake):
                     return handshake
-                case FailedHandshakeResult(_, unseen):
-                    return unseen
+                case FailedHandshakeResult(_, failed_handshake):
+                    return failed_handshake
         raise NoAnswer(_ANOTHER)
 
     async def _ask(self, gateway: str, request: Callable[[int], Task], kind: type[R], identity: str = "") -> R:

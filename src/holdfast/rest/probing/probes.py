@@ -103,7 +103,7 @@ async def fetch_certificates(
 
 
 def _list_roles(presentation: Presentation | FailedHandshake) -> Sequence[tuple[Certificate, ChainRole]]:
-    return presentation.presented.with_roles if isinstance(presentation, Presentation) else ()
+    return presentation.certificates.with_roles if isinstance(presentation, Presentation) else ()
 
 
 def _describe_connection(endpoint: str, presentation: Presentation | FailedHandshake, gateway: str) -> Connection:
@@ -121,7 +121,7 @@ def _describe_connection(endpoint: str, presentation: Presentation | FailedHands
             "clientCertificateRequested": False,
             "problem": {"code": presentation.obstacle.value, "message": presentation.text},
         }
-    chain = presentation.presented
+    chain = presentation.certificates
     return {
         "endpoint": endpoint.strip(),
         "gateway": gateway,

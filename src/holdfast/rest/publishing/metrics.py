@@ -158,8 +158,8 @@ class _Metrics(Collector):
         endpoints = watched_endpoints.read_all(self._context)
         counts = Counter(endpoint.assess_status(now) for endpoint in endpoints)
         for endpoint in endpoints:
-            if endpoint.presented:
-                ends.add_metric([endpoint.origin], endpoint.presented.expires_at.timestamp())
+            if endpoint.certificate:
+                ends.add_metric([endpoint.origin], endpoint.certificate.expires_at.timestamp())
             if endpoint.coverage:
                 trust.add_metric([endpoint.origin], int(endpoint.is_trusted(now)))
         for status in WatchStatus:

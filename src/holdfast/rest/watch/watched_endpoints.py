@@ -99,7 +99,7 @@ def as_utc(moment: datetime | None) -> datetime | None:
 
 def _describe(backend: WatchedBackend, now: datetime) -> WatchedEndpoint:
     endpoint = backend.endpoint
-    summary, coverage = endpoint.presented, endpoint.coverage
+    summary, coverage = endpoint.certificate, endpoint.coverage
     is_trusted = endpoint.is_trusted(now) if coverage else None
     return {
         "id": endpoint.id,

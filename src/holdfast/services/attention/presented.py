@@ -17,7 +17,7 @@ def examine_presented(context: Context) -> Iterator[Item]:
     untrusted = [endpoint for endpoint in endpoints if not endpoint.is_trusted(context.now)]
     for endpoint in (untrusted or endpoints)[:1]:
         number = len(untrusted or endpoints)
-        name = endpoint.presented.name if endpoint.presented else ""
+        name = endpoint.certificate.name if endpoint.certificate else ""
         yield Item(
             Kind.CHANGED_CERTIFICATES,
             Urgency.NOW if untrusted else Urgency.LATER,
@@ -38,7 +38,7 @@ def examine_presented(context: Context) -> Iterator[Item]:
 def _examine_untrusted(context: Context) -> Iterator[Item]:
     backends, total = list_watched_endpoints(context, WatchSelection(status=WatchStatus.NOT_TRUSTED), limit=1)
     for backend in backends:
-        presentation = backend.endpoint.presented
+        certificate = backend.endpoint.certificate
         yield Item(
             Kind.NOT_COVERED,
             Urgency.NOW,
@@ -48,8 +48,8 @@ def _examine_untrusted(context: Context) -> Iterator[Item]:
                 "backend presents a certificate that isn't trusted",
                 "backends present certificates that aren't trusted",
             ),
-            f"{backend.endpoint.origin} presents {presentation.name if presentation else ''}",
+            f"{backend.endpoint.origin} presents {certificate.name if certificate else ''}",
             f"/watched-endpoints?status={WatchStatus.NOT_TRUSTED}",
             "Show backends",
-            *(("since", presentation.since) if presentation else ()),
+            *(("since", certificate.since) if certificate else ()),
         )

@@ -54,5 +54,5 @@ def record_probe(outcome: ProbeOutcome, now: datetime) -> BackendProbe:
     presentation = outcome.presentation
     if not isinstance(presentation, Presentation):
         return BackendProbe(now, (), outcome.verdict)
-    readable = tuple(certificate for certificate, _ in presentation.presented.with_roles)
-    return BackendProbe(now, readable, outcome.verdict, presentation.presented.unreadable)
+    readable = tuple(certificate for certificate, _ in presentation.certificates.with_roles)
+    return BackendProbe(now, readable, outcome.verdict, presentation.certificates.unreadable)

@@ -285,5 +285,5 @@ def _explain_unasked(error: Exception) -> Verdict:
     return Verdict(False, None, str(error) or "The gateway didn't answer in time.", "none")
 
 
-def _explain_unresolved(unseen: FailedHandshake) -> Verdict:
-    return Verdict(False, Cause.DNS_FAILURE if unseen.obstacle is Obstacle.DNS else None, unseen.text, "none")
+def _explain_unresolved(failure: FailedHandshake) -> Verdict:
+    return Verdict(False, Cause.DNS_FAILURE if failure.obstacle is Obstacle.DNS else None, failure.text, "none")

@@ -146,7 +146,7 @@ def refine(
     rejected client certificate from other reasons to close the connection.
     """
     verdict = replace(verdict, reported_cause=verdict.cause)
-    is_seen = isinstance(presentation, Presentation) and bool(presentation.presented.unreadable)
+    is_seen = isinstance(presentation, Presentation) and bool(presentation.certificates.unreadable)
     if verdict.cause is Cause.UNREADABLE_CERTIFICATE and is_seen:
         # It is known which certificate can't be read, so the advice doesn't ask the user to find out.
         return replace(verdict, advice=Explanation(verdict.explanation.sentence, _ASK_FOR_CHAIN))

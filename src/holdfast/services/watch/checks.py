@@ -62,9 +62,8 @@ async def check(store: Transactions, probes: WatchProbes, subject: Subject, now:
     presentation = probe.presentation
     if isinstance(presentation, FailedHandshake):
         return see_nothing(subject.endpoint, presentation.obstacle.value, now)
-    if not presentation.chain:
+    if not (chain := presentation.chain):
         return see_nothing(subject.endpoint, Cause.UNREADABLE_CERTIFICATE.value, now)
-    chain = presentation.chain
     memory = await probes.run(lambda: _recall(store, subject.endpoint, chain))
     coverage = _keep_coverage(subject, chain, now) or await _decide(probes, probe, subject, chain, now)
     return see_chain(subject.endpoint, memory.earlier, memory.before, chain, coverage, now)
@@ -73,29 +72,29 @@ async def check(store: Transactions, probes: WatchProbes, subject: Subject, now:
 def reassess(store: Transactions, sealing: Sealing, place: Place, now: datetime) -> Observation | None:
     """Compare what the backend at *place* presents with its trust; None if that is unchanged. Raises Conflict."""
     subject = read_subject(store, sealing, place, now)
-    if subject is None or not (presentation := subject.endpoint.presented):
+    if subject is None or not (certificate := subject.endpoint.certificate):
         return None
     coverage, trust = subject.endpoint.coverage, subject.terms.trust
     if coverage and coverage.trust == hash_trust(trust):
         return None
     with store.read() as session:
-        record = presented_chains.get(session, subject.endpoint, presentation.chain)
+        record = presented_chains.get(session, subject.endpoint, certificate.chain)
     return Observation(replace(subject.endpoint, coverage=predict(record.certificates, trust, now))) if record else None
 
 
 def _recall(store: Transactions, endpoint: WatchedEndpoint, chain: Sequence[Certificate]) -> _Memory:
     identity = hash_chain(chain)
-    if endpoint.presented is None or endpoint.presented.chain == identity:
+    if endpoint.certificate is None or endpoint.certificate.chain == identity:
         return _Memory(None, None)
     with store.read() as session:
         earlier = presented_chains.get(session, endpoint, identity)
-        return _Memory(earlier, presented_chains.get(session, endpoint, endpoint.presented.chain))
+        return _Memory(earlier, presented_chains.get(session, endpoint, endpoint.certificate.chain))
 
 
 def _keep_coverage(subject: Subject, chain: Sequence[Certificate], now: datetime) -> Coverage | None:
     """Return the earlier verdict of a gateway if nothing has changed since."""
-    coverage, presentation = subject.endpoint.coverage, subject.endpoint.presented
-    if coverage is None or presentation is None or presentation.chain != hash_chain(chain):
+    coverage, certificate = subject.endpoint.coverage, subject.endpoint.certificate
+    if coverage is None or certificate is None or certificate.chain != hash_chain(chain):
         return None
     is_settled = coverage.by_gateway and subject.endpoint.is_trusted(now)
     return coverage if is_settled and coverage.trust == hash_trust(subject.terms.trust) else None

@@ -54,15 +54,15 @@ def follow_trust(
 ) -> dict[str, WatchedEndpoint]:
     """Return *endpoints* with what the trust of now says about the backends, if it has changed since the last check."""
     after_by_origin = dict(endpoints)
-    presentations = {
-        origin: watched_endpoint.presented
+    presented_certificates = {
+        origin: watched_endpoint.certificate
         for origin, watched_endpoint in endpoints.items()
-        if watched_endpoint.presented
+        if watched_endpoint.certificate
     }
-    for origin, trust in read_trust(session, context, presentations, {}).items():
+    for origin, trust in read_trust(session, context, presented_certificates, {}).items():
         endpoint = endpoints[origin]
         if endpoint.coverage and endpoint.coverage.trust == hash_trust(trust):
             continue
-        if chain := presented_chains.get(session, endpoint, presentations[origin].chain):
+        if chain := presented_chains.get(session, endpoint, presented_certificates[origin].chain):
             after_by_origin[origin] = replace(endpoint, coverage=predict(chain.certificates, trust, context.now))
     return after_by_origin

@@ -159,15 +159,15 @@ def _list_presented(session: Session, context: Context, begin: datetime, end: da
     page, _ = watched_endpoints.find(session, context.user.organization, watch_filter, context.now, limit=limit)
     return [
         Expiry(
-            endpoint.presented.expires_at,
+            endpoint.certificate.expires_at,
             Source.PRESENTED,
-            endpoint.presented.name,
-            endpoint.presented.issuer,
+            endpoint.certificate.name,
+            endpoint.certificate.issuer,
             endpoint.origin,
             endpoint_id=endpoint.id,
         )
         for endpoint in page
-        if endpoint.presented
+        if endpoint.certificate
     ]
 
 

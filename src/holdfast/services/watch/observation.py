@@ -82,16 +82,16 @@ def see_chain(
     """
     identity = hash_chain(chain)
     endpoint = replace(endpoint, coverage=coverage, silence=None)
-    if endpoint.presented and endpoint.presented.chain == identity:
+    if endpoint.certificate and endpoint.certificate.chain == identity:
         return Observation(endpoint)
     kinds = find_changes(before.certificates, chain) if before else ()
     own = chain[0]
     since = earlier.first_at if earlier else now
     # Backends write what they like into certificates.
-    presentation = BackendCertificate(identity, display(own.title), display(own.issuer_title), own.not_after, since)
+    certificate = BackendCertificate(identity, display(own.title), display(own.issuer_title), own.not_after, since)
     changes = endpoint.changes if earlier else _date(endpoint.changes, kinds, now)
     record = PresentedChain(identity, since, now, kinds, tuple(chain))
-    return Observation(replace(endpoint, presented=presentation, changes=changes), record)
+    return Observation(replace(endpoint, certificate=certificate, changes=changes), record)
 
 
 def _date(changes: Changes, kinds: Sequence[ChangeKind], now: datetime) -> Changes:

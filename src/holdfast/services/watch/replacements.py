@@ -20,7 +20,9 @@ def predict_coverage(context: Context, replacements: Sequence[PlannedReplacement
     with context.read() as session:
         trust = read_trust(session, context, origins, after)
         for origin, endpoint in watched_endpoints.list_by_origin(session, context.user.organization, origins).items():
-            chain = presented_chains.get(session, endpoint, endpoint.presented.chain) if endpoint.presented else None
+            chain = (
+                presented_chains.get(session, endpoint, endpoint.certificate.chain) if endpoint.certificate else None
+            )
             if chain and origin in trust:
                 coverage[origin] = predict(chain.certificates, trust[origin], context.now)
     return coverage

@@ -71,8 +71,8 @@ def get_watched_endpoint(context: Context, endpoint_id: str) -> tuple[WatchedBac
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         endpoint = _find(session, context, endpoint_id)
-        presentation = endpoint.presented
-        chain = presented_chains.get(session, endpoint, presentation.chain) if presentation else None
+        certificate = endpoint.certificate
+        chain = presented_chains.get(session, endpoint, certificate.chain) if certificate else None
         (backend,) = _add_apis(session, context.user.organization, [endpoint])
         return backend, chain.certificates if chain else ()
 

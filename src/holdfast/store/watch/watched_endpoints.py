@@ -176,7 +176,7 @@ def _find_used(session: Session, *conditions: ColumnElement[bool]) -> set[Place]
 
 
 def _write_values(endpoint: WatchedEndpoint) -> dict[str, datetime | str | int | bool | None]:
-    chain, coverage, silence = endpoint.presented, endpoint.coverage, endpoint.silence
+    chain, coverage, silence = endpoint.certificate, endpoint.coverage, endpoint.silence
     return {
         "chain": chain.chain if chain else None,
         "name": chain.name if chain else None,

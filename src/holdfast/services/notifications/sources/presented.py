@@ -29,29 +29,28 @@ def find_presented(session: Session, organization: str, now: datetime) -> Iterat
         if not certificate.previous
     }
     for endpoint in endpoints:
-        if endpoint.presented is None:
+        if endpoint.certificate is None:
             continue
         api_ids = using.get(endpoint.origin, [])
-        threshold = find_threshold(endpoint.presented.expires_at, now)
-        if threshold and (endpoint.origin, endpoint.presented.expires_at) not in trusted_expiries:
-            yield _describe_expiry(endpoint, endpoint.presented, threshold, api_ids, now)
+        threshold = find_threshold(endpoint.certificate.expires_at, now)
+        if threshold and (endpoint.origin, endpoint.certificate.expires_at) not in trusted_expiries:
+            yield _describe_expiry(endpoint, endpoint.certificate, threshold, api_ids, now)
         has_changed = endpoint.changes.at is not None and now - endpoint.changes.at < CHANGED_WITHIN
         if has_changed or endpoint.explain_rejection(now):
-            yield _describe_change(endpoint, endpoint.presented, api_ids, now)
+            yield _describe_change(endpoint, endpoint.certificate, api_ids, now)
 
 
 def _describe_expiry(
-    endpoint: WatchedEndpoint, presentation: BackendCertificate, threshold: str, api_ids: Sequence[str], now: datetime
+    endpoint: WatchedEndpoint, certificate: BackendCertificate, threshold: str, api_ids: Sequence[str], now: datetime
 ) -> Condition:
     return Condition(
-        f"{KIND.value}:{endpoint.origin}:{presentation.chain}",
+        f"{KIND.value}:{endpoint.origin}:{certificate.chain}",
         KIND,
         threshold,
         judge_threshold(threshold),
         Wording(
-            f"The certificate of {endpoint.origin} {describe_rest(presentation.expires_at, now)}",
-            f"The backend presents {presentation.name}, issued by {presentation.issuer}. "
-            "Gateways reject it after that.",
+            f"The certificate of {endpoint.origin} {describe_rest(certificate.expires_at, now)}",
+            f"The backend presents {certificate.name}, issued by {certificate.issuer}. Gateways reject it after that.",
             "Ask the backend's owner to renew it, and whether the new one will have another key or issuer.",
             _find_page(api_ids),
         ),
@@ -60,7 +59,7 @@ def _describe_expiry(
 
 
 def _describe_change(
-    endpoint: WatchedEndpoint, presentation: BackendCertificate, api_ids: Sequence[str], now: datetime
+    endpoint: WatchedEndpoint, certificate: BackendCertificate, api_ids: Sequence[str], now: datetime
 ) -> Condition:
     rejection, coverage = endpoint.explain_rejection(now), endpoint.coverage
     if rejection:
@@ -77,12 +76,12 @@ def _describe_change(
     return Condition(
         f"{KIND.value}:{endpoint.origin}",
         KIND,
-        f"{rejection or 'trusted'}:{presentation.chain}",
+        f"{rejection or 'trusted'}:{certificate.chain}",
         EventSeverity.ERROR if rejection else EventSeverity.WARNING,
         Wording(
             title,
-            f"Since {presentation.since:%Y-%m-%d %H:%M} UTC, the backend presents {presentation.name}, issued by "
-            f"{presentation.issuer}. {effect}",
+            f"Since {certificate.since:%Y-%m-%d %H:%M} UTC, the backend presents {certificate.name}, issued by "
+            f"{certificate.issuer}. {effect}",
             action,
             _find_page(api_ids),
         ),
