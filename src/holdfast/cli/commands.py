@@ -78,7 +78,7 @@ COMMANDS = {
         "trust.certificates",
         "Manage endpoint certificates.",
         is_group=True,
-        also=("trust.certificate_changes",),
+        also=("trust.inspection", "trust.certificate_changes"),
     ),
     "trust": Source(
         "trust.trust_settings",

@@ -2,6 +2,7 @@
 Exports the current state of an organization as YAML.
 """
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -66,6 +67,24 @@ def export(client: Client, folder: Path | None) -> str:
     ids = [api["id"] for api in client.list_entries("/apis", "list")]
     apis = [read_details(client, api_id) for api_id in show_progress(ids, "Reading APIs")]
     own_origins = {origin for api in apis for origin in api.origins}
+    aliases = _list_aliases(client, own_origins)
+    certificates = [
+        _export_certificate(client, alias, folder) for alias in show_progress(aliases, "Reading certificates")
+    ]
+    origins = sorted(origin for origin in own_origins if origin.startswith("https:"))
+    trust = [_export_trust(client, origin, folder) for origin in show_progress(origins, "Reading trust settings")]
+    _report_identities(client, origins)
+    document = {
+        "holdfast": int(FORMAT),
+        "apis": [_export_api(client, api, folder) for api in apis],
+        "certificates": certificates,
+        "trust": [entry for entry in trust if len(entry) > 1],
+    }
+    return write_document(_escape(document))
+
+
+def _list_aliases(client: Client, own_origins: Collection[str]) -> list[str]:
+    """Return the aliases of the certificates at *own_origins*, and report the others."""
     aliases = []
     for entry in client.list_entries(CERTIFICATES, "certificates"):
         if find_origin(entry["endpoint"]) in own_origins:
@@ -75,44 +94,38 @@ def export(client: Client, folder: Path | None) -> str:
                 f"Skipped certificate {entry['alias']}: no API has an endpoint at {find_origin(entry['endpoint'])}, so "
                 "apply would reject it."
             )
-    certificates = [
-        _export_certificate(client, alias, folder) for alias in show_progress(aliases, "Reading certificates")
-    ]
-    origins = sorted(origin for origin in own_origins if origin.startswith("https:"))
-    trust = [_export_trust(client, origin, folder) for origin in show_progress(origins, "Reading trust settings")]
+    return aliases
+
+
+def _report_identities(client: Client, origins: Sequence[str]) -> None:
+    """Report which gateway identities aren't exported."""
     for origin in show_progress(origins, "Reading gateway identities"):
         if read_identity(client, origin).chain:
             tell(
                 f"Skipped the gateway identity for {origin}: its private key can't be read. Declare it with keyFile or "
                 "keyVariable."
             )
-    document = {
-        "holdfast": int(FORMAT),
-        "apis": [
-            _remove_nothing(
-                name=api.name,
-                context=api.context,
-                version=api.version,
-                description=api.description,
-                state=api.state.lower(),
-                production=api.production,
-                productionConnection=_list_values(api.production_connection),
-                sandbox=api.sandbox,
-                sandboxConnection=_list_values(api.sandbox_connection),
-                productionSecurity=export_security(api, "production"),
-                sandboxSecurity=export_security(api, "sandbox"),
-                **export_rules(api),
-                endpointGroup=export_groups(api.body.get("endpointConfig") or {}),
-                environments=[] if api.environments == (DEFAULT_GROUP,) else list(api.environments),
-                requireCallerCertificate=api.requires_certificate,
-                callerCertificates=_export_callers(client, api, folder),
-            )
-            for api in apis
-        ],
-        "certificates": certificates,
-        "trust": [entry for entry in trust if len(entry) > 1],
-    }
-    return write_document(_escape(document))
+
+
+def _export_api(client: Client, api: ExistingApi, folder: Path | None) -> dict[str, Any]:
+    return _remove_nothing(
+        name=api.name,
+        context=api.context,
+        version=api.version,
+        description=api.description,
+        state=api.state.lower(),
+        production=api.production,
+        productionConnection=_list_values(api.production_connection),
+        sandbox=api.sandbox,
+        sandboxConnection=_list_values(api.sandbox_connection),
+        productionSecurity=export_security(api, "production"),
+        sandboxSecurity=export_security(api, "sandbox"),
+        **export_rules(api),
+        endpointGroup=export_groups(api.body.get("endpointConfig") or {}),
+        environments=[] if api.environments == (DEFAULT_GROUP,) else list(api.environments),
+        requireCallerCertificate=api.requires_certificate,
+        callerCertificates=_export_callers(client, api, folder),
+    )
 
 
 def _escape(value: Any) -> Any:

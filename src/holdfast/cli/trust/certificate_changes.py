@@ -22,7 +22,8 @@ from holdfast.cli.requests.enforcement import (
 )
 from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, Yes, confirm, say, tell, write_json
-from holdfast.cli.trust.certificates import PATH, Alias, File, build_certificate_path
+from holdfast.cli.trust.certificates import PATH, Alias, build_certificate_path
+from holdfast.cli.trust.inspection import File
 from holdfast.cli.trust.trust_settings import SETTINGS
 
 if TYPE_CHECKING:

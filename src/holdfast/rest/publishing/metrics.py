@@ -48,21 +48,32 @@ class _Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read the current values."""
-        runtime = self._runtime
         # Each control plane counts its own, so that the sum of all is right.
-        gateways = len({gateway.id for gateway in runtime.groups.gateways})
+        gateways = len({gateway.id for gateway in self._runtime.groups.gateways})
         yield GaugeMetricFamily(
             "holdfast_gateways_connected", "Number of gateways connected to this control plane.", value=gateways
         )
         yield from self._collect_control_planes()
+        yield self._collect_listeners()
+        yield self._collect_exceptions()
+        yield self._collect_endpoint_certificates()
+        yield from self._collect_watched_endpoints()
+        yield from self._collect_channels()
+        yield from self._collect_server_certificates()
+        yield from self._collect_traffic()
+        yield from self._collect_tasks()
+
+    def _collect_listeners(self) -> Metric:
         listeners = GaugeMetricFamily(
             "holdfast_listener_up",
             "1 if the local gateway listens on the addresses of the option, otherwise 0.",
             labels=["option"],
         )
-        for listener in runtime.listeners:
+        for listener in self._runtime.listeners:
             listeners.add_metric([listener.option], 0 if listener.problem else 1)
-        yield listeners
+        return listeners
+
+    def _collect_exceptions(self) -> Metric:
         exceptions = GaugeMetricFamily(
             "holdfast_trust_exception_end_timestamp_seconds",
             "When verification of an origin turns back on.",
@@ -73,7 +84,9 @@ class _Metrics(Collector):
                 exceptions.add_metric(
                     [settings.origin, settings.exception.owner], settings.exception.ends_at.timestamp()
                 )
-        yield exceptions
+        return exceptions
+
+    def _collect_endpoint_certificates(self) -> Metric:
         ends = GaugeMetricFamily(
             "holdfast_endpoint_certificate_not_after_timestamp_seconds",
             "When the last certificate of an alias expires.",
@@ -83,11 +96,9 @@ class _Metrics(Collector):
             if entry.certificates:
                 last = max(certificate.not_after for certificate in entry.certificates)
                 ends.add_metric([entry.alias, entry.endpoint], last.timestamp())
-        yield ends
-        yield from self._collect_watched_endpoints()
-        yield from self._collect_channels()
-        yield from self._collect_server_certificates()
-        yield from self._collect_traffic()
+        return ends
+
+    def _collect_tasks(self) -> Iterator[Metric]:
         tasks = GaugeMetricFamily(
             "holdfast_background_task_running", "1 if a background task runs, 0 after a failure.", labels=["task"]
         )
@@ -96,7 +107,7 @@ class _Metrics(Collector):
             "Failures of a background task since Holdfast started.",
             labels=["task"],
         )
-        for state in runtime.background.states:
+        for state in self._runtime.background.states:
             tasks.add_metric([state.name], 0 if state.error else 1)
             failures.add_metric([state.name], state.failures)
         yield tasks

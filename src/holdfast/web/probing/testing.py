@@ -3,6 +3,7 @@ Test a backend through the gateway, and fetch its certificates, before anything 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
@@ -14,7 +15,8 @@ from holdfast.apis.catalog.connection_settings import ConnectionSettings
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.certificates.choices import list_choices
 from holdfast.certificates.findings.examination import examine_presented
-from holdfast.network.presentation import Presentation
+from holdfast.certificates.trust import TrustSet
+from holdfast.network.presentation import FailedHandshake, Presentation
 from holdfast.refusals import Refusal, TryLater
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
@@ -29,7 +31,7 @@ from holdfast.web import dialog
 from holdfast.web.access.session import CurrentRuntime, RequestContext, get_runtime
 from holdfast.web.belonging import find_endpoint_of, get_certificate_of, require_origin_of
 from holdfast.web.rendering import render, wants_part
-from holdfast.web.trust.upload_form import EndpointsInForm, read_upload, show_upload_form
+from holdfast.web.trust.upload_form import EndpointsInForm, TypedEndpoints, read_upload, show_upload_form
 
 router = APIRouter(prefix="/apis/{api_id}")
 _REASONS = (Refusal, TryLater, NotFound)  # errors that the page shows in place of a result
@@ -139,7 +141,31 @@ async def fetch(
         api, _ = await run_in_threadpool(get_certificate_of, context, api_id, replaced)
     else:
         api = await run_in_threadpool(apis.get_api, context, api_id)
-    error, presentation, now = "", None, context.now
+    result = await _fetch_chain(runtime, context, api, endpoint, typed_endpoints, replaced, gateway)
+    if wants_part(request):
+        return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", context=context, **result))
+    # Without JavaScript, show the whole form again, with its input.
+    form = {"endpoint": endpoint, "alias": replaced or alias}
+    purpose = "replace" if replaced else "upload"
+    return await run_in_threadpool(
+        lambda: show_upload_form(
+            request, context, api, purpose, form, {}, fetch_result=result, typed_endpoints=typed_endpoints
+        )
+    )
+
+
+async def _fetch_chain(
+    runtime: Runtime,
+    context: Context,
+    api: Api,
+    endpoint: str,
+    typed_endpoints: TypedEndpoints,
+    replaced: str,
+    gateway: str,
+) -> dict[str, Any]:
+    """Return what `testing/_fetched.html` shows: the certificates to choose from, or the error."""
+    result: dict[str, Any] = {"choices": (), "proposal": None, "refusals": {}, "findings": [], "presentation": None}
+    result |= {"now": context.now, "error": ""}
     try:
         require_origin_of(api, endpoint, typed_endpoints.apply_to(api))
         change = Change(instead_of=replaced or None)
@@ -147,43 +173,30 @@ async def fetch(
         context.release()
         presentation, _ = await runtime.probes.fetch(context.user, endpoint, terms, gateway)
     except _REASONS as refusal:
-        error = str(refusal)
-    choices = list_choices(presentation.chain) if isinstance(presentation, Presentation) else ()
-    findings = (
-        examine_presented(presentation.chain, terms.trust.accepted_names, now)
-        if isinstance(presentation, Presentation)
-        else []
-    )
+        return result | {"error": str(refusal)}
+    if isinstance(presentation, FailedHandshake):
+        error = f"Couldn't fetch the backend's certificates ({presentation.obstacle}): {presentation.text}"
+        return result | {"error": error, "presentation": presentation}
+    return result | _describe_choices(presentation, terms.trust, context.now)
+
+
+def _describe_choices(presentation: Presentation, trust: TrustSet, now: datetime) -> dict[str, Any]:
+    choices = list_choices(presentation.chain)
     refusals = {
         choice.certificate.fingerprint: why_not
         for choice in choices
-        if (why_not := explain_refusal(choice.certificate, terms.trust.anchors, now))
+        if (why_not := explain_refusal(choice.certificate, trust.anchors, now))
     }
-    if not choices and not error:
-        error = "The backend presented no readable certificate."
-        if presentation is not None and not isinstance(presentation, Presentation):
-            error = f"Couldn't fetch the backend's certificates ({presentation.obstacle}): {presentation.text}"
     importable = [choice for choice in choices if choice.certificate.fingerprint not in refusals]
-    values: dict[str, Any] = {
+    return {
         "choices": choices,
         # There is nothing to choose if only one can be trusted; who saves it has its fingerprint in front of them.
         "proposal": importable[0] if len(importable) == 1 else None,
         "refusals": refusals,
-        "findings": findings,
-        "now": now,
-        "error": error,
+        "findings": examine_presented(presentation.chain, trust.accepted_names, now),
+        "error": "" if choices else "The backend presented no readable certificate.",
         "presentation": presentation,
     }
-    if wants_part(request):
-        return await run_in_threadpool(lambda: render(request, "testing/_fetched.html", context=context, **values))
-    # Without JavaScript, show the whole form again, with its input.
-    form = {"endpoint": endpoint, "alias": replaced or alias}
-    purpose = "replace" if replaced else "upload"
-    return await run_in_threadpool(
-        lambda: show_upload_form(
-            request, context, api, purpose, form, {}, fetch_result=values, typed_endpoints=typed_endpoints
-        )
-    )
 
 
 async def _show(
