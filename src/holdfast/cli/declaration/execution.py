@@ -7,22 +7,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from holdfast.apis.catalog.connection_settings import REST_NAMES
-from holdfast.apis.catalog.group_members import get_first_endpoint
-from holdfast.apis.catalog.security_members import SECURITY
-from holdfast.apis.identities.caller_certificate import BOTH, require_certificate, requires_certificate
+from holdfast.apis.identities.caller_certificate import BOTH
 from holdfast.apis.label import LabeledKind
-from holdfast.cli.catalog.apis import build_endpoint_config
+from holdfast.cli.declaration.api_bodies import build_changed_body, build_new_body
 from holdfast.cli.declaration.certificate_summary import list_fingerprints
 from holdfast.cli.declaration.conflict import explain_conflict
-from holdfast.cli.declaration.current_state import LABELS, read_certificate, read_trust
+from holdfast.cli.declaration.current_state import LABELS, ExistingApi, read_certificate, read_trust
 from holdfast.cli.declaration.desired_state import DEFAULT_TIER, ApiKey, WantedApi, WantedCertificate
-from holdfast.cli.declaration.endpoint_groups import apply_groups
-from holdfast.cli.declaration.endpoint_security import write_securities
 from holdfast.cli.declaration.existing_identities import IDENTITY, build_callers_path, build_environment_path
 from holdfast.cli.declaration.interruption import defer_interrupt
 from holdfast.cli.declaration.plan import DEFAULTS
-from holdfast.cli.declaration.request_rules import DEFAULT, write_rules
 from holdfast.cli.declaration.steps import (
     ApiStep,
     CallerStep,
@@ -39,8 +33,6 @@ from holdfast.cli.requests.client import Client, encode_segment
 from holdfast.cli.terminal.progress import show_progress
 from holdfast.cli.trust.certificates import PATH as CERTIFICATES
 from holdfast.cli.trust.trust_settings import SETTINGS
-
-OURS = frozenset(REST_NAMES.values())  # members that apply manages in the config of an endpoint
 
 
 class StepResult(StrEnum):
@@ -140,30 +132,15 @@ def _find_versions(steps: Sequence[Step]) -> dict[str, list[str]]:
 def _carry_out(publisher: _Publisher, step: Step) -> None:
     match step:
         case ApiStep(action=ChangeKind.CREATE, goal=WantedApi() as api):
-            body, tag = publisher.write("POST", "/apis", json=_build_api(api))
+            body, tag = publisher.write("POST", "/apis", json=build_new_body(api))
             publisher.ids[api.key] = body["id"]
             publisher.tags[body["id"]] = tag
             publisher.set_label(LabeledKind.API, body["id"])
             publisher.follow_default(api, body["id"])
         case ApiStep(action=ChangeKind.CHANGE, goal=WantedApi() as api, existing=existing) if existing:
-            config = _build_config(api, existing.body.get("endpointConfig") or {})
-            members = existing.body | {"description": api.description, "endpointConfig": config}
-            members.pop(DEFAULT, None)  # another version may be the default since
-            members |= write_rules(api, existing.body)
-            if api.environments:
-                members["gatewayEnvironments"] = list(api.environments)
-            if api.requires_certificate is not None:
-                members = _require_certificate(members, required=api.requires_certificate)
-            path = f"/apis/{encode_segment(existing.id)}"
-            tag = publisher.tags.get(existing.id, existing.tag)
-            publisher.tags[existing.id] = publisher.write("PUT", path, tag, json=members)[1]
-            publisher.follow_default(api, existing.id)
+            _change_api(publisher, existing, api)
         case ApiStep(action=ChangeKind.MOVE, goal=WantedApi() as api, existing=existing, actions=actions):
-            api_id = existing.id if existing else publisher.ids[api.key]
-            for action in actions:
-                tag = publisher.tags.get(api_id) or (existing.tag if existing else "")
-                query = {"action": action, "apiId": api_id}
-                publisher.tags[api_id] = publisher.write("POST", "/apis/change-lifecycle", tag, params=query)[1]
+            _move_api(publisher, existing, api, actions)
         case ApiStep(existing=existing) if existing:
             publisher.write("DELETE", f"/apis/{encode_segment(existing.id)}", existing.tag)
         case CertificateStep(goal=WantedCertificate() as certificate):
@@ -176,15 +153,26 @@ def _carry_out(publisher: _Publisher, step: Step) -> None:
             pem = "".join(certificate.pem for certificate in identity.certificates).encode()
             files = {"certificate": ("certificate.pem", pem), "key": ("key.pem", identity.key or b"")}
             publisher.write("PUT", IDENTITY, params={"endpoint": identity.endpoint.url}, files=files)
-        case TrustStep(goal=trust, existing=before):
-            crls = None if trust.crls is None else "".join(crl.pem for crl in trust.crls)
-            query, settings = {"endpoint": trust.endpoint.url}, trust.settings | {"crls": crls}
-            tag = before.tag if before else _tag_of_defaults(publisher.client, step)
-            publisher.write("PUT", SETTINGS, tag, params=query, json=settings)
-            if before is None:
-                publisher.set_label(LabeledKind.TRUST, trust.endpoint.url)
+        case TrustStep():
+            _change_trust(publisher, step)
         case LabelStep(kind=kind, object=key):
             publisher.set_label(kind, key)
+
+
+def _change_api(publisher: _Publisher, existing: ExistingApi, api: WantedApi) -> None:
+    path, body = f"/apis/{encode_segment(existing.id)}", build_changed_body(api, existing.body)
+    tag = publisher.tags.get(existing.id, existing.tag)
+    publisher.tags[existing.id] = publisher.write("PUT", path, tag, json=body)[1]
+    publisher.follow_default(api, existing.id)
+
+
+def _move_api(publisher: _Publisher, existing: ExistingApi | None, api: WantedApi, actions: Sequence[str]) -> None:
+    """Take the lifecycle *actions*; without *existing*, the API was created by an earlier step."""
+    api_id = existing.id if existing else publisher.ids[api.key]
+    for action in actions:
+        tag = publisher.tags.get(api_id) or (existing.tag if existing else "")
+        query = {"action": action, "apiId": api_id}
+        publisher.tags[api_id] = publisher.write("POST", "/apis/change-lifecycle", tag, params=query)[1]
 
 
 def _change_certificate(publisher: _Publisher, step: CertificateStep, goal: WantedCertificate) -> None:
@@ -212,6 +200,16 @@ def _change_certificate(publisher: _Publisher, step: CertificateStep, goal: Want
             exists = True
 
 
+def _change_trust(publisher: _Publisher, step: TrustStep) -> None:
+    trust, before = step.goal, step.existing
+    crls = None if trust.crls is None else "".join(crl.pem for crl in trust.crls)
+    query, settings = {"endpoint": trust.endpoint.url}, trust.settings | {"crls": crls}
+    tag = before.tag if before else _read_default_tag(publisher.client, step)
+    publisher.write("PUT", SETTINGS, tag, params=query, json=settings)
+    if before is None:
+        publisher.set_label(LabeledKind.TRUST, trust.endpoint.url)
+
+
 def _change_caller(publisher: _Publisher, step: CallerStep) -> None:
     api_id = step.existing_api.id if step.existing_api else publisher.ids[step.api.key]
     path, tag = build_callers_path(api_id), step.existing.tag if step.existing else ""
@@ -234,7 +232,7 @@ def _change_caller(publisher: _Publisher, step: CallerStep) -> None:
     publisher.tags[api_id] = publisher.client.read(f"/apis/{encode_segment(api_id)}")[1]
 
 
-def _tag_of_defaults(client: Client, step: TrustStep) -> str:
+def _read_default_tag(client: Client, step: TrustStep) -> str:
     """Return the tag of trust settings that nobody has set. Raises CommandFailed if someone has, since the plan."""
     trust = read_trust(client, step.name)
     if trust is None:
@@ -254,37 +252,3 @@ def _check_unused(client: Client, alias: str) -> None:
             f"The backend of {alias} used a previous certificate after the plan was made, or hasn't been checked "
             "within the last hour. The previous certificates stay trusted. Run `holdfast diff` again."
         )
-
-
-def _build_api(api: WantedApi) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "name": api.name,
-        "context": api.context,
-        "version": api.version,
-        "description": api.description,
-        "endpointConfig": _build_config(api, {}),
-    }
-    body |= write_rules(api, {})
-    if api.environments:
-        body["gatewayEnvironments"] = list(api.environments)
-    return require_certificate(body) if api.requires_certificate else body
-
-
-def _require_certificate(body: dict[str, Any], *, required: bool) -> dict[str, Any]:
-    if required:
-        return require_certificate(body)
-    others = [scheme for scheme in body["securityScheme"] if not requires_certificate({"securityScheme": [scheme]})]
-    return body | {"securityScheme": others}
-
-
-def _build_config(api: WantedApi, before: dict[str, Any]) -> dict[str, Any]:
-    production, sandbox = (endpoint.url if endpoint else None for endpoint in (api.production, api.sandbox))
-    config = build_endpoint_config(before, production, sandbox)
-    connections = {"production": api.production_connection, "sandbox": api.sandbox_connection}
-    for environment, connection in connections.items():
-        if connection and (endpoint := get_first_endpoint(config, environment)):
-            others = {name: value for name, value in (endpoint.get("config") or {}).items() if name not in OURS}
-            endpoint["config"] = others | connection.members
-    if securities := write_securities(api, config.get(SECURITY) or {}):
-        config[SECURITY] = securities
-    return apply_groups(config, api.groups) if api.groups else config

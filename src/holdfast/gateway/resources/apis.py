@@ -2,8 +2,8 @@
 All of one API's resources, built from its trust sets, gateway identities, callers and credentials. Pure.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from holdfast.apis.catalog.api import Api
@@ -67,45 +67,70 @@ def build_api(
     certificates, if the API requires one. *credentials* are what gateways sign in to its backends with.
     """
     api = _use_current_security(api, credentials)
-    resources: list[Resource] = []
-    secrets: dict[str, Resource] = {}
-    by_policy: dict[Policy, frozenset[tuple[str, str]]] = {}
+    parts = _Parts()
     for environment in ENVIRONMENTS:
         members = [_verify(member, trust, identities) for member in api.list_members(environment)]
-        if not members or not api.state.is_served or api.mocks is not None:
-            continue
-        first, group = members[0], api.find_group(environment)
-        further = FurtherMembers(group, members[1:]) if group and members[1:] else None
-        name = name_target(api, environment)
-        credential = credentials.get(environment)
-        token = _find_token_endpoint(credential, trust, identities) if credential else None
-        backend = name_cluster(api.organization, api.id, environment)
-        injection = _inject(credential, members, token, backend) if credential else None
-        clusters = build_clusters(name, first.member.endpoint, first.trust, first.identity, limits, injection, further)
-        resources += clusters
-        for member in members:
-            own = _build_secrets(member)
-            if injection:
-                own.append(build_credential_secret(injection))
-            secrets |= {secret.name: secret for secret in own}
-            if member.trust is None and member.member.endpoint.origin.is_secure:
-                continue  # gateways never connect to it, so it has no trust that could be in force
-            keys = frozenset((resource.type_url, resource.name) for resource in [*clusters, *own])
-            policy = OriginTrust(member.origin)
-            by_policy[policy] = by_policy.get(policy, frozenset()) | keys
-        if credential and token and injection and injection.secret.startswith(TOKEN_PREFIX):
-            own = _build_token_resources(backend, credential, token, limits)
-            resources += (resource for resource in own if resource.type_url == CLUSTER)
-            secrets |= {resource.name: resource for resource in own if resource.type_url != CLUSTER}
-            policy = OriginTrust(token.origin)
-            keys = frozenset((resource.type_url, resource.name) for resource in own)
-            by_policy[policy] = by_policy.get(policy, frozenset()) | keys
+        if members and api.state.is_served and api.mocks is None:
+            credential = credentials.get(environment)
+            token = _find_token_endpoint(credential, trust, identities) if credential else None
+            _add_backends(parts, api, environment, members, credential, token, limits)
     routes = {environment: pack_routes(api, environment, callers) for environment in ENVIRONMENTS}
-    if api.requires_certificate and resources:
+    if api.requires_certificate and parts.clusters:
         served_environments = [environment for environment in ENVIRONMENTS if routes[environment]]
         keys = frozenset((ROUTES, name_scope(environment, find_scope(api))) for environment in served_environments)
-        by_policy[ApiCallers(api.id)] = keys
-    return ApiResources(tuple(resources), tuple(secrets.values()), find_scope(api), routes, by_policy, api.groups)
+        parts.by_policy[ApiCallers(api.id)] = keys
+    secrets = tuple(parts.secrets.values())
+    return ApiResources(tuple(parts.clusters), secrets, find_scope(api), routes, parts.by_policy, api.groups)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The clusters and secrets of an API while they are collected, and those that enforce a policy."""
+
+    clusters: list[Resource] = field(default_factory=list)
+    secrets: dict[str, Resource] = field(default_factory=dict)  # by name: environments can share them
+    by_policy: dict[Policy, frozenset[tuple[str, str]]] = field(default_factory=dict)
+
+    def add_secrets(self, secrets: Iterable[Resource]) -> None:
+        """Add *secrets*, each once."""
+        self.secrets |= {secret.name: secret for secret in secrets}
+
+    def add_policy(self, policy: Policy, resources: Iterable[Resource]) -> None:
+        """Add the *resources* that enforce *policy*."""
+        keys = frozenset((resource.type_url, resource.name) for resource in resources)
+        self.by_policy[policy] = self.by_policy.get(policy, frozenset()) | keys
+
+
+def _add_backends(
+    parts: _Parts,
+    api: Api,
+    environment: Environment,
+    members: Sequence[VerifiedMember],
+    credential: Credential | None,
+    token: VerifiedMember | None,
+    limits: BackendLimits,
+) -> None:
+    """Add what gateways need to reach the backends of *environment*, and the *token* endpoint if there is one."""
+    first, group = members[0], api.find_group(environment)
+    further = FurtherMembers(group, members[1:]) if group and members[1:] else None
+    backend = name_cluster(api.organization, api.id, environment)
+    injection = _inject(credential, members, token, backend) if credential else None
+    name = name_target(api, environment)
+    clusters = build_clusters(name, first.member.endpoint, first.trust, first.identity, limits, injection, further)
+    parts.clusters += clusters
+    for member in members:
+        secrets = _build_secrets(member)
+        if injection:
+            secrets.append(build_credential_secret(injection))
+        parts.add_secrets(secrets)
+        # To an https backend without trust, gateways never connect, so it has no trust that could be in force.
+        if member.trust is not None or not member.member.endpoint.origin.is_secure:
+            parts.add_policy(OriginTrust(member.origin), [*clusters, *secrets])
+    if credential and token and injection and injection.secret.startswith(TOKEN_PREFIX):
+        resources = _build_token_resources(backend, credential, token, limits)
+        parts.clusters += (resource for resource in resources if resource.type_url == CLUSTER)
+        parts.add_secrets(resource for resource in resources if resource.type_url != CLUSTER)
+        parts.add_policy(OriginTrust(token.origin), resources)
 
 
 def _use_current_security(api: Api, credentials: Mapping[Environment, Credential]) -> Api:

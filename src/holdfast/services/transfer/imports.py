@@ -40,12 +40,12 @@ from holdfast.services.trust.endpoint_certificates import add_certificate, read_
 from holdfast.services.trust.endpoints import refuse_foreign
 from holdfast.store.audit import Action
 from holdfast.store.catalog import apis
-from holdfast.store.identities import caller_certificates as callers_of
+from holdfast.store.identities import caller_certificates as stored_callers
 from holdfast.store.trust import endpoint_certificates
 
 _IMPORTED = "Imported from an archive"  # the description of a revision
 # The actions that take a new API from Created to the state in its archive.
-_WAYS = {
+_ACTIONS = {
     State.PUBLISHED: ("Publish",),
     State.PROTOTYPED: (PROTOTYPE,),
     State.BLOCKED: ("Publish", "Block"),
@@ -76,6 +76,7 @@ class _Contents:
     thumbnail: Thumbnail | None
     documents: tuple[ArchivedDocument, ...]
     deployments: Mapping[str, bool]
+    unused_parts: tuple[IneffectivePart, ...]
 
 
 class _DryRun(Exception):
@@ -112,11 +113,24 @@ def import_api(
         OldControlPlanes: It has deployments or priorities, which a control plane of an earlier version would ignore.
         MutualTlsMissing: It would require caller certificates, but no gateway requests them.
     """
+    contents = _check_contents(context, archive, draft, definition)
+    try:
+        with context.write() as session:
+            full_api, revision = _save(session, context, contents, overwrite=overwrite, rotate=rotate)
+            if dry_run:
+                raise _DryRun(full_api, revision)
+    except _DryRun as end:
+        full_api, revision = end.full_api, end.revision
+    return ImportedArchive(full_api, revision, contents.unused_parts)
+
+
+def _check_contents(context: Context, archive: Archive, draft: ApiDraft, definition: Definition | None) -> _Contents:
+    """Check what the user can import, and parse the certificates, which can take too long for a write transaction."""
     context.user.require(Permission.CHANGE_APIS)
     state = str(archive.description.get("lifeCycleStatus", ""))
     if archive.certificates:
         context.user.require(Permission.ADD_ENDPOINT_CERTIFICATES)
-    if state in _WAYS:
+    if state in _ACTIONS:
         context.user.require(Permission.PUBLISH_APIS)
     if archive.callers:
         context.user.require(Permission.ADD_CALLER_CERTIFICATES)
@@ -126,14 +140,13 @@ def import_api(
         full_api = replace(
             full_api, members={"operations": definitions.write_operations(definition)} | dict(full_api.members)
         )
-    # Before the write transaction, because it can take long.
-    entries = [_read(context, certificate) for certificate in archive.certificates]
+    entries = [_read_certificate(context, certificate) for certificate in archive.certificates]
     own_entries, foreign_entries = entries, list[tuple[str, Endpoint, Upload]]()
     if archive.has_replaced_endpoints:
         origins = {endpoint.origin for endpoint in full_api.api.endpoints}
         own_entries = [entry for entry in entries if entry[1].origin in origins]
         foreign_entries = [entry for entry in entries if entry[1].origin not in origins]
-    contents = _Contents(
+    return _Contents(
         full_api,
         state,
         write_json(definition.content) if definition else "",
@@ -143,28 +156,20 @@ def import_api(
         archive.thumbnail,
         archive.documents,
         archive.deployments,
+        (*archive.unused, *(_describe_omission(alias, target) for alias, target, _ in foreign_entries)),
     )
-    unused_parts = (*archive.unused, *(_leave_out(alias, target) for alias, target, _ in foreign_entries))
-    try:
-        with context.write() as session:
-            full_api, revision = _save(session, context, contents, overwrite=overwrite, rotate=rotate)
-            if dry_run:
-                raise _DryRun(full_api, revision)
-    except _DryRun as end:
-        full_api, revision = end.full_api, end.revision
-    return ImportedArchive(full_api, revision, unused_parts)
 
 
 def _save(
     session: Session, context: Context, contents: _Contents, *, overwrite: bool, rotate: bool
 ) -> tuple[FullApi, str]:
     full_api = contents.full_api
-    present = _find_present(session, context, full_api)
-    if present and not overwrite:
-        api = present.api
+    existing = _find_existing(session, context, full_api)
+    if existing and not overwrite:
+        api = existing.api
         raise AlreadyExists("name", f"{api.name} {api.version} {ALREADY_EXISTS}. Set overwrite=true to update it.")
-    if present:
-        full_api = _overwrite(session, context, present, full_api, contents.securities)
+    if existing:
+        full_api = _overwrite(session, context, existing, full_api, contents.securities)
     else:
         full_api = add_api(session, context, full_api, Action.IMPORT_API)
     if contents.definition:
@@ -182,19 +187,19 @@ def _save(
         api_id = full_api.api.id
         revision = release_revision(session, context, api_id, deployments, _IMPORTED, rotate=rotate).id
         full_api = find_full_api(session, context, api_id)
-    if not present:
-        for action in _WAYS.get(State(contents.state), ()) if contents.state in set(State) else ():
+    if not existing:
+        for action in _ACTIONS.get(State(contents.state), ()) if contents.state in set(State) else ():
             full_api = replace(full_api, api=lifecycle.move(session, context, full_api.api, action))
     return full_api, revision
 
 
-def _leave_out(alias: str, target: Endpoint) -> IneffectivePart:
+def _describe_omission(alias: str, target: Endpoint) -> IneffectivePart:
     return IneffectivePart(
         f"certificate {alias}", f"With these parameters, the API has no endpoint at {target.origin}."
     )
 
 
-def _read(context: Context, certificate: ArchivedCertificate) -> tuple[str, Endpoint, Upload]:
+def _read_certificate(context: Context, certificate: ArchivedCertificate) -> tuple[str, Endpoint, Upload]:
     endpoint = certificate.endpoint if "://" in certificate.endpoint else f"https://{certificate.endpoint}"
     return (
         check_alias(certificate.alias),
@@ -208,7 +213,7 @@ def _read_caller(context: Context, caller: ArchivedCaller) -> tuple[str, str, Ce
     return check_alias(caller.alias), check_tier(caller.tier), certificate, check_environment(caller.environment)
 
 
-def _find_present(session: Session, context: Context, full_api: FullApi) -> FullApi | None:
+def _find_existing(session: Session, context: Context, full_api: FullApi) -> FullApi | None:
     new_api = full_api.api
     for api in apis.list_sharing_name_or_context(session, context.user.organization, new_api.name, new_api.context):
         if (api.name, api.version) == (new_api.name, new_api.version):
@@ -240,11 +245,11 @@ def _overwrite(
 
 
 def _add_certificate(session: Session, context: Context, alias: str, target: Endpoint, upload: Upload) -> None:
-    present = endpoint_certificates.get(session, context.user.organization, alias)
-    if present is None:
+    existing = endpoint_certificates.get(session, context.user.organization, alias)
+    if existing is None:
         refuse_foreign(session, context, target)
         add_certificate(session, context, alias, target, upload)
-    elif (present.origin, _list_fingerprints(present.certificates)) != (
+    elif (existing.origin, _list_fingerprints(existing.certificates)) != (
         str(target.origin),
         _list_fingerprints(upload.certificates),
     ):
@@ -264,16 +269,16 @@ def _add_caller(
     certificate: Certificate,
     environment: Environment | None,
 ) -> None:
-    present = callers_of.get(session, context.user.organization, api.id, alias)
-    if present is None:
+    existing = stored_callers.get(session, context.user.organization, api.id, alias)
+    if existing is None:
         caller_certificates.add_certificate(session, context, api, alias, tier, certificate, environment)
-    elif present.certificate == certificate and present.environment != environment:
+    elif existing.certificate == certificate and existing.environment != environment:
         message = (
-            f"The alias {alias} {ALREADY_EXISTS}, and is accepted in {present.environment or 'both environments'}, not "
-            f"in {environment or 'both'}. Change or delete it first."
+            f"The alias {alias} {ALREADY_EXISTS}, and is accepted in {existing.environment or 'both environments'}, "
+            f"not in {environment or 'both'}. Change or delete it first."
         )
         raise Conflict("alias", message)
-    elif present.certificate != certificate:
+    elif existing.certificate != certificate:
         message = (
             f"The alias {alias} {ALREADY_EXISTS} with another certificate. Replace it, or rename the alias in the "
             "archive."

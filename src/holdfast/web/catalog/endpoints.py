@@ -80,11 +80,8 @@ def save(
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
     """Save the endpoints whose boxes are checked."""
-    with_endpoint = {
-        name
-        for name, checked_security in (("production", with_production), ("sandbox", with_sandbox))
-        if checked_security
-    }
+    checked_boxes = {"production": with_production, "sandbox": with_sandbox}
+    with_endpoint = {name for name, is_checked in checked_boxes.items() if is_checked}
     new_urls = (production if with_production else None, sandbox if with_sandbox else None)
     connections, errors = read_connections({name: values for name, values in settings.items() if name in with_endpoint})
     checked_security = {name: members for name, members in security.items() if name in with_endpoint}
