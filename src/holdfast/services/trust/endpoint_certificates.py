@@ -64,16 +64,7 @@ def import_certificate(
         entry = add_certificate(session, context, alias, target, upload)
         if pin:
             pin_entry(session, context, entry)
-        findings = examine(
-            session,
-            context.user.organization,
-            target.origin,
-            alias,
-            [*upload.certificates, *upload.repeated],
-            context.now,
-        )
-        findings += find_unused(session, entry)
-    return Import(entry, tuple(findings), upload.ignored, upload.used)
+        return _describe_import(session, context, entry, upload)
 
 
 def add_certificate(
@@ -123,12 +114,16 @@ def replace_certificate(
         save_replacement(session, context, before, after, keep=keep)
         if pin:
             pin_entry(session, context, after)
-        origin = parse_endpoint(after.origin).origin
-        findings = examine(
-            session, context.user.organization, origin, alias, [*upload.certificates, *upload.repeated], context.now
-        )
-        findings += find_unused(session, after)
-    return Import(after, tuple(findings), upload.ignored, upload.used)
+        return _describe_import(session, context, after, upload)
+
+
+def _describe_import(session: Session, context: Context, entry: EndpointCertificate, upload: Upload) -> Import:
+    """Return *entry*, which trusts *upload* now, with findings about the whole file, including what it repeats."""
+    certificates = [*upload.certificates, *upload.repeated]
+    origin = parse_endpoint(entry.origin).origin
+    findings = examine(session, context.user.organization, origin, entry.alias, certificates, context.now)
+    findings += find_unused(session, entry)
+    return Import(entry, tuple(findings), upload.ignored, upload.used)
 
 
 def save_replacement(

@@ -132,7 +132,7 @@ def end_exception(context: Context, endpoint: str) -> EndpointTrust:
         after = replace(before, exception=None)
         if before.exception:
             trust_settings.save(session, after)
-            _record(session, context, Action.END_EXCEPTION, after, _end(before.exception, expired=False))
+            _record(session, context, Action.END_EXCEPTION, after, _describe_end(before.exception, expired=False))
         return _build_trust(session, after, target, context.now)
 
 
@@ -155,7 +155,9 @@ def end_exceptions(store: Store, now: datetime) -> datetime | None:
             for settings in trust_settings.list_with_ended_exception(session, organization, due):
                 trust_settings.save(session, replace(settings, exception=None))
                 context = Context(store, Principal(organization, SYSTEM), now)
-                _record(session, context, Action.END_EXCEPTION, settings, _end(settings.exception, expired=True))
+                _record(
+                    session, context, Action.END_EXCEPTION, settings, _describe_end(settings.exception, expired=True)
+                )
                 log.warning("trust exception ended", organization=organization, origin=settings.origin)
         following = trust_settings.get_next_end(session)
     return following and following - IN_ADVANCE
@@ -207,7 +209,7 @@ def compare_settings(before: TrustSettings, after: TrustSettings) -> ChangedSett
     return ChangedSettings(tuple(changes))
 
 
-def _end(exception: TrustException | None, *, expired: bool) -> ExceptionEnd:
+def _describe_end(exception: TrustException | None, *, expired: bool) -> ExceptionEnd:
     return ExceptionEnd(expired, exception.ends_at, exception.reason) if exception else ExceptionEnd(expired)
 
 

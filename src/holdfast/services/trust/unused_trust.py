@@ -33,6 +33,11 @@ class UnusedTrust:
     settings: TrustSettings | None
     identity: GatewayIdentity | None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing that could be deleted."""
+        return not (self.certificates or self.settings or self.identity)
+
 
 @dataclass(frozen=True, slots=True)
 class TrustOutcome:
@@ -98,9 +103,7 @@ def settle(session: Session, context: Context, origins: Collection[str], *, dele
         return TrustOutcome(unused_trust=tuple(before))
     deletions = [_delete(session, context, trust) for trust in before]
     after = _find_trust(session, context, [trust.origin for trust in before])
-    return TrustOutcome(
-        tuple(after), tuple(trust for trust in deletions if trust.certificates or trust.settings or trust.identity)
-    )
+    return TrustOutcome(tuple(after), tuple(trust for trust in deletions if not trust.is_empty))
 
 
 def _find_trust(session: Session, context: Context, origins: Collection[str]) -> list[UnusedTrust]:
@@ -116,7 +119,7 @@ def _find_trust(session: Session, context: Context, origins: Collection[str]) ->
             settings if settings != TrustSettings(organization, origin) else None,
             gateway_identities.get(session, organization, origin),
         )
-        if trust.certificates or trust.settings or trust.identity:
+        if not trust.is_empty:
             result.append(trust)
     return result
 
