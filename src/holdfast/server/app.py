@@ -30,7 +30,7 @@ from holdfast.server.control_planes.presence import build_presence, register
 from holdfast.server.database.opening import open_store, read_location
 from holdfast.server.gateways.discovery_port import DiscoveryPort
 from holdfast.server.gateways.local_gateway import LocalGateway
-from holdfast.server.http.server import serve
+from holdfast.server.http.server import Server, serve
 from holdfast.server.machine.directories import GATEWAY, lock_data_directory
 from holdfast.server.machine.limits import compute_connection_limits, raise_file_limit
 from holdfast.server.machine.listen_addresses import PUBLISHER, ListenAddresses, find_listen_addresses
@@ -50,6 +50,7 @@ from holdfast.server.tasks import (
 )
 from holdfast.server.telemetry.observing import Observe, open_observer
 from holdfast.server.tls.certificates import open_gateway_certificate, open_publisher_certificate
+from holdfast.services.gateways.spreading import Spreading
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.initial_state import InitialState
@@ -88,13 +89,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
     certificates = [files for files in (of_publisher, of_gateways) if files]
     data = settings.data.expanduser()
     location = read_location(settings, data)
-    gateway = (
-        None
-        if settings.without_gateway
-        else LocalGateway(
-            data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout, _list_telemetry_options(settings)
-        )
-    )
+    gateway = None if settings.without_gateway else _create_local_gateway(settings, data)
     if gateway and not gateway.is_serving:
         find_envoy(settings.envoy)
     sso = open_single_sign_on(settings)
@@ -126,20 +121,7 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             if sso:
                 stack.callback(sso.provider.close)
             await stack.enter_async_context(background)
-            background.start("presence", presence.follow)
-            background.start("mailbox", parts.mailbox.follow)
-            background.start("failures of other control planes", parts.shared_failures.follow)
-            background.start("lease", presence.lease.follow)
-            await follow_times(background, store)
-            await parts.distributor.begin()
-            _present(of_gateways, parts.distributor)
-            follow_changes(background, runtime, parts.distributor)
-            if settings.watch_interval:
-                watch_backends(background, parts, timedelta(seconds=settings.watch_interval))
-            notify(background, runtime)
-            keep_books(background, runtime, settings.audit_retention, read_traffic_lifetimes(settings))
-            if store.is_shared:
-                share_gateways(background, parts)
+            await _start_tasks(settings, parts, of_gateways)
             serve_gateways(background, parts, f"unix:{_reach(data, sockets) / DISCOVERY_SOCKET}")
             if gateway:
                 background.start("local gateway", gateway.keep)
@@ -168,12 +150,42 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
                 yield Instance(runtime, url, password, Reload(settings, certificates, sso))
             finally:
                 readiness.draining = True
-                async with asyncio.TaskGroup() as draining:
-                    draining.create_task(server.drain(settings.drain_timeout))
-                    draining.create_task(parts.spreading.send_away(min(settings.drain_timeout, SENT_AWAY_WITHIN)))
-                    if gateway:
-                        draining.create_task(gateway.stop(settings.drain_timeout))
+                await _drain(settings, server, parts.spreading, gateway)
                 store.hurry()  # what is in flight now is background work
+
+
+def _create_local_gateway(settings: Settings, data: Path) -> LocalGateway:
+    options = _list_telemetry_options(settings)
+    return LocalGateway(data / GATEWAY, data / DISCOVERY_SOCKET, settings.drain_timeout, options)
+
+
+async def _start_tasks(settings: Settings, parts: Parts, of_gateways: GatewayCertificate | None) -> None:
+    """Build the configuration of gateways, and start the tasks that don't need a connection to one."""
+    runtime = parts.runtime
+    background, presence = runtime.background, runtime.presence
+    background.start("presence", presence.follow)
+    background.start("mailbox", parts.mailbox.follow)
+    background.start("failures of other control planes", parts.shared_failures.follow)
+    background.start("lease", presence.lease.follow)
+    await follow_times(background, runtime.store)
+    await parts.distributor.begin()
+    _present(of_gateways, parts.distributor)
+    follow_changes(background, runtime, parts.distributor)
+    if settings.watch_interval:
+        watch_backends(background, parts, timedelta(seconds=settings.watch_interval))
+    notify(background, runtime)
+    keep_books(background, runtime, settings.audit_retention, read_traffic_lifetimes(settings))
+    if runtime.store.is_shared:
+        share_gateways(background, parts)
+
+
+async def _drain(settings: Settings, server: Server, spreading: Spreading, gateway: LocalGateway | None) -> None:
+    """Let publisher and gateway finish requests in flight, while remote gateways move to other control planes."""
+    async with asyncio.TaskGroup() as draining:
+        draining.create_task(server.drain(settings.drain_timeout))
+        draining.create_task(spreading.send_away(min(settings.drain_timeout, SENT_AWAY_WITHIN)))
+        if gateway:
+            draining.create_task(gateway.stop(settings.drain_timeout))
 
 
 def _create_asgi(runtime: Runtime, settings: Settings, readiness: Readiness, observe: Observe) -> ASGIApp:

@@ -176,22 +176,19 @@ def build_parts(
     records = ConnectionRecords(
         store, presence.own.id, groups, control.states, lambda: enforcements.revision, enforcements.list_latest
     )
-    spreading = Spreading(presence, control, groups, elsewhere)
-    shared_failures = SharedFailures(store, failures, presence, utc_now)
-    admissions = Admissions(store, utc_now)
     return Parts(
-        runtime,
-        distributor,
-        listeners,
-        services,
-        admissions,
-        mailbox,
-        records,
-        spreading,
-        shared_failures,
-        watch_probes,
-        traffic,
-        causes,
+        runtime=runtime,
+        distributor=distributor,
+        listeners=listeners,
+        services=services,
+        admissions=Admissions(store, utc_now),
+        mailbox=mailbox,
+        records=records,
+        spreading=Spreading(presence, control, groups, elsewhere),
+        shared_failures=SharedFailures(store, failures, presence, utc_now),
+        watch_probes=watch_probes,
+        traffic=traffic,
+        causes=causes,
     )
 
 
