@@ -74,7 +74,7 @@ class Enforcement:
 
     def __str__(self) -> str:
         gateways = f"{self.gateways} gateway{'' if self.gateways == 1 else 's'}"
-        absent = f". Not connected: {_list(self.disconnected)}" if self.disconnected else ""
+        absent = f". Not connected: {_list_first(self.disconnected)}" if self.disconnected else ""
         match self.progress:
             case Progress.NOT_SERVED:
                 return "Takes effect when the API is published"
@@ -82,10 +82,12 @@ class Enforcement:
                 return "Waiting for gateways: none is connected"
             case Progress.WAITING:
                 share = f" ({self.enforced_on} of {self.gateways})" if self.gateways > 1 else ""
-                missing_gateways = _list(self.waiting_for) if self.gateways > 1 and self.waiting_for else "gateways"
+                missing_gateways = (
+                    _list_first(self.waiting_for) if self.gateways > 1 and self.waiting_for else "gateways"
+                )
                 return f"Waiting for {missing_gateways}{share}{absent}"
             case Progress.REFUSED:
-                by = _list(self.waiting_for) if self.gateways > 1 and self.waiting_for else "a gateway"
+                by = _list_first(self.waiting_for) if self.gateways > 1 and self.waiting_for else "a gateway"
                 return f"Rejected by {by}: {self.reason}"
             case Progress.ENFORCED:
                 took = "" if self.milliseconds is None else f" ({self.milliseconds} ms)"
@@ -96,7 +98,7 @@ class Enforcement:
                 return f"Gateways refuse this backend. {self.reason}"
 
 
-def _list(names: Sequence[str]) -> str:
+def _list_first(names: Sequence[str]) -> str:
     """List the first of *names*, and the number of the others."""
     more = len(names) - MAX_LISTED
     return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -169,10 +169,10 @@ def _make_key_usage(*, of_ca: bool) -> x509.KeyUsage:
 
 
 def _sign(builder: x509.CertificateBuilder, key: PrivateKey) -> Certificate:
-    return read_certificate(builder.sign(key.handle(), hashes.SHA256()).public_bytes(Encoding.DER))
+    return read_certificate(builder.sign(key.load_handle(), hashes.SHA256()).public_bytes(Encoding.DER))
 
 
 def _get_public_key(key: PrivateKey) -> ec.EllipticCurvePublicKey:
-    public = key.handle().public_key()
+    public = key.load_handle().public_key()
     assert isinstance(public, ec.EllipticCurvePublicKey)  # noqa: S101 - `make_key` was asked for P-256
     return public

@@ -36,7 +36,7 @@ def make_signing_request(key: PrivateKey, common_name: str, dns_names: tuple[str
     if dns_names:
         names = x509.SubjectAlternativeName([x509.DNSName(name) for name in dns_names])
         builder = builder.add_extension(names, critical=False)
-    handle = key.handle()
+    handle = key.load_handle()
     digest = None if isinstance(handle, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return read_signing_request(builder.sign(handle, digest).public_bytes(Encoding.DER))
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from holdfast.rest.prefixes import link as as_called
+from holdfast.rest.prefixes import add_prefix as as_called
 from holdfast.rest.responses import Pagination
 
 MAX_OFFSET = 1_000_000_000  # longer than any list, and well within SQLite's integers
@@ -19,7 +19,7 @@ DEFAULT_LIMIT = 25
 def paginate(path: str, filters: dict[str, str], offset: int, limit: int, total: int) -> Pagination:
     """Return the `pagination` member of a list; `next` and `previous` are empty if there is no such page."""
 
-    def link(start: int) -> str:
+    def build_link(start: int) -> str:
         parameters = {name: value for name, value in filters.items() if value}
         return f"{as_called(path)}?{urlencode({'limit': limit, 'offset': start} | parameters)}"
 
@@ -27,6 +27,6 @@ def paginate(path: str, filters: dict[str, str], offset: int, limit: int, total:
         "offset": offset,
         "limit": limit,
         "total": total,
-        "next": link(offset + limit) if offset + limit < total else "",
-        "previous": link(max(offset - limit, 0)) if offset else "",
+        "next": build_link(offset + limit) if offset + limit < total else "",
+        "previous": build_link(max(offset - limit, 0)) if offset else "",
     }

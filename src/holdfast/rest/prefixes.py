@@ -46,7 +46,7 @@ class Prefixes:
             _prefix.reset(token)
 
 
-def link(path: str) -> str:
+def add_prefix(path: str) -> str:
     """Return *path*, which begins with PREFIX, with the prefix of the current request."""
     return _prefix.get() + path.removeprefix(PREFIX)
 

@@ -151,12 +151,12 @@ def write_table(obedience: Obedience, rules: Mapping[str, MemberRule] = MEMBERS)
     for name, rule in rules.items():
         if rule.obedience is obedience:
             names.setdefault(rule.phrase, []).append(name)
-    return [f"| {_list(sorted(members))} | {phrase} |" for phrase, members in names.items()]
+    return [f"| {_quote_names(sorted(members))} | {phrase} |" for phrase, members in names.items()]
 
 
 def _asks_for_something(rule: MemberRule, value: Any) -> bool:
     return rule.neutral is not None and value not in rule.neutral
 
 
-def _list(names: Iterable[str]) -> str:
+def _quote_names(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)

@@ -69,9 +69,9 @@ class PrivateKey:
     @property
     def pem(self) -> str:
         """The key as PEM, only for gateways."""
-        return _encode(self.handle(), Encoding.PEM).decode()
+        return _encode(self.load_handle(), Encoding.PEM).decode()
 
-    def handle(self) -> Handle:
+    def load_handle(self) -> Handle:
         """Return the key object for signing."""
         key = load_der_private_key(self.der, None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(key, Handle)  # noqa: S101 - nothing else becomes a PrivateKey

@@ -48,22 +48,24 @@ def _list_changes(client: Client, step: Step) -> Iterator[str]:
         case ApiStep(existing=before) if before:
             api = read_details(client, before.id)
             for name in _API_FIELDS:
-                yield from _change(name.replace("_", " "), getattr(before, name), getattr(api, name))
+                yield from _describe_change(name.replace("_", " "), getattr(before, name), getattr(api, name))
         case CertificateStep(existing=entry) if entry:
             current = read_certificate(client, entry.alias)
-            yield from _change("endpoint", entry.endpoint, current.endpoint)
-            yield from _change("certificates", _name_certificates(entry.current), _name_certificates(current.current))
-            yield from _change(
+            yield from _describe_change("endpoint", entry.endpoint, current.endpoint)
+            yield from _describe_change(
+                "certificates", _name_certificates(entry.current), _name_certificates(current.current)
+            )
+            yield from _describe_change(
                 "previous certificates", _name_certificates(entry.previous), _name_certificates(current.previous)
             )
         case TrustStep(existing=trust) if trust:
             now = read_trust(client, step.name)
             words, after = _describe_settings(trust.settings), _describe_settings(now.settings if now else {})
             for name, value in words.items():
-                yield from _change(name, value, after[name])
+                yield from _describe_change(name, value, after[name])
 
 
-def _change(name: str, before: Any, after: Any) -> Iterator[str]:
+def _describe_change(name: str, before: Any, after: Any) -> Iterator[str]:
     if before != after:
         yield f"{name}: {show_value(before)} -> {show_value(after)}"
 

@@ -162,13 +162,13 @@ def _list_differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator
     for field in sorted(details_before.keys() | details_after.keys()):
         old, new = details_before.get(field), details_after.get(field)
         if old != new:
-            yield f"{field} is {_change(new)}, and the plan says {_change(old)}"
+            yield f"{field} is {_describe_change(new)}, and the plan says {_describe_change(old)}"
     lists = ("trusts", "keeps", "loses")
     if any(before.get(name) != after.get(name) for name in lists) and details_before == details_after:
         yield "other certificates are trusted"
 
 
-def _change(detail: dict[str, Any] | None) -> str:
+def _describe_change(detail: dict[str, Any] | None) -> str:
     return f"{show_value(detail['before'])} -> {show_value(detail['after'])}" if detail else "unchanged"
 
 

@@ -79,14 +79,14 @@ def _write_lines(step: Step) -> Iterator[str]:
     for detail in step.details:
         if isinstance(step, CertificateStep) and detail.field != "endpoint":
             continue  # described below
-        yield f"{detail.field}: {_change(step, detail)}"
+        yield f"{detail.field}: {_describe_change(step, detail)}"
     if isinstance(step, CertificateStep):
         yield from (f"trusts: {certificate}" for certificate in step.gains)
         yield from (f"keeps as previous: {certificate}" for certificate in step.keeps)
         yield from (f"no longer trusts: {certificate}" for certificate in step.loses)
 
 
-def _change(step: Step, detail: Detail) -> str:
+def _describe_change(step: Step, detail: Detail) -> str:
     if step.action is ChangeKind.DELETE:
         return show_value(detail.before)
     if step.action is ChangeKind.CREATE or (isinstance(step, TrustStep) and step.existing is None):

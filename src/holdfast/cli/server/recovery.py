@@ -26,18 +26,19 @@ def back_up(data: Path | None, file: str | None, *, with_sealing_key: bool) -> N
             path = Path(file or f"holdfast-{write_time(datetime.now(UTC))}.{ending}")
             where, backup = str(path), write_backup(settings, path, with_sealing_key=with_sealing_key)
     of = backup.contents
-    tell(f"Backup written to {where}: {_count(of.apis, 'API')}, tables of revision {of.revision}, {backup.size} bytes.")
+    tell(
+        f"Backup written to {where}: {_inflect(of.apis, 'API')}, tables of revision {of.revision}, {backup.size} bytes."
+    )
     if with_sealing_key:
         tell(
             "WARNING: the backup includes the sealing key. Anyone who has it can read its "
-            f"{_count(of.secrets, 'secret')}. Encrypt it, and keep it secret."
+            f"{_inflect(of.secrets, 'secret')}. Encrypt it, and keep it secret."
         )
         if backup.lost_secrets:
-            tell(
-                f"The sealing key can't decrypt {_count(backup.lost_secrets, 'secret')}. `holdfast doctor` lists them."
-            )
+            secrets = _inflect(backup.lost_secrets, "secret")
+            tell(f"The sealing key can't decrypt {secrets}. `holdfast doctor` lists them.")
     elif of.secrets:
-        secrets = _count(of.secrets, "secret")
+        secrets = _inflect(of.secrets, "secret")
         tell(
             f"The backup doesn't include the sealing key, which is needed to decrypt its {secrets}. Back up the key "
             "separately."
@@ -53,13 +54,13 @@ def restore(data: Path | None, file: Path, *, without_keys: bool, replace: bool)
         choices = Choices(without_keys=without_keys, replace=replace)
         restoration = restore_backup(read_settings({"data": data}), file, choices)
     of = restoration.contents
-    say(f"Restored {file}: {_count(of.apis, 'API')}, tables of revision {of.revision}.")
+    say(f"Restored {file}: {_inflect(of.apis, 'API')}, tables of revision {of.revision}.")
     if restoration.previous:
         say(f"The previous database is kept as {restoration.previous}. Remove it when you no longer need it.")
     if restoration.key_file:
         say(f"The sealing key in the backup was added to {restoration.key_file}.")
     if restoration.lost_secrets:
-        say(f"{_count(restoration.lost_secrets, 'secret')} can't be decrypted. `holdfast doctor` says what to do.")
+        say(f"{_inflect(restoration.lost_secrets, 'secret')} can't be decrypted. `holdfast doctor` says what to do.")
     say("Sessions, tokens, passwords and trust are back to their state at the time of the backup.")
 
 
@@ -67,5 +68,5 @@ def _stream(settings: Settings, *, with_sealing_key: bool) -> Backup:
     return stream_backup(settings, sys.stdout.buffer, with_sealing_key=with_sealing_key)
 
 
-def _count(number: int, noun: str) -> str:
+def _inflect(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"

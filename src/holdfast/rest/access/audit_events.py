@@ -21,7 +21,7 @@ from holdfast.rest.csv_rows import write_rows
 from holdfast.rest.errors import PREFIX
 from holdfast.rest.inputs import Time
 from holdfast.rest.pages import DEFAULT_LIMIT, Limit
-from holdfast.rest.prefixes import link
+from holdfast.rest.prefixes import add_prefix
 from holdfast.rest.responses import declare_files
 from holdfast.rest.router import Router
 from holdfast.services.access import audit_log
@@ -72,7 +72,7 @@ def list_events(
     if len(events) > limit:
         events = events[:limit]
         query = dict(request.query_params) | {"before": str(events[-1].place)}
-        following = f"{link(PATH)}?{urlencode(query)}"
+        following = f"{add_prefix(PATH)}?{urlencode(query)}"
     return {
         "count": len(events),
         "list": [_describe(event) for event in events],

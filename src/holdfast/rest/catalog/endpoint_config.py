@@ -92,13 +92,13 @@ class EndpointBody(BaseModel):
     config: ConnectionBody | None = None
 
 
-def _count(value: object) -> str:
+def _discriminate(value: object) -> str:
     return _MANY if isinstance(value, list) else _ONE
 
 
 _ONE, _MANY = f"{ALTERNATIVE}one", f"{ALTERNATIVE}many"
 Endpoints = Annotated[
-    Annotated[EndpointBody, Tag(_ONE)] | Annotated[list[EndpointBody], Tag(_MANY)], Discriminator(_count)
+    Annotated[EndpointBody, Tag(_ONE)] | Annotated[list[EndpointBody], Tag(_MANY)], Discriminator(_discriminate)
 ]
 
 

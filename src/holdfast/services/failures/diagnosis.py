@@ -97,10 +97,10 @@ def list_failures(
 def find_failing(context: Context, failures: Failures) -> list[FailingBackend]:
     """Return all failures at current endpoints, those that began last first."""
     context.user.require(Permission.VIEW_APIS)
-    return _name(context, failures)
+    return _name_backends(context, failures)
 
 
-def _name(context: Context, failures: Failures, limit: int | None = None) -> list[FailingBackend]:
+def _name_backends(context: Context, failures: Failures, limit: int | None = None) -> list[FailingBackend]:
     last_failures = failures.list_of_organization(context.user.organization)[:limit]
     if not last_failures:
         return []
@@ -121,7 +121,7 @@ def _name(context: Context, failures: Failures, limit: int | None = None) -> lis
 def count_open(context: Context, failures: Failures) -> int:
     """Return the number of failures that nobody has acknowledged, among the newest COUNT_LIMIT: every page shows it."""
     context.user.require(Permission.VIEW_APIS)
-    return sum(not backend.acknowledgement for backend in _name(context, failures, limit=COUNT_LIMIT))
+    return sum(not backend.acknowledgement for backend in _name_backends(context, failures, limit=COUNT_LIMIT))
 
 
 def find_request(

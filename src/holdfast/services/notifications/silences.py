@@ -31,7 +31,7 @@ def create_silence(context: Context, draft: SilenceDraft) -> Silence:
         if len(silences.list_active(session, user.organization, context.now)) >= MAX_SILENCES:
             raise Conflict("reason", f"There are {MAX_SILENCES} silences, which is the limit. End one first.")
         silences.insert(session, silence)
-        write_down(session, user, context.now, Action.CREATE_SILENCE, _name(silence), _describe(silence))
+        write_down(session, user, context.now, Action.CREATE_SILENCE, _name_silence(silence), _describe(silence))
     return silence
 
 
@@ -53,7 +53,7 @@ def end_silence(context: Context, silence_id: str) -> None:
         if silence is None:
             raise NotFound("silence", silence_id)
         silences.remove(session, silence)
-        write_down(session, context.user, context.now, Action.END_SILENCE, _name(silence), _describe(silence))
+        write_down(session, context.user, context.now, Action.END_SILENCE, _name_silence(silence), _describe(silence))
 
 
 def is_silenced(active: Iterable[Silence], kind: EventKind, about: Iterable[str]) -> bool:
@@ -62,7 +62,7 @@ def is_silenced(active: Iterable[Silence], kind: EventKind, about: Iterable[str]
     return any(silence.covers(kind, objects) for silence in active)
 
 
-def _name(silence: Silence) -> str:
+def _name_silence(silence: Silence) -> str:
     return silence.about or (silence.kind.value if silence.kind else "")
 
 

@@ -46,7 +46,7 @@ class LatestTimes:
     def add(self, key: PolicyKey, change: PolicyChange) -> None:
         """Add a change that all gateways of this control plane have."""
         if change.here_at:
-            self._times.append((*_name(key), change.sequence, change.here_at.timestamp()))
+            self._times.append((*_name_policy(key), change.sequence, change.here_at.timestamp()))
 
     def list_values(self) -> Sequence[Any]:
         """Return the JSON values, newest last."""
@@ -55,11 +55,11 @@ class LatestTimes:
 
 def find_time(plane: OtherControlPlane, key: PolicyKey, sequence: int) -> datetime | None:
     """Return when the gateways of another control plane had a change (aware, UTC); None if that is unknown."""
-    times = (entry[4] for entry in plane.latest_times if entry[:4] == [*_name(key), sequence])
+    times = (entry[4] for entry in plane.latest_times if entry[:4] == [*_name_policy(key), sequence])
     return next((datetime.fromtimestamp(time, UTC) for time in times), None)
 
 
-def _name(key: PolicyKey) -> tuple[str, str, str]:
+def _name_policy(key: PolicyKey) -> tuple[str, str, str]:
     organization, policy = key
     return (
         (organization, "origin", policy.origin)
