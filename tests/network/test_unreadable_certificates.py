@@ -7,7 +7,7 @@ import pytest
 from OpenSSL import SSL
 
 from damaged import damaged_backend
-from holdfast.certificates.presented import read_presented
+from holdfast.certificates.certificate_list import read_presented
 from holdfast.network.backend import probe_backend
 from holdfast.network.handshake import read_certificates
 from holdfast.network.presentation import Presentation

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.certificates.certificate import read_certificate
+from holdfast.certificates.certificate_list import read_presented
 from holdfast.certificates.identity import parse_reference
-from holdfast.certificates.presented import read_presented
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.resources.public_roots import read_public_roots
 from holdfast.network.presentation import Presentation

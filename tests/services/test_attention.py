@@ -14,7 +14,7 @@ from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.services.attention.certificates import examine_certificates
 from holdfast.services.attention.gateways import examine_gateways
-from holdfast.services.attention.presented import examine_presented
+from holdfast.services.attention.watched_endpoints import examine_presented
 from holdfast.services.catalog import apis, deletion
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.gateways.elsewhere import GatewaysElsewhere

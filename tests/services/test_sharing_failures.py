@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from holdfast.apis.gateways.control_plane import ControlPlane
+from holdfast.certificates.certificate_list import UnreadableEntry
 from holdfast.certificates.choices import ChainRole
 from holdfast.certificates.comparison import Difference
-from holdfast.certificates.presented import UnreadableEntry
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanation import Explanation, SuggestedAction
 from holdfast.server.clock import utc_now

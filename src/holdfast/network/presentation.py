@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from holdfast.certificates.certificate import Certificate
-    from holdfast.certificates.presented import CertificateList
+    from holdfast.certificates.certificate_list import CertificateList
 
 MAX_BYTES = 100 * 1024  # of a handshake
 MAX_CERTIFICATES = 20
@@ -48,7 +48,9 @@ class Handshake:
 
     def read(self) -> "Presentation":
         """Return what was presented. This takes time for large keys, so call it in a thread."""
-        from holdfast.certificates.presented import read_presented  # agents pass certificates on without reading them
+        from holdfast.certificates.certificate_list import (
+            read_presented,  # agents pass certificates on without reading them
+        )
 
         return Presentation(
             address=self.address,

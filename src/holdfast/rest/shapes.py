@@ -9,8 +9,8 @@ from fastapi import Request, Response, UploadFile
 
 from holdfast.apis.enforcement import Enforcement, Policy
 from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.certificate_list import UnreadableEntry
 from holdfast.certificates.formats import parsing
-from holdfast.certificates.presented import UnreadableEntry
 from holdfast.rest import responses
 from holdfast.services.access.context import Context
 from holdfast.services.runtime import Runtime

@@ -16,7 +16,7 @@ from holdfast.certificates.findings.finding import Code, Finding, Severity
 from holdfast.certificates.findings.form import judge_form
 from holdfast.certificates.findings.lifetime import judge_lifetime
 from holdfast.certificates.findings.names import judge_names
-from holdfast.certificates.findings.presented import adapt_finding, build_presented_cases
+from holdfast.certificates.findings.presented_chain import adapt_finding, build_presented_cases
 from holdfast.certificates.findings.revocation import judge_revocation
 from holdfast.certificates.findings.strength import judge_strength
 from holdfast.certificates.findings.usage import judge_usage

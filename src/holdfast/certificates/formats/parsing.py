@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.certificate_list import explain_error
 from holdfast.certificates.errors import (
     EmptyUpload,
     NotACertificate,
@@ -21,7 +22,6 @@ from holdfast.certificates.formats import reading
 from holdfast.certificates.formats.derivation import Work
 from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Part, SkippedPart
 from holdfast.certificates.formats.reading import refuse_signing_request
-from holdfast.certificates.presented import explain_error
 
 __all__ = ["MAX_BYTES", "MAX_CERTIFICATES", "SkippedPart", "Upload", "UsedCertificate", "parse"]
 

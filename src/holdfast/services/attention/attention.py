@@ -13,8 +13,8 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.attention.certificates import examine_certificates
 from holdfast.services.attention.gateways import examine_control_planes, examine_gateways, examine_tokens
 from holdfast.services.attention.item import Item, Kind, Urgency, format_count
-from holdfast.services.attention.presented import examine_presented
 from holdfast.services.attention.unusable import examine_unusable
+from holdfast.services.attention.watched_endpoints import examine_presented
 from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures import diagnosis
 from holdfast.services.failures.failures import Failures

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.certificates.certificate import Certificate
+from holdfast.certificates.certificate_list import UnreadableEntry
 from holdfast.certificates.comparison import Difference
-from holdfast.certificates.presented import UnreadableEntry
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanation import Explanation
 from holdfast.network.presentation import Presentation

@@ -29,7 +29,7 @@ from holdfast.services.notifications.sources.certificates import (
 )
 from holdfast.services.notifications.sources.exceptions import ACTIONS, describe_exceptions
 from holdfast.services.notifications.sources.gateways import find_lost_gateways
-from holdfast.services.notifications.sources.presented import find_presented
+from holdfast.services.notifications.sources.watched_endpoints import find_presented
 from holdfast.store.catalog import apis
 from holdfast.store.database import Notes
 from holdfast.store.notifications import channels, conditions, outbox, owners, silences

@@ -46,8 +46,8 @@ from holdfast.web.probing.testing import Gateway, HeadAnswer, check_endpoint
 from holdfast.web.rendering import render, wants_part
 from holdfast.web.trust.certificate_rows import read_certificate_rows, read_removed_rows
 from holdfast.web.trust.endpoint_health import read_health
-from holdfast.web.trust.presented import read_watched_endpoints
 from holdfast.web.trust.trust_settings import read_trust_rows
+from holdfast.web.trust.watched_endpoints import read_watched_endpoints
 
 router = APIRouter()
 

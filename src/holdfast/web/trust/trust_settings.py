@@ -32,7 +32,7 @@ from holdfast.web.dialog import Section
 from holdfast.web.members import list_members
 from holdfast.web.rendering import render
 from holdfast.web.trust.endpoint_health import read_health
-from holdfast.web.trust.presented import read_watched_endpoints
+from holdfast.web.trust.watched_endpoints import read_watched_endpoints
 
 router = APIRouter(prefix="/apis/{api_id}/trust/{environment}")
 ANCHORS = {
