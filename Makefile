@@ -2,6 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 HELP := src/holdfast/web/help
+ENVIRONMENT := $(VENV)/$(if $(wildcard $(VENV)/installed),installed,runnable)
 # Tests start hundreds of Python processes; without bytecode, each compiles all of Holdfast again.
 unexport PYTHONDONTWRITEBYTECODE
 IN_PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
@@ -23,12 +24,12 @@ $(VENV)/installed: requirements/run.txt requirements/test.txt pyproject.toml too
 	@sh tools/install.sh $(VENV) test
 	@touch $@
 
-$(VENV)/runnable: requirements/build.txt requirements/run.txt pyproject.toml tools/install.sh
-	@sh tools/install.sh $(VENV) build run
+# Packages for running and for the docs. Where everything is installed, nothing is installed over it.
+$(VENV)/runnable: requirements/build.txt requirements/docs.txt requirements/run.txt pyproject.toml tools/install.sh
+	@[ -e $(VENV)/installed ] || sh tools/install.sh $(VENV) build docs run
 	@touch $@
 
-# Where everything is installed, run uses that; it doesn't install what only running needs over it.
-run: $(if $(wildcard $(VENV)/installed),install,$(VENV)/runnable) ## start Holdfast with a demo backend
+run: $(ENVIRONMENT) docs ## start Holdfast with a demo backend
 	@$(BIN)/holdfast up --demo
 
 test: check docs ## everything: checks, and all tests with real Envoy and a real browser
@@ -64,7 +65,7 @@ reference: install ## write docs/reference/cli.md and rest-operations.md from th
 
 docs: $(HELP)/index.html ## build the docs site, which the publisher serves under /help
 
-$(HELP)/index.html: $(VENV)/installed mkdocs.yml tools/docs_hooks.py $(shell find docs -type f)
+$(HELP)/index.html: $(ENVIRONMENT) mkdocs.yml tools/docs_hooks.py $(shell find docs -type f)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 check: install ## lint, types, layers, English
@@ -101,7 +102,7 @@ upgrade: install ## upgrade two control planes and two gateways without downtime
 	PYTHONPATH=tests $(BIN)/python tests/topology/rolling_upgrade.py $(FROM)
 
 lock: install ## resolve requirements/*.in into hashed locks
-	for name in build run test client; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	for name in build docs run test client; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt || exit; done
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-deps \
 		requirements/kubernetes.in -o requirements/kubernetes.txt
