@@ -16,13 +16,15 @@ from holdfast.gateway.control.service import Control
 from holdfast.gateway.discovery.cache import Cache
 from holdfast.gateway.peer import Peer
 from holdfast.server.clock import utc_now
+from holdfast.services.attention.api_overviews import Health, list_overviews
 from holdfast.services.background import Background
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.control_planes.lease import Lease
+from holdfast.services.failures.failures import Failures
 from holdfast.services.trust import endpoint_certificates
 from holdfast.services.watch.watch import Watch
 from holdfast.services.watch.watch_probes import WatchProbes
-from holdfast.services.watch.watched_endpoints import find_rejected_changes
+from holdfast.services.watch.watched_endpoints import find_problems, find_rejected_changes
 from holdfast.store.tables import TrustedCertificateRow
 from holdfast.store.topics import Topic
 from holdfast.store.watch import presented_chains, watched_endpoints
@@ -99,8 +101,13 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
     assert (endpoint.changes.names, endpoint.coverage.accepted) == (None, False)
     assert endpoint.explain_rejection(clock()) == "self_signed_not_trusted"
     assert find_rejected_changes(context_of(store, anna, clock()), [url(backend), "https://a.test"]) == {url(backend)}
+    problem = (WatchStatus.NOT_TRUSTED, "self_signed_not_trusted")
+    assert find_problems(context_of(store, anna, clock()), [url(backend), "https://a.test"]) == {url(backend): problem}
+    ((overview,), _) = list_overviews(context_of(store, anna, clock()), Failures(lambda: None, clock))
+    assert (overview.health, overview.cause) == (Health.NOT_TRUSTED, problem[1])
     import_pem(anna, "pizza-2", url(backend), new.pem)
     assert find_rejected_changes(context_of(store, anna, clock()), [url(backend)]) == set()
+    assert find_problems(context_of(store, anna, clock()), [url(backend)]) == {}
     latest, first = history(endpoint)
     assert latest.changes == (ChangeKind.KEY,)
     assert first.changes == ()

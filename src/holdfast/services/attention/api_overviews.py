@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.watch.watched_endpoint import WatchStatus
 from holdfast.certificates.validity import EXPIRING_WITHIN
-from holdfast.gateway.failures.causes import Cause
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.failures.failures import Failures
 from holdfast.services.inventory.completion import complete_facts
+from holdfast.services.watch.watched_endpoints import find_problems
 from holdfast.store.catalog import api_overviews
 from holdfast.store.catalog.api_overviews import OverviewFilter, Show, Sort, TrustedAt
 from holdfast.store.trust import trust_settings
@@ -24,6 +25,8 @@ class Health(StrEnum):
 
     FAILING = "failing"
     UNVERIFIED = "unverified"
+    NOT_TRUSTED = "not-trusted"  # gateways would reject what the backend presented at the last check
+    UNREACHABLE = "unreachable"  # at the last check
     PLAIN = "plain"  # called over http
     WITHOUT_ENDPOINT = "without-endpoint"
     NOT_LIVE = "not-live"
@@ -35,12 +38,13 @@ class ApiOverview:
     """
     An API, its health, and how many certificates are imported for its endpoints.
 
-    *cause* is that of the last failure. *expires_at* is the first expiry of these certificates, None without any.
+    *cause* is the code of the last failure or check. *expires_at* is the first expiry of these certificates, None
+    without any.
     """
 
     api: Api
     health: Health
-    cause: Cause | None
+    cause: str | None
     certificates: int
     expires_at: datetime | None
 
@@ -70,14 +74,21 @@ def list_overviews(
         )
         origins = {str(endpoint.origin) for api in page for endpoint in api.endpoints}
         certificates = api_overviews.list_trusted_at(session, organization, origins)
-    return [_describe(api, causes.get(api.id), exception_origins, certificates) for api in page], total
+    problems = find_problems(context, origins)
+    return [_describe(api, causes.get(api.id), exception_origins, problems, certificates) for api in page], total
 
 
 def _describe(
-    api: Api, cause: Cause | None, exception_origins: Collection[str], certificates: Mapping[str, TrustedAt]
+    api: Api,
+    cause: str | None,
+    exception_origins: Collection[str],
+    problems: Mapping[str, tuple[WatchStatus, str]],
+    certificates: Mapping[str, TrustedAt],
 ) -> ApiOverview:
     origins = {endpoint.origin for endpoint in api.endpoints}
     own = [certificates[str(origin)] for origin in origins if str(origin) in certificates]
+    # NOT_TRUSTED comes before UNREACHABLE.
+    problem = min((problems[str(origin)] for origin in origins if str(origin) in problems), default=None)
     if not origins:
         health = Health.WITHOUT_ENDPOINT
     elif cause:
@@ -86,6 +97,9 @@ def _describe(
         health = Health.UNVERIFIED
     elif not api.state.is_served:
         health = Health.NOT_LIVE
+    elif problem:
+        status, cause = problem
+        health = Health.NOT_TRUSTED if status is WatchStatus.NOT_TRUSTED else Health.UNREACHABLE
     elif any(not origin.is_secure for origin in origins):
         health = Health.PLAIN
     else:

@@ -105,6 +105,26 @@ def find_rejected_changes(context: Context, origins: Collection[str]) -> set[str
     return {origin for origin, endpoint in current.items() if endpoint.explain_rejection(context.now)}
 
 
+def find_problems(context: Context, origins: Collection[str]) -> dict[str, tuple[WatchStatus, str]]:
+    """
+    Find those of *origins* whose backends don't answer or present what gateways don't accept.
+
+    The values are UNREACHABLE or NOT_TRUSTED, and a code of docs/reference/causes.md.
+    """
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        endpoints = watched_endpoints.list_by_origin(session, context.user.organization, origins)
+        rejected = {origin for origin, endpoint in endpoints.items() if endpoint.explain_rejection(context.now)}
+        current = endpoints | follow_trust(session, context, {origin: endpoints[origin] for origin in rejected})
+    problems = {}
+    for origin, endpoint in current.items():
+        if endpoint.silence:
+            problems[origin] = WatchStatus.UNREACHABLE, endpoint.silence.cause
+        elif rejection := endpoint.explain_rejection(context.now):
+            problems[origin] = WatchStatus.NOT_TRUSTED, rejection
+    return problems
+
+
 def count_statuses(context: Context) -> Mapping[WatchStatus, int]:
     """Return the number of watched endpoints with each status."""
     context.user.require(Permission.VIEW_APIS)
