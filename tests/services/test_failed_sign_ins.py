@@ -16,7 +16,7 @@ from holdfast.services.access.failed_sign_ins import (
     Way,
 )
 from holdfast.services.errors import SignInRefused, TooManyAttempts
-from holdfast.store import journal
+from holdfast.store import audit_events, journal
 from holdfast.store.access import accounts
 from holdfast.store.access.accounts import User
 from holdfast.store.audit import Action
@@ -60,11 +60,13 @@ def write(store, failures):
     return write
 
 
-def test_a_failure_is_in_the_log_and_in_the_audit_log_of_the_users_organization(failures, write):
+def test_a_failure_is_in_the_log_and_in_the_audit_log_of_the_users_organization(failures, write, store):
     failures.add(Way.BASIC, ADDRESS, "anna@acme", "wrong name or password")
     (event,), (line,) = write()
     assert (event.organization, event.user, event.subject) == ("acme", "", "anna@acme")
     assert (event.detail, event.address) == ("HTTP Basic: wrong name or password", ADDRESS)
+    with store.read() as session:
+        assert audit_events.list_users(session, "acme", 9) == []
     assert line == {
         "event": "failed sign-in",
         "log_level": "warning",

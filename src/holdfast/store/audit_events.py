@@ -88,10 +88,10 @@ def find_following(
 
 
 def list_users(session: Session, organization: str, limit: int) -> Sequence[str]:
-    """Return at most *limit* users who caused events, in order."""
+    """Return at most *limit* users who caused events, in order. Failed sign-ins have no user."""
     row = AuditEventRow
     # One step of the index for each user, where `SELECT DISTINCT` would read all events.
-    first = select(func.min(row.user).label("user")).where(row.organization_id == organization)
+    first = select(func.min(row.user).label("user")).where(row.organization_id == organization, row.user > "")
     steps = first.cte("step", recursive=True)
     following_user = (
         select(func.min(row.user)).where(row.organization_id == organization, row.user > steps.c.user).scalar_subquery()
