@@ -3,6 +3,7 @@ Templates and their filters.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +34,7 @@ from holdfast.web.times import Form, describe_days_left, mark_up, rate_days_left
 
 RESTORABLE = "You can restore deleted certificates for 30 days, but not trust settings or gateway identities."
 EXAMPLE_ENDPOINT = "https://backend.example:8443/base"
+_WORDS_OF_URLS = re.compile(r"[^./]*(?://|[./]|$)")
 _PORT = re.compile(r":\d+(?=/|\?|$)")
 # Kind and icon of the component `state`.
 _LOOKS = {
@@ -73,7 +75,7 @@ def render(
         notice=notice,
         # Functions, because only whole pages need the values.
         links=lambda section: list_links(request.app.state.runtime, context, section) if context else [],
-        exceptions=lambda: trust_settings.list_exceptions(context) if context else [],
+        exceptions=cache(lambda: trust_settings.list_exceptions(context) if context else []),
         server_warnings=lambda: (
             list_server_warnings(context, request.app.state.runtime.server_certificates) if context else []
         ),
@@ -119,11 +121,12 @@ def _mark_up(context: TemplateContext, text: str, form: Form | None = None) -> M
 
 
 def _keep_port(origin: object) -> Markup:
-    """Let a line break before the port of an origin or URL, so that it doesn't break within the port."""
+    """Let a line break after the dots and slashes of an origin or URL and before its port, rather than within words."""
     text = str(origin)
     port = _PORT.search(text)
     start = port.start() if port else len(text)
-    return escape(text[:start]) + Markup("<wbr>") + escape(text[start:])
+    parts = (escape(part) for part in _WORDS_OF_URLS.findall(text[:start]) if part)
+    return Markup("<wbr>").join((*parts, escape(text[start:])))
 
 
 def _escape_segment(text: str) -> str:
