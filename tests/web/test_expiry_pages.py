@@ -53,7 +53,7 @@ def test_the_endpoints_page_says_that_a_backend_is_trusted_as_soon_as_its_certif
     response = client.post(f"/apis/{api['id']}/certificates/new", data=form, files=files, headers=part)
     assert 'id="production-presents" hx-swap-oob="true"' in response.text
     assert (statuses(response), statuses(client.get(path))) == (["trusted"], ["trusted"])
-    assert "https://pizza.test<wbr>:8443" in response.text
+    assert "https://<wbr>pizza.<wbr>test<wbr>:8443" in response.text
 
 
 def test_a_list_of_what_backends_present_is_filtered_and_leads_to_the_history(client, presents):

@@ -10,7 +10,10 @@ const format = {
   },
 };
 // The distances between two ticks of an axis; without any, uPlot chooses from powers of 10.
-const distances = { bytes: Array.from({ length: 50 }, (_, power) => 2 ** power) };
+const distances = {
+  count: Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat(),
+  bytes: Array.from({ length: 50 }, (_, power) => 2 ** power),
+};
 const HEIGHT = 160; // that .chart-plot reserves
 // Where values are missing on both sides, there is no line to see.
 const findSinglePoints = (values) =>
