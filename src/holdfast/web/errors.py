@@ -94,8 +94,8 @@ async def _answer_not_found(request: Request, error: Exception) -> Response:
     return await _show_page(request, 404, "Not found", str(error))
 
 
-async def _answer_not_permitted(request: Request, error: Exception) -> Response:
-    return await _show_page(request, 403, "Not permitted", str(error))
+async def _answer_not_permitted(request: Request, _error: Exception) -> Response:
+    return await _show_page(request, 403, "Not permitted", "Your roles don't allow this. Ask an administrator.")
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:

@@ -120,8 +120,8 @@ def _mark_up(context: TemplateContext, text: str, form: Form | None = None) -> M
     return mark_up(text, context["now"], form)
 
 
-def _keep_port(origin: object) -> Markup:
-    """Let a line break after the dots and slashes of an origin or URL and before its port, rather than within words."""
+def _allow_breaks(origin: object) -> Markup:
+    """Let a line break after the dots and slashes of a name or URL and before its port, rather than within words."""
     text = str(origin)
     port = _PORT.search(text)
     start = port.start() if port else len(text)
@@ -166,7 +166,7 @@ _environment.filters |= {
     "digits": write_digits,
     "abbreviate": abbreviate_fingerprints,
     "hex": write_hex,
-    "keep_port": _keep_port,
+    "allow_breaks": _allow_breaks,
     "mark_up": _mark_up,
     "segment": _escape_segment,
     "sightings": describe_sightings,

@@ -21,6 +21,9 @@ if (address.searchParams.has("done")) {
   history.replaceState(history.state, "", address);
 }
 
+// After a rejected form, the first field with an error has the focus.
+document.querySelector("main :is(input, select, textarea).is-invalid")?.focus();
+
 // On a narrow screen, the current tab may be outside of the row of tabs.
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
