@@ -10,7 +10,7 @@ from typer import Option
 from holdfast.cli.catalog.apis import ApiReference, find_api, write_title
 from holdfast.cli.requests.client import connect, encode_segment
 from holdfast.cli.terminal.help import write_ending
-from holdfast.cli.terminal.output import AsJson, say, write_json, write_table
+from holdfast.cli.terminal.output import AsJson, format_date, say, write_json, write_table
 
 commands = typer.Typer()
 
@@ -30,7 +30,7 @@ def show_traffic(
     if as_json:
         write_json(traffic)
         return
-    say(f"{write_title(api)}, {traffic['startTime']} to {traffic['endTime']}")
+    say(f"{write_title(api)}, {format_date(traffic['startTime'])} to {format_date(traffic['endTime'])} UTC")
     write_table(
         ["ENVIRONMENT", "GATEWAY", "REQUESTS", "FAILED", "P50", "P95", "P99"],
         [_build_row(backend) for backend in traffic["backends"]],

@@ -22,7 +22,7 @@ class DocumentedCommand(TyperCommand):
 
     def collect_usage_pieces(self, ctx: "Context") -> list[str]:
         """Return the options and arguments of the usage line."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """Return the first sentence of the help, whole."""

@@ -23,7 +23,7 @@ const rowsOf = (list) =>
 const remember = (link) => {
   const row = rowOf(link);
   const list = row?.closest("[id]:not(li, tr)");
-  opener = { link, list: list?.id, index: row ? rowsOf(list).indexOf(row) : -1 };
+  opener = { link, list: list?.id, index: row ? rowsOf(list).indexOf(row) : -1, section: link.closest("section") };
 };
 
 const open = () => {
@@ -68,7 +68,8 @@ const restoreFocus = () => {
   const list = id && document.getElementById(id);
   const same = [...(list?.querySelectorAll("a[href]") ?? [])].find((each) => each.href === link.href);
   const rows = rowsOf(list);
-  const section = list?.closest("section") ?? document.getElementById("main");
+  const own = list?.closest("section") ?? opener.section;
+  const section = own?.isConnected ? own : document.getElementById("main");
   const next = same ?? (rows[index] ?? rows.at(-1) ?? section).querySelector("a[href], button:not([disabled])");
   (next ?? document.getElementById("main")).focus();
 };
