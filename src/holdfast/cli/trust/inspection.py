@@ -57,6 +57,8 @@ def inspect_certificate(
     if reasons := list_reasons_to_reject(upload.certificates, names, now):
         tell(f"A gateway would reject a backend with this certificate: {reasons[0].message} [{reasons[0].code}]")
         raise typer.Exit(int(ExitCode.REJECTED))
+    if not as_json:
+        say("Nothing in this file makes a gateway reject a backend.")
 
 
 def write_certificates(certificates: list[dict[str, Any]], findings: list[dict[str, Any]]) -> None:
