@@ -15,9 +15,11 @@ from holdfast.certificates.certificate import read_certificate
 from holdfast.gateway.discovery.ads import DiscoveryService
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.gateway.peer import Peer
+from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS
 from holdfast.gateway.resources.resource import SECRET
 from holdfast.gateway.resources.tls import build_trust_secret
 from holdfast.server.clock import utc_now
+from holdfast.services.publishing.building import build_apis
 from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
@@ -95,7 +97,8 @@ class Installation:
         key = ("default", APIS[name].id)
         trust = {"default": {ORIGINS[name]: TRUST[name]}} if api else {}
         groups = [Group(group, NOW, NOW) for group in GROUPS]
-        self.distributor.take(Snapshot({key: [api] if api else []}, trust, {}, {}, {}, {}, (), None, groups))
+        snapshot = Snapshot({key: [api] if api else []}, trust, {}, {}, {}, {}, (), None, groups)
+        self.distributor.take(snapshot, build_apis(snapshot, DEFAULT_LIMITS))
         for group in GROUPS:
             before = self.apis_by_group.get(group, frozenset())
             after = before | {name} if api and group in api.groups else before - {name}

@@ -4,6 +4,7 @@ The public roots that Holdfast's own HTTP clients use if no CA is configured.
 
 import os
 import ssl
+from functools import lru_cache
 
 import certifi
 
@@ -23,3 +24,9 @@ def make_public_context(trust_env: bool = True) -> ssl.SSLContext:
     if directory:
         return ssl.create_default_context(capath=directory)
     return ssl.create_default_context(cafile=certifi.where())
+
+
+@lru_cache(1)
+def get_public_context() -> ssl.SSLContext:
+    """Return the context of `make_public_context` that this process shares, because loading the roots takes 20 ms."""
+    return make_public_context()

@@ -5,14 +5,12 @@ The composition root: builds a running Holdfast from settings.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING, Any
 
 from holdfast.gateway.agent.agent import DISCOVERY_SOCKET
 from holdfast.gateway.process.binary import find_envoy
@@ -30,7 +28,6 @@ from holdfast.server.control_planes.presence import build_presence, register
 from holdfast.server.database.opening import open_store, read_location
 from holdfast.server.gateways.discovery_port import DiscoveryPort
 from holdfast.server.gateways.local_gateway import LocalGateway
-from holdfast.server.http.server import Server, serve
 from holdfast.server.machine.directories import GATEWAY, lock_data_directory
 from holdfast.server.machine.limits import compute_connection_limits, raise_file_limit
 from holdfast.server.machine.listen_addresses import PUBLISHER, ListenAddresses, find_listen_addresses
@@ -56,6 +53,9 @@ from holdfast.services.publishing.distribution import Distributor
 from holdfast.services.publishing.initial_state import InitialState
 from holdfast.services.runtime import Runtime
 from holdfast.work.garbage import pause_collection
+
+if TYPE_CHECKING:
+    from holdfast.server.http.server import Server
 
 SENT_AWAY_WITHIN = 5.0  # seconds for gateways to move to other control planes before this one ends
 
@@ -137,11 +137,9 @@ async def run(settings: Settings) -> AsyncIterator[Instance]:
             readiness = _build_readiness(parts, addresses, certificates, initial_state if gateway else None)
             observe = await stack.enter_async_context(open_observer(settings, runtime))
             # In a thread, because gateways are served meanwhile.
-            app = await asyncio.to_thread(_create_asgi, runtime, settings, readiness, observe)
+            serve = await asyncio.to_thread(_load_server, runtime, settings, readiness, observe)
             tls = of_publisher.context if of_publisher else None
-            server = await stack.enter_async_context(
-                serve(app, publisher_sockets, tls, limits, settings.trusted_proxies)
-            )
+            server = await stack.enter_async_context(serve(publisher_sockets, tls, limits, settings.trusted_proxies))
             if gateway:
                 await gateway.wait(parts.listeners.wait(data / GATEWAY / ENVOY_LOG))
                 await gateway.wait(initial_state.wait())
@@ -179,7 +177,7 @@ async def _start_tasks(settings: Settings, parts: Parts, of_gateways: GatewayCer
         share_gateways(background, parts)
 
 
-async def _drain(settings: Settings, server: Server, spreading: Spreading, gateway: LocalGateway | None) -> None:
+async def _drain(settings: Settings, server: "Server", spreading: Spreading, gateway: LocalGateway | None) -> None:
     """Let publisher and gateway finish requests in flight, while remote gateways move to other control planes."""
     async with asyncio.TaskGroup() as draining:
         draining.create_task(server.drain(settings.drain_timeout))
@@ -188,12 +186,16 @@ async def _drain(settings: Settings, server: Server, spreading: Spreading, gatew
             draining.create_task(gateway.stop(settings.drain_timeout))
 
 
-def _create_asgi(runtime: Runtime, settings: Settings, readiness: Readiness, observe: Observe) -> ASGIApp:
-    """Load REST and pages, which takes as long as everything else that is loaded, and create their application."""
+def _load_server(
+    runtime: Runtime, settings: Settings, readiness: Readiness, observe: Observe
+) -> Callable[..., AbstractAsyncContextManager["Server"]]:
+    """Load REST and pages, which takes as long as everything else that is loaded; return `serve` for them."""
     with pause_collection():
         from holdfast.server.asgi import create_asgi
+        from holdfast.server.http.server import serve
 
-        return create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness, observe)
+        app = create_asgi(runtime, settings.requests_per_second, settings.trusted_proxies, readiness, observe)
+        return partial(serve, app)
 
 
 def _list_telemetry_options(settings: Settings) -> Iterable[str]:

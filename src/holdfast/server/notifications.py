@@ -3,11 +3,13 @@ The sender of notifications that the settings describe.
 """
 
 import ssl
+from collections.abc import Callable
+from pathlib import Path
 
 from holdfast.apis.notifications.owners import is_address
 from holdfast.network.addresses import is_loopback
 from holdfast.network.mail import MailServer, MailTls
-from holdfast.network.public_trust import make_public_context
+from holdfast.network.public_trust import get_public_context, make_public_context
 from holdfast.network.sockets import CannotStart, make_url
 from holdfast.server.settings import Settings
 from holdfast.services.notifications.sending import Sender
@@ -19,8 +21,8 @@ def build_sender(settings: Settings) -> Sender:
     """Return the sender. It connects nowhere yet. Raises CannotStart."""
     scheme = "https" if settings.tls_cert else "http"
     url = settings.public_url or make_url(settings.publisher[0], scheme)
-    tls = _make_context(settings)
-    return Sender(url, settings.probe_networks, _find_mail_server(settings), lambda: tls)
+    tls = _load_roots(settings.notification_ca_file) if settings.notification_ca_file else get_public_context
+    return Sender(url, settings.probe_networks, _find_mail_server(settings), tls)
 
 
 def _find_mail_server(settings: Settings) -> MailServer | None:
@@ -52,12 +54,12 @@ def _read_password(settings: Settings) -> str:
         raise CannotStart(f"HOLDFAST_SMTP_PASSWORD_FILE: can't read {file}.") from error
 
 
-def _make_context(settings: Settings) -> ssl.SSLContext:
-    context, file = make_public_context(), settings.notification_ca_file
-    if file:
-        try:
-            context.load_verify_locations(cafile=file.expanduser())
-        except OSError as error:  # ssl.SSLError is one
-            text = f"HOLDFAST_NOTIFICATION_CA_FILE: {file} can't be read or contains no certificates in PEM."
-            raise CannotStart(text) from error
-    return context
+def _load_roots(file: Path) -> Callable[[], ssl.SSLContext]:
+    """Load *file* at the start, because it may be wrong, in addition to the public roots."""
+    context = make_public_context()
+    try:
+        context.load_verify_locations(cafile=file.expanduser())
+    except OSError as error:  # ssl.SSLError is one
+        text = f"HOLDFAST_NOTIFICATION_CA_FILE: {file} can't be read or contains no certificates in PEM."
+        raise CannotStart(text) from error
+    return lambda: context

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from holdfast.apis.notifications.channel import Channel, ChannelKind, Secrets, read_signing_key, read_target
@@ -20,10 +19,9 @@ from holdfast.network.addresses import EVERYWHERE, Network
 from holdfast.network.delivery import NotDelivered
 from holdfast.network.mail import Mail, MailServer, send_mail
 from holdfast.network.outgoing import Target, post
-from holdfast.network.public_trust import make_public_context
+from holdfast.network.public_trust import get_public_context
 
 NO_MAIL_SERVER = "No SMTP server is configured. Set HOLDFAST_SMTP_SERVER and HOLDFAST_SMTP_FROM, then restart Holdfast."
-_public_context = lru_cache(1)(make_public_context)  # loading the roots takes a while
 _JSON = {"Content-Type": "application/json", "User-Agent": "Holdfast"}
 
 
@@ -38,7 +36,7 @@ class Sender:
     url: str = "http://127.0.0.1:9080"
     networks: Sequence[Network] = EVERYWHERE
     mail: MailServer | None = None
-    tls: Callable[[], ssl.SSLContext] = _public_context
+    tls: Callable[[], ssl.SSLContext] = get_public_context
 
     async def send(
         self, channel: Channel, secrets: Secrets, message: Message, recipients: Sequence[str], now: datetime

@@ -1,5 +1,5 @@
 """
-Distribution: rebuilds the resources that change rows name, and sends them to the gateways.
+Distribution: reads the APIs that change rows name, and sends their resources to the gateways.
 """
 
 import asyncio
@@ -8,11 +8,10 @@ from datetime import datetime
 
 import structlog
 
-from holdfast.apis.catalog.api import Api
 from holdfast.apis.gateways.group import Group
 from holdfast.certificates.formats.credentials import Credential
 from holdfast.gateway.discovery.groups import Groups
-from holdfast.gateway.resources.apis import ApiResources, build_api
+from holdfast.gateway.resources.apis import ApiResources
 from holdfast.gateway.resources.backend_limits import DEFAULT_LIMITS, BackendLimits
 from holdfast.gateway.resources.cluster_names import read_cluster_name
 from holdfast.gateway.resources.clusters import carries_token
@@ -20,7 +19,7 @@ from holdfast.gateway.resources.resource import Resource
 from holdfast.gateway.resources.scopes import BuiltScopes
 from holdfast.gateway.resources.tls import presents_identity, refuses_backend
 from holdfast.services.background import wake_on_write
-from holdfast.services.credentials.unsealing import choose_credentials
+from holdfast.services.publishing.building import BuiltApis, build_apis
 from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
 from holdfast.services.publishing.served_group import ServedGroup
@@ -70,8 +69,7 @@ class Distributor:
     async def begin(self) -> None:
         """Publish everything once."""
         with pause_collection():
-            everything = await asyncio.to_thread(read_everything, self._store, self._sealing, self._now())
-            self.take(everything)
+            self.take(*await asyncio.to_thread(self._read_everything))
 
     def present(self, credential: Credential) -> None:
         """Let gateways present *credential* to callers, on new connections."""
@@ -94,16 +92,21 @@ class Distributor:
         async with self._reading:
             if call > self._answered:  # otherwise, one of those who waited longer has read for all
                 calls = self._calls
-                self.take(await asyncio.to_thread(self._read, self._last, list(self._resources)))
+                self.take(*await asyncio.to_thread(self._read_changed, self._last, list(self._resources)))
                 self._answered = calls
 
-    def _read(self, last: Change | None, api_keys: Sequence[ApiKey]) -> Snapshot:
+    def _read_everything(self) -> tuple[Snapshot, BuiltApis]:
+        snapshot = read_everything(self._store, self._sealing, self._now())
+        return snapshot, build_apis(snapshot, self._limits)
+
+    def _read_changed(self, last: Change | None, api_keys: Sequence[ApiKey]) -> tuple[Snapshot, BuiltApis]:
         """Read what has changed since *last*, or everything if the database has lost some of the changes until then."""
         try:
-            return read_changed(self._store, self._sealing, last, self._now())
+            snapshot = read_changed(self._store, self._sealing, last, self._now())
         except ChangesLost:
             log.error("the database has lost changes, so everything is published again", after=last and last.sequence)
-            return read_again(self._store, self._sealing, last, api_keys, self._now())
+            snapshot = read_again(self._store, self._sealing, last, api_keys, self._now())
+        return snapshot, build_apis(snapshot, self._limits)
 
     async def welcome(self) -> None:
         """
@@ -117,14 +120,13 @@ class Distributor:
         except (StoreFailure, TimeoutError) as error:
             log.warning("gateway gets what may not be current", reason=str(error) or "The database doesn't answer.")
 
-    def take(self, snapshot: Snapshot) -> None:
-        """Build the APIs of *snapshot*, and send all resulting changes to the gateways in one step."""
+    def take(self, snapshot: Snapshot, built_apis: BuiltApis) -> None:
+        """Send all changes that result from *snapshot*, with the resources of its APIs, to the gateways in one step."""
         group_names = dict.fromkeys(self._take_groups(snapshot.groups))
         old = {key: self._resources[key] for key in snapshot.apis if key in self._resources}
-        for key, variants in snapshot.apis.items():
-            before = old.get(key, ())
+        for key in snapshot.apis:
+            before, after = old.get(key, ()), built_apis.get(key, ())
             self._resources.pop(key, None)
-            after = [own for api in variants if (own := _build(api, snapshot, self._limits)) and own.has_routes]
             if after:
                 self._resources[key] = after
             groups = frozenset[str]().union(*(api.groups for api in (*before, *after)))
@@ -180,16 +182,3 @@ class Distributor:
 
 def _find_variant(variants: Sequence[ApiResources], group: str) -> ApiResources | None:
     return next((resources for resources in variants if group in resources.groups), None)
-
-
-def _build(api: Api, snapshot: Snapshot, limits: BackendLimits) -> ApiResources | None:
-    try:
-        org = api.organization
-        callers = snapshot.callers.get((org, api.id), frozenset())
-        trust, identities = snapshot.trust.get(org, {}), snapshot.identities.get(org, {})
-        credentials = choose_credentials(api, snapshot.credentials.get((org, api.id), {}))
-        return build_api(api, trust, identities, callers, limits, credentials)
-    except Exception:
-        # An API that can't be built isn't served, which is safe, and doesn't affect others.
-        log.exception("API cannot be built", api=api.id, organization=api.organization)
-        return None
