@@ -18,7 +18,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.jwk import KeySet
 
-from holdfast.network.public_trust import get_public_context
+from holdfast.network.public_trust import make_public_context
 from holdfast.openid.errors import IdentityRefused, ProviderUnusable
 from holdfast.openid.identity import (
     ExpectedIdentity,
@@ -177,7 +177,7 @@ class Provider:
 
 
 def _open_client(tls: ssl.SSLContext | None) -> httpx2.Client:
-    return httpx2.Client(verify=tls or get_public_context(), timeout=WITHIN, follow_redirects=False)
+    return httpx2.Client(verify=tls or make_public_context(), timeout=WITHIN, follow_redirects=False)
 
 
 def _read_json(answer: httpx2.Response) -> Any:
