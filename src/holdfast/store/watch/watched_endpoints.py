@@ -23,11 +23,13 @@ from holdfast.apis.watch.watched_endpoint import (
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.store import api_origins
 from holdfast.store.chunks import split_values
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import ApiRow, WatchedEndpointRow
 from holdfast.store.totals import find_total
 
 Place = tuple[str, str]  # organization and origin
 _table = WatchedEndpointRow
+_OF_ORIGINS = select(_table).where(_table.organization_id == ORGANIZATION, _table.origin.in_(VALUES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,8 @@ def get(session: Session, organization: str, endpoint_id: str) -> WatchedEndpoin
 
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, WatchedEndpoint]:
     """Return the watched endpoints of these origins, by origin."""
-    endpoints = {}
-    for chunk in split_values(origins):
-        query = select(_table).where(_table.organization_id == organization, _table.origin.in_(chunk))
-        endpoints.update({row.origin: _read_endpoint(row) for row in session.scalars(query)})
-    return endpoints
+    rows = (row for parameters in bind(organization, origins) for row in session.scalars(_OF_ORIGINS, parameters))
+    return {row.origin: _read_endpoint(row) for row in rows}
 
 
 def find(
