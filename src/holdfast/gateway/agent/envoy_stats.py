@@ -14,7 +14,7 @@ from holdfast.gateway.process.admin_http import NoAdminAnswer, ask
 _MAX_BYTES = 256 * 1024
 _COUNTERS = f"^http\\.({'|'.join(ENVIRONMENTS)})\\.downstream_rq_(total|5xx)$"
 _COUNTER = re.compile(r"^http\.(\w+)\.downstream_rq_(total|5xx): (\d+)$", re.MULTILINE)
-# In 130 KB of JSON, which isn't parsed every 10 seconds: the version stands after the commit, before how it was built.
+# In 130 KB of JSON, too much to parse every 10 seconds: the version follows the commit, and precedes how it was built.
 _VERSION = re.compile(r'"version":\s*"[0-9a-f]+/([^/"]+)/')
 _UPTIME = re.compile(r'"uptime_all_epochs":\s*"([0-9.]+)s"')
 
