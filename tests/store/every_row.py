@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, UniqueConstraint
 from sqlalchemy import Table as SqlTable
 
 from databases import write_new_database
 from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.tables import Table
-from holdfast.store.tables.columns import Text, UtcDateTime
+from holdfast.store.tables.columns import StoredJson, Text, UtcDateTime
 
 ROWS = 3  # of each table, at least
 TEXTS = (
@@ -92,7 +92,7 @@ def _value(column: Column[Any], row: int, number: int) -> Any:
     kind = column.type
     if isinstance(kind, UtcDateTime):
         return TIMES[number % len(TIMES)] - timedelta(microseconds=row)
-    if isinstance(kind, JSON):
+    if isinstance(kind, StoredJson):
         return JSONS[number % len(JSONS)]
     if isinstance(kind, Boolean):
         return bool(number % 2)

@@ -28,6 +28,13 @@ class InvalidFields(Refusal):
         return {error.field: str(error) for error in self.errors}
 
 
+class UnreadableData(Refusal):
+    """Something that is stored can't be read, because the database was damaged; *remedy* says what to do."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what} can't be read. {remedy}")
+
+
 class UnreadableDocument(ValueError):
     """A file that isn't JSON or YAML, or exceeds a limit; the text continues after the file's name."""
 

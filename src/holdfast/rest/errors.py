@@ -21,6 +21,7 @@ from holdfast.apis.errors import (
     InvalidFields,
     TransitionRefused,
     UnreadableArchive,
+    UnreadableData,
 )
 from holdfast.apis.trust.endpoint_certificate import UnreadableCertificate
 from holdfast.apis.wso2_wording import ALREADY_EXISTS, CERTIFICATE_EXPIRED
@@ -113,6 +114,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     TooManyRevisions: Problem(400, "too-many-revisions", "Too many revisions"),
     TooManyTests: Problem(429, "too-many-tests", "Too many tests"),
     TransitionRefused: Problem(400, "transition-refused", "Lifecycle action not allowed"),
+    UnreadableData: Problem(409, "stored-data-unreadable", "Stored data can't be read"),
     UnreadableCertificate: Problem(409, "certificate-unreadable", "Stored certificate can't be read"),
     UnusableRequest: Problem(400, "signing-request-unusable", "Invalid signing request"),
     UnstorableText: Problem(400, "invalid-field", "Invalid value"),

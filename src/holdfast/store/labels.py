@@ -38,7 +38,11 @@ def find(
     own = (table.organization_id == organization, table.object.in_({row.object for row in page}))
     for row in session.execute(select(table.kind, table.object, table.name).where(*own).order_by(table.name)):
         labels[row.kind, row.object].append(row.name)
-    objects = [LabeledObject(LabeledKind(row.kind), row.object, tuple(labels[row.kind, row.object])) for row in page]
+    objects = [
+        LabeledObject(LabeledKind(row.kind), row.object, tuple(labels[row.kind, row.object]))
+        for row in page
+        if row.kind in set(LabeledKind)
+    ]
     return objects, total
 
 

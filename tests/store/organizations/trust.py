@@ -150,6 +150,9 @@ WRITES = {
         session, replace(own.settings, organization=org, any_name=True)
     ),
     trust_settings.remove: lambda session, org, _: trust_settings.remove(session, org, ORIGIN),
+    trust_settings.clear_exception: lambda session, org, own: trust_settings.clear_exception(
+        session, replace(own.settings, organization=org)
+    ),
     presented_chains.record: lambda session, org, own: presented_chains.record(
         session, replace(own.endpoint, organization=org), replace(own.presented_chain, last_at=LATER)
     ),

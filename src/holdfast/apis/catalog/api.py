@@ -56,6 +56,7 @@ class Api:
     mocks: tuple[MockResponse, ...] | None = None  # what gateways answer instead of its backends
     # Endpoint security for origins that only revisions have.
     kept_security: tuple[tuple[Environment, EndpointSecurity], ...] = ()
+    unreadable: tuple[str, ...] = ()  # stored parts that can't be read; their values let no request through
 
     @property
     def is_answered(self) -> bool:
@@ -81,6 +82,17 @@ class Api:
     def is_undeployed(self) -> bool:
         """Whether gateways serve it, but not its working copy."""
         return self.state.is_live and bool(self.groups) and not self.working_copy_groups
+
+    @property
+    def problem(self) -> str:
+        """The stored parts that can't be read, and what to do; empty if there are none."""
+        if not self.unreadable:
+            return ""
+        parts = " and ".join(self.unreadable)
+        return (
+            f"What is stored of {self.name} {self.version} can't be read: {parts}. Gateways may reject its requests "
+            "until you change and save this again, or restore a backup."
+        )
 
     def find_endpoint(self, environment: Environment) -> Endpoint | None:
         """Return the endpoint of *environment*, or None."""

@@ -79,6 +79,9 @@ class EndpointSecurity:
         return all(secret is not None and secret.origins.issuperset(origins) for secret in self.secrets)
 
 
+UNKNOWN_SECURITY = EndpointSecurity(SecurityKind.BASIC)  # of what is stored and can't be read
+
+
 @dataclass(frozen=True, slots=True)
 class SecurityDraft:
     """Endpoint security as entered; an empty *secret* or *password* keeps the stored one."""

@@ -67,6 +67,7 @@ class RequestRules:
 
 
 NO_RULES = RequestRules()
+NO_OPERATIONS = RequestRules(operations=())  # gateways reject every request
 
 
 def read_request_rules(members: Mapping[str, Any]) -> RequestRules:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.errors import InvalidField, UnreadableData
 from holdfast.apis.text import check_visible
 from holdfast.certificates.certificate import Certificate
 
@@ -20,6 +20,15 @@ _SCHEMES = {MUTUAL_TLS, "mutualssl_mandatory"}
 
 
 @dataclass(frozen=True, slots=True)
+class LostCertificate:
+    """The known facts of a certificate that can't be read; gateways still accept the one with this fingerprint."""
+
+    fingerprint: str  # SHA-256, lower-case hex
+    not_before: datetime  # aware
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CallerCertificate:
     """An alias within an API, and its certificate."""
 
@@ -28,10 +37,21 @@ class CallerCertificate:
     api_id: str
     alias: str
     tier: str  # stored for other tools; Holdfast doesn't use it
-    certificate: Certificate
+    certificate: Certificate | LostCertificate
     created_at: datetime  # aware, UTC
     updated_at: datetime
     environment: Environment | None = None  # that accepts it; None: both
+
+    @property
+    def readable(self) -> Certificate | None:
+        """The certificate; None if it can't be read."""
+        return self.certificate if isinstance(self.certificate, Certificate) else None
+
+    def require_readable(self) -> Certificate:
+        """Return the certificate. Raises UnreadableData if it can't be read."""
+        if isinstance(self.certificate, Certificate):
+            return self.certificate
+        raise UnreadableData(f"The caller certificate stored under {self.alias}", "Replace it, or delete it.")
 
 
 @dataclass(frozen=True, slots=True, order=True)

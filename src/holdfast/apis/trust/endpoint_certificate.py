@@ -7,21 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.errors import InvalidField, UnreadableData
 from holdfast.apis.text import check_visible
 from holdfast.certificates.certificate import Certificate
-from holdfast.refusals import Refusal
 
 MAX_ALIAS = 45
 # Characters that WSO2's publisher forbids.
 _FORBIDDEN = re.compile(r"[\s~!@#;:%^*()+={}|\\<>\"',&$\[\]/]")
 
 
-class UnreadableCertificate(Refusal):
-    """A certificate that is stored under *alias* can't be read, because the database was damaged."""
+class UnreadableCertificate(UnreadableData):
+    """A certificate that is stored under *alias* can't be read."""
 
-    def __init__(self, alias: str) -> None:
-        super().__init__(f"The certificate stored under {alias} can't be read. Replace it, or delete it.")
+    def __init__(self, alias: str, remedy: str = "Replace it, or delete it.") -> None:
+        super().__init__(f"The certificate stored under {alias}", remedy)
 
 
 class Generation(StrEnum):
@@ -120,6 +119,8 @@ class RemovedCertificate:
 
     If *why* is deleted, these are all certificates of the alias; if retired, *certificates* were the previous ones; if
     replaced, *certificates* were the current ones, or the previous ones if only these were removed.
+
+    There are no *certificates* if a stored one can't be read; then they can't be restored.
     """
 
     id: str
@@ -129,13 +130,18 @@ class RemovedCertificate:
     endpoint: str
     origin: str
     why: Removal
-    certificates: tuple[Certificate, ...]  # at least one
+    certificates: tuple[Certificate, ...]
     previous: tuple[Certificate, ...]
     created_at: datetime  # of the alias
     replaced_at: datetime | None  # of the alias, before the removal
     removed_at: datetime
     removed_by: str
     created_by: str = ""  # who imported the alias; empty: unknown
+
+    def require_readable(self) -> None:
+        """Raise UnreadableCertificate if a stored certificate can't be read."""
+        if not self.certificates:
+            raise UnreadableCertificate(self.alias, "It can't be restored: import the certificate again.")
 
 
 def check_alias(alias: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.errors import InvalidField, UnreadableData
 from holdfast.apis.text import check_visible
 from holdfast.apis.url import parse_host
 from holdfast.certificates.certificate import Certificate
@@ -60,11 +60,36 @@ class TrustSettings:
     tls_maximum: TlsVersion = TlsVersion.TLS_1_3
     exception: TrustException | None = None
 
+    @property
+    def readable(self) -> "TrustSettings":
+        """The settings; the defaults if they can't be read, only to show what is possible."""
+        return self
+
+    def require_readable(self) -> None:
+        """Raise UnreadableData if the stored settings can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableSettings(TrustSettings):
+    """Trust settings that can't be read, so gateways refuse the backends of the origin, even with an exception."""
+
+    @property
+    def readable(self) -> TrustSettings:
+        """The defaults."""
+        return TrustSettings(self.organization, self.origin)
+
+    def require_readable(self) -> None:
+        """Raise UnreadableData."""
+        raise UnreadableData(f"The trust settings stored for {self.origin}", "Save new ones, including CRLs.")
+
 
 def build_trust_set(
     settings: TrustSettings, certificates: Iterable[Certificate], reference: ReferenceIdentifier, now: datetime
 ) -> TrustSet:
-    """Return the trust set for *settings*, the imported *certificates* and the host *reference*."""
+    """
+    Return the trust set for *settings*, the imported *certificates* and the host *reference*. Raises UnreadableData.
+    """
+    settings.require_readable()
     exception = settings.exception
     return TrustSet(
         anchors=() if settings.anchors is AnchorMode.PUBLIC else deduplicate(certificates),

@@ -211,7 +211,7 @@ def _answer(content: Content, response: Response) -> ApiDocument:
     response.headers["ETag"] = quote_tag(make_document_tag(content.document))
     answer = _describe(content.document)
     if content.document.draft.source.is_text:
-        answer["inlineContent"] = content.data.decode()
+        answer["inlineContent"] = content.data.decode(errors="replace")
     return answer
 
 

@@ -101,7 +101,7 @@ def get_caller_certificate_content(context: RequestContext, api_id: str, alias: 
     Returns DER, or PEM if `Accept` names it.
     """
     entry = caller_certificates.get_certificate(context, api_id, alias)
-    return download(request, entry.alias, [entry.certificate])
+    return download(request, entry.alias, [entry.require_readable()])
 
 
 @router.put("/{alias}")
@@ -158,7 +158,7 @@ def summarize_caller(context: Context, entry: CallerCertificate) -> CallerCertif
         "tier": entry.tier,
         "keyType": entry.environment.upper() if entry.environment else None,
         "fingerprint": entry.certificate.fingerprint,
-        "expiryStatus": get_status(entry.certificate, context.now),
+        "expiryStatus": get_status(entry.certificate, context.now) if entry.readable else Status.UNREADABLE,
         "notAfter": entry.certificate.not_after.isoformat(),
         "createdTime": entry.created_at.isoformat(),
         "lastUpdatedTime": entry.updated_at.isoformat(),
@@ -167,7 +167,7 @@ def summarize_caller(context: Context, entry: CallerCertificate) -> CallerCertif
 
 def describe_caller(context: Context, entry: CallerCertificate) -> responses.CallerCertificate:
     """Describe *entry*, without its enforcement."""
-    now, certificate = context.now, entry.certificate
+    now, certificate = context.now, entry.require_readable()
     state = get_status(certificate, now)
     return {
         **summarize_caller(context, entry),

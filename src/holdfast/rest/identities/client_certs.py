@@ -122,7 +122,7 @@ def get_content_of_environment(
     Returns DER, or PEM if `Accept` names it.
     """
     entry = caller_certificates.get_certificate(context, api_id, alias, environment)
-    return download(request, entry.alias, [entry.certificate])
+    return download(request, entry.alias, [entry.require_readable()])
 
 
 @router.put("/{key_type}/{alias}")

@@ -12,7 +12,6 @@ from holdfast.apis.enforcement import OriginTrust
 from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import TrustException
 from holdfast.certificates.description import describe_findings
-from holdfast.certificates.effect import describe_effect
 from holdfast.certificates.revocation import RevocationList
 from holdfast.rest.authentication import CurrentRuntime, RequestContext
 from holdfast.rest.conditions import IfMatch, quote_tag
@@ -126,7 +125,7 @@ def inspect_trust_settings(
     return {
         "origin": endpoint_trust.settings.origin,
         "crls": [_describe_crl(crl, now) for crl in endpoint_trust.settings.revocation],
-        "effect": list(describe_effect(endpoint_trust.trust)),
+        "effect": list(endpoint_trust.effect),
         "findings": describe_findings(endpoint_trust.findings),
     }
 
@@ -143,6 +142,7 @@ def get_crls(context: RequestContext, endpoint: EndpointUrl) -> Response:
     Returns PEM, in the format of `crls` in trust settings.
     """
     endpoint_trust = trust_settings.get_settings(context, endpoint)
+    endpoint_trust.settings.require_readable()
     content = "".join(crl.pem for crl in endpoint_trust.settings.revocation)
     return Response(content, media_type=PEM, headers={"Content-Disposition": 'attachment; filename="crls.pem"'})
 
@@ -189,6 +189,7 @@ def list_exceptions(context: RequestContext, limit: Limit = DEFAULT_LIMIT, offse
 
 def _describe(runtime: Runtime, context: Context, endpoint_trust: EndpointTrust) -> TrustSettings:
     settings = endpoint_trust.settings
+    settings.require_readable()
     exception = settings.exception if endpoint_trust.trust.unverified_until else None
     return {
         "origin": settings.origin,
@@ -203,7 +204,7 @@ def _describe(runtime: Runtime, context: Context, endpoint_trust: EndpointTrust)
         "tlsMinimum": str(settings.tls_minimum).removeprefix("TLS "),
         "tlsMaximum": str(settings.tls_maximum).removeprefix("TLS "),
         "exception": _describe_exception(exception) if exception else None,
-        "effect": list(describe_effect(endpoint_trust.trust)),
+        "effect": list(endpoint_trust.effect),
         "findings": describe_findings(endpoint_trust.findings),
         **describe_enforcement(runtime, context, OriginTrust(settings.origin)),
     }

@@ -20,6 +20,7 @@ class Kind(StrEnum):
 
     FAILING_BACKENDS = "failing-backends"
     UNUSABLE_BACKENDS = "unusable-backends"
+    UNREADABLE_APIS = "unreadable-apis"
     EXPIRED_IN_USE = "expired-in-use"
     SERVER_CERTIFICATES = "server-certificates"
     REJECTING_GATEWAYS = "rejecting-gateways"

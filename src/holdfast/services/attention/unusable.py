@@ -1,5 +1,5 @@
 """
-Backends that gateways refuse, because what is stored for them can't be read.
+Backends and APIs that gateways refuse, because what is stored of them can't be read.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,19 @@ from holdfast.store.catalog import apis
 
 
 def examine_unusable(context: Context, enforcements: Enforcements) -> Iterator[Item]:
-    """Yield an item about the origins of APIs whose certificates or gateway identity can't be read."""
+    """Yield items about the origins of APIs whose certificates or gateway identity can't be read, and about APIs."""
+    unreadable_apis = enforcements.problems.list_apis(context.user.organization)
+    for api_id, problem in sorted(unreadable_apis.items())[:1]:
+        number = len(unreadable_apis)
+        yield Item(
+            Kind.UNREADABLE_APIS,
+            Urgency.NOW,
+            number,
+            write_count(number, "API can't be read completely", "APIs can't be read completely"),
+            problem,
+            f"/apis/{api_id}",
+            "Show API",
+        )
     problems = enforcements.problems.list_of_organization(context.user.organization)
     if not problems:
         return

@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint, parse_token_endpoint
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.errors import InvalidField, UnreadableData
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_settings import AnchorMode, TrustSettings, build_trust_set
@@ -101,9 +101,13 @@ def find_terms_to_test(context: Context, sealing: Sealing, endpoint: str, change
             for entry in entries:
                 entry.require_readable()
             settings_by_origin = trust_settings.list_by_origin(session, context.user.organization, [origin])
+            for settings in settings_by_origin.values():
+                settings.require_readable()
             identity = get_identity(session, sealing, context.user.organization, target.origin)
+        except UnreadableData as error:
+            raise Conflict("endpoint", str(error)) from error
         except (ValueError, CannotUnseal, UnusableSealingKey) as error:
-            message = f"The certificates or the gateway identity stored for {origin} can't be read. Import them again."
+            message = f"The gateway identity stored for {origin} can't be used. Import it again."
             raise Conflict("endpoint", message) from error
         clusters = _name_clusters(session, context, origin)
         before = _find_replaced(session, context, entries, change.instead_of, origin)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
@@ -15,13 +14,11 @@ from holdfast.apis.catalog.endpoint import Origin
 from holdfast.apis.gateways.group import Group
 from holdfast.apis.identities.caller_certificate import AcceptedCaller
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
-from holdfast.apis.trust.endpoint_certificate import UnreadableCertificate
-from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
-from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import TrustSet
 from holdfast.services.catalog.http1_fallback import apply_fallback
 from holdfast.services.credentials.unsealing import Credentials, open_credentials
 from holdfast.services.identities.unsealing import take_identities
+from holdfast.services.trust.trust_sets import read_trust_sets
 from holdfast.store import journal
 from holdfast.store.access import accounts
 from holdfast.store.catalog import apis, http1_origins, revisions
@@ -31,13 +28,10 @@ from holdfast.store.gateways import groups
 from holdfast.store.identities import caller_certificates
 from holdfast.store.journal import Change
 from holdfast.store.sealing import Sealing
-from holdfast.store.trust import endpoint_certificates, trust_settings
 
-log = structlog.get_logger()
 ApiKey = tuple[str, str]  # organization, id
 _Trust = dict[str, dict[Origin, TrustSet]]  # by organization
 _Problems = dict[str, dict[Origin, str]]
-_UNREADABLE_SETTINGS = "Its trust settings can't be read. Restore a backup of the database."
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,47 +155,10 @@ def _read_trust(session: Session, batch: Sequence[Api], now: datetime) -> tuple[
     trust: _Trust = {}
     problems: _Problems = {}
     for organization, own in origins.items():
+        by_name = {str(origin): origin for origin in sorted(own)}
         trust[organization], problems[organization] = {}, {}
-        for chunk in split_values(sorted(own)):
-            trust[organization] |= _read_readable(session, organization, chunk, now, problems[organization])
+        for chunk in split_values(by_name):
+            trust_sets, reasons = read_trust_sets(session, organization, chunk, now)
+            trust[organization] |= {by_name[name]: trust_set for name, trust_set in trust_sets.items()}
+            problems[organization] |= {by_name[name]: reason for name, reason in reasons.items()}
     return trust, problems
-
-
-def _read_readable(
-    session: Session, organization: str, origins: Sequence[Origin], now: datetime, problems: dict[Origin, str]
-) -> dict[Origin, TrustSet]:
-    try:
-        return _read_trust_sets(session, organization, origins, now, problems)
-    except ValueError:
-        if len(origins) == 1:
-            log.exception("trust settings cannot be read", organization=organization, origin=str(origins[0]))
-            problems[origins[0]] = _UNREADABLE_SETTINGS
-            return {}
-        half = len(origins) // 2
-        halves = origins[:half], origins[half:]
-        first, second = (_read_readable(session, organization, some, now, problems) for some in halves)
-        return first | second
-
-
-def _read_trust_sets(
-    session: Session, organization: str, origins: Sequence[Origin], now: datetime, problems: dict[Origin, str]
-) -> dict[Origin, TrustSet]:
-    # If something can't be read, its origin gets no trust set: falling back to the public roots would change what is
-    # trusted.
-    names = [str(origin) for origin in origins]
-    certificates: dict[str, list[Certificate]] = defaultdict(list)
-    unreadable: dict[str, str] = {}
-    for entry in endpoint_certificates.list_of_origins(session, organization, names):
-        try:
-            certificates[entry.origin] += entry.trusted
-        except UnreadableCertificate as error:
-            unreadable[entry.origin] = str(error)
-    settings = trust_settings.list_by_origin(session, organization, names)
-    problems |= {origin: unreadable[name] for origin, name in zip(origins, names, strict=True) if name in unreadable}
-    return {
-        origin: build_trust_set(
-            settings.get(name) or TrustSettings(organization, name), certificates[name], origin.reference, now
-        )
-        for origin, name in zip(origins, names, strict=True)
-        if name not in unreadable
-    }

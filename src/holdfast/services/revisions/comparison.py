@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from holdfast.apis.catalog.revision import RevisionContent, keep_current
+from sqlalchemy.orm import Session
+
+from holdfast.apis.catalog.revision import Revision, RevisionContent, keep_current
+from holdfast.apis.errors import UnreadableData
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog.apis import find_api
@@ -23,7 +26,14 @@ def compare_revisions(context: Context, api_id: str) -> dict[str, list[str]]:
         api = find_api(session, context, api_id)
         current = read_working_copy(session, api)
         all_revisions = revisions.list_of_api(session, api.organization, api.id)
-        return {revision.id: _compare(revisions.get_content(session, revision), current) for revision in all_revisions}
+        return {revision.id: _find_differences(session, revision, current) for revision in all_revisions}
+
+
+def _find_differences(session: Session, revision: Revision, current: RevisionContent) -> list[str]:
+    try:
+        return _compare(revisions.get_content(session, revision), current)
+    except UnreadableData:
+        return ["everything, because it can't be read; delete it"]
 
 
 def _compare(content: RevisionContent, other: RevisionContent) -> list[str]:

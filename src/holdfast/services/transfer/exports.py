@@ -80,7 +80,7 @@ def export_api(
             for entry in entries
         ),
         tuple(
-            ArchivedCaller(caller.alias, caller.tier, caller.certificate.pem.encode(), caller.environment or "")
+            ArchivedCaller(caller.alias, caller.tier, caller.require_readable().pem.encode(), caller.environment or "")
             for caller in callers
         ),
         documents.get_thumbnail(context, api_id) if full_api.api.has_thumbnail else None,

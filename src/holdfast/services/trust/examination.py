@@ -75,12 +75,12 @@ def examine(
     settings_by_origin = trust_settings.list_by_origin(session, organization, [str(origin)])
     settings = settings_by_origin.get(str(origin)) or TrustSettings(organization, str(origin))
     # The backend must present one of these; empty if the trust settings skip the host-name check.
-    names = build_trust_set(settings, (), origin.reference, now).accepted_names
+    names = build_trust_set(settings.readable, (), origin.reference, now).accepted_names
     elsewhere = endpoint_certificates.list_aliases_with(session, organization, str(origin), certificates, but=alias)
     findings = examine_all(certificates, names, now, elsewhere)
     if settings.revocation:
         entries = endpoint_certificates.list_of_origins(session, organization, [str(origin)])
-        others = [certificate for entry in entries if entry.alias != alias for certificate in entry.trusted]
+        others = [certificate for entry in entries if entry.alias != alias for certificate in entry.readable]
         trust = build_trust_set(settings, [*others, *certificates], origin.reference, now)
         own = {certificate.fingerprint for certificate in certificates}
         findings += [finding for finding in judge_revocation(trust, now) if finding.fingerprint in own]

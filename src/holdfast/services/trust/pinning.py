@@ -103,7 +103,7 @@ def unpin_certificate(context: Context, alias: str) -> EndpointCertificate:
 def _needs_pin(session: Session, context: Context, entry: EndpointCertificate) -> bool:
     if _has_names(entry):
         return False
-    settings = _find_settings(session, entry)
+    settings = _find_settings(session, entry).readable
     trust = build_trust_set(settings, entry.certificates, parse_endpoint(entry.origin).origin.reference, context.now)
     if trust.unverified_until:
         return False

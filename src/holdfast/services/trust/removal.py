@@ -49,6 +49,7 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
 
     Raises:
         NotFound: Nothing with this id was removed in the last 30 days.
+        UnreadableCertificate: What was removed can't be read.
         InvalidField: The alias is invalid, or no API has the endpoint.
         Conflict: The alias is taken, or the entry would have too many previous certificates.
         CertificateExpired: All the certificates have expired.
@@ -60,6 +61,7 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
         removed_entry = removed_certificates.get(session, context.user.organization, removed_id, context.now)
         if removed_entry is None:
             raise NotFound("removed certificate", removed_id)
+        removed_entry.require_readable()
         admission.refuse_expired(removed_entry.certificates, context.now)
         target = parse_endpoint(removed_entry.endpoint)
         refuse_foreign(session, context, target)

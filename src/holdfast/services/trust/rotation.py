@@ -132,6 +132,7 @@ def _undo(session: Session, before: EndpointCertificate, now: datetime) -> Endpo
         removed_entry = removed_certificates.get_latest_replaced(session, before.organization, before.id, now)
         if removed_entry is None:
             raise NothingBefore(before.alias, undo=True)
+        removed_entry.require_readable()
         removed_certificates.remove(session, removed_entry)
         certificates, previous = removed_entry.certificates, removed_entry.previous
     return replace(

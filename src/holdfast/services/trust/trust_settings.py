@@ -2,6 +2,7 @@
 Trust settings of an endpoint's origin (anchors, names, pins, CRLs, TLS versions), and exceptions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
@@ -9,10 +10,11 @@ import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.endpoint import Endpoint
-from holdfast.apis.errors import InvalidField, InvalidFields
-from holdfast.apis.trust.endpoint_certificate import UnreadableCertificate
+from holdfast.apis.errors import InvalidField, InvalidFields, UnreadableData
+from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.trust.trust_draft import TrustDraft, check_draft
 from holdfast.apis.trust.trust_settings import TrustException, TrustSettings, build_trust_set, check_exception
+from holdfast.certificates.effect import describe_effect
 from holdfast.certificates.findings.examination import Finding, Severity, judge_revocation
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
@@ -40,13 +42,18 @@ class EndpointTrust:
     The trust settings of an endpoint's origin, and the trust set that follows from them and its certificates.
 
     *findings* are about its CRLs and about certificates without one. *problem* says why gateways trust nothing: a
-    stored certificate, which *trust* lacks, can't be read.
+    stored certificate, which *trust* lacks, or the settings, whose defaults it has, can't be read.
     """
 
     settings: TrustSettings
     trust: TrustSet
     findings: tuple[Finding, ...] = ()
     problem: str = ""
+
+    @property
+    def effect(self) -> tuple[str, ...]:
+        """The checks that gateways make, in plain words."""
+        return (self.problem,) if self.problem else describe_effect(self.trust)
 
 
 def get_settings(context: Context, endpoint: str, *, unused: bool = False) -> EndpointTrust:
@@ -109,6 +116,7 @@ def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datet
     Raises:
         InvalidField: The reason is empty, the expiry isn't within 7 days, or *endpoint* isn't an endpoint of any API.
         EndpointNeedsNoCertificate: It is an http endpoint.
+        UnreadableData: The other settings of the origin can't be read.
     """
     context.user.require(Permission.GRANT_TRUST_EXCEPTIONS)
     target = secure_endpoint(endpoint)
@@ -116,6 +124,7 @@ def grant_exception(context: Context, endpoint: str, reason: str, ends_at: datet
     with context.write() as session:
         refuse_foreign(session, context, target)
         before = _find_settings(session, context, target)
+        before.require_readable()
         after = replace(before, exception=exception)
         trust_settings.save(session, after)
         earlier = before.exception.ends_at if before.exception else None
@@ -131,7 +140,7 @@ def end_exception(context: Context, endpoint: str) -> EndpointTrust:
         before = _find_settings(session, context, target)
         after = replace(before, exception=None)
         if before.exception:
-            trust_settings.save(session, after)
+            trust_settings.clear_exception(session, before)
             _record(session, context, Action.END_EXCEPTION, after, _describe_end(before.exception, expired=False))
         return _build_trust(session, after, target, context.now)
 
@@ -153,7 +162,7 @@ def end_exceptions(store: Store, now: datetime) -> datetime | None:
     with store.write() as session:
         for organization in accounts.list_organizations(session):
             for settings in trust_settings.list_with_ended_exception(session, organization, due):
-                trust_settings.save(session, replace(settings, exception=None))
+                trust_settings.clear_exception(session, settings)
                 context = Context(store, Principal(organization, SYSTEM), now)
                 _record(
                     session, context, Action.END_EXCEPTION, settings, _describe_end(settings.exception, expired=True)
@@ -182,9 +191,19 @@ def _apply_draft(before: TrustSettings, settings: TrustSettings, draft: TrustDra
 def _build_trust(session: Session, settings: TrustSettings, target: Endpoint, now: datetime) -> EndpointTrust:
     entries = endpoint_certificates.list_of_origins(session, settings.organization, [settings.origin])
     certificates = [certificate for entry in entries for certificate in entry.readable]
-    trust = build_trust_set(settings, certificates, target.origin.reference, now)
-    problem = next((str(UnreadableCertificate(entry.alias)) for entry in entries if not entry.certificates), "")
-    return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)), problem)
+    trust = build_trust_set(settings.readable, certificates, target.origin.reference, now)
+    return EndpointTrust(settings, trust, tuple(judge_revocation(trust, now)), _find_problem(settings, entries))
+
+
+def _find_problem(settings: TrustSettings, entries: Sequence[EndpointCertificate]) -> str:
+    """Return what can't be read; empty if there is nothing."""
+    try:
+        settings.require_readable()
+        for entry in entries:
+            entry.require_readable()
+    except UnreadableData as error:
+        return str(error)
+    return ""
 
 
 def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:

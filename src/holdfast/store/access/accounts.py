@@ -4,11 +4,13 @@ Organizations, users and sessions in the database.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.store.folding import contains
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import OrganizationRow, SessionRow, UserRow
 
 SESSION_ID = 16  # hex digits of a session's hash: enough to tell the sessions of one user apart
@@ -248,7 +250,8 @@ def read_user(row: UserRow) -> User:
     identity = None
     if row.issuer is not None and row.subject is not None and row.confirmed_at is not None:
         identity = ConfirmedIdentity(row.issuer, row.subject, row.confirmed_at)
-    roles = frozenset(row.roles)
+    stored_roles: set[str] | None = read_stored(partial(set, row.roles), "roles", row.organization_id, user=row.name)
+    roles = frozenset(stored_roles or ())
     return User(
         row.id, row.organization_id, row.name, row.password_hash, roles, row.disabled, identity, row.signed_in_at
     )

@@ -6,11 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.store.access.accounts import User, read_user
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import ApplicationRow, TokenRow
 
 
@@ -184,7 +186,8 @@ def _read_token(row: TokenRow) -> Token:
         grant_id=row.grant_id,
         kind=Kind(row.kind),
         name=row.name,
-        scopes=tuple(row.scopes),
+        # A token whose scopes can't be read opens nothing.
+        scopes=read_stored(partial(tuple, row.scopes), "scopes of a token", row.organization_id, id=row.id) or (),
         created_at=row.created_at,
         expires_at=row.expires_at,
         application_id=row.application_id,

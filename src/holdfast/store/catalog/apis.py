@@ -17,7 +17,7 @@ from holdfast.store import api_origins, labels
 from holdfast.store.api_origins import OriginSource
 from holdfast.store.catalog import deployments
 from holdfast.store.catalog.api_pages import find_ids
-from holdfast.store.catalog.api_rows import read_api, write_api
+from holdfast.store.catalog.api_rows import read_api, write_api, write_changed_api
 from holdfast.store.catalog.deployments import NOWHERE
 from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
 from holdfast.store.folding import contains, equals, folded
@@ -94,9 +94,9 @@ def insert(session: Session, api: Api) -> None:
 
 def update(session: Session, api: Api) -> None:
     """Update all values of an existing API."""
-    query = select(ApiRow.id).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id)
-    if session.scalar(query):
-        session.merge(write_api(api))
+    query = select(ApiRow).where(ApiRow.organization_id == api.organization, ApiRow.id == api.id)
+    if row := session.scalar(query):
+        session.merge(write_changed_api(api, row))
         session.flush()
         _save_related(session, api)
 

@@ -16,7 +16,8 @@ from holdfast.apis.catalog.document import (
     DocumentType,
     DocumentVisibility,
 )
-from holdfast.apis.catalog.thumbnail import Thumbnail
+from holdfast.apis.catalog.thumbnail import ENDINGS, Thumbnail
+from holdfast.store.stored_values import read_choice
 from holdfast.store.tables import DocumentRow, ThumbnailRow
 
 
@@ -24,7 +25,9 @@ def get_thumbnail(session: Session, organization: str, api_id: str) -> Thumbnail
     """Return the thumbnail of an API."""
     table = ThumbnailRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.api_id == api_id))
-    return Thumbnail(row.media_type, row.content) if row else None
+    if row is None:
+        return None
+    return Thumbnail(row.media_type if row.media_type in ENDINGS else next(iter(ENDINGS)), row.content)
 
 
 def save_thumbnail(session: Session, api: Api, thumbnail: Thumbnail | None) -> None:
@@ -127,9 +130,9 @@ def _read_document(row: DocumentRow) -> Document:
         organization=row.organization_id,
         draft=DocumentDraft(
             row.name,
-            DocumentType(row.type),
-            DocumentSource(row.source),
-            DocumentVisibility(row.visibility),
+            read_choice(DocumentType, row.type, DocumentType.OTHER),
+            read_choice(DocumentSource, row.source, DocumentSource.FILE),
+            read_choice(DocumentVisibility, row.visibility, DocumentVisibility.OWNER_ONLY),
             row.summary,
             row.url,
             row.other_type,

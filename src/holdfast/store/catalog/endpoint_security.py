@@ -13,6 +13,7 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, SecurityKind
 from holdfast.apis.catalog.token_settings import Grant, TokenSettings
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import ApiRow
 
 _PASSWORD_GRANT = "password_grant"  # has the secrets of this grant; others have one, outside  # noqa: S105
@@ -66,9 +67,13 @@ def _read_kept(values: Mapping[str, Any] | None) -> tuple[EndpointSecurity, ...]
 
 
 def read(values: Mapping[str, Any] | None) -> EndpointSecurity | None:
-    """Return the current endpoint security in a column."""
-    if not values or "kind" not in values:
+    """Return the current endpoint security in a column. Raises ValueError or TypeError for what isn't any."""
+    if values is None:
         return None
+    if "kind" not in values:
+        if values.keys() <= {"earlier"}:
+            return None
+        raise ValueError("it has no kind")
     of_password_grant, token = values.get(_PASSWORD_GRANT), values.get("token")
     grant = Grant.CLIENT_CREDENTIALS if of_password_grant is None else Grant.PASSWORD
     secrets = values if of_password_grant is None else of_password_grant
@@ -93,13 +98,18 @@ def _read_secret(values: Mapping[str, Any] | None) -> SealedSecret | None:
     return SealedSecret(values["id"], b64decode(values["sealed"]), values["digest"], frozenset(values["origins"]))
 
 
+def _read_all(values: Mapping[str, Any], organization: str) -> tuple[EndpointSecurity | None, ...]:
+    """Return the current endpoint security in a column, and what is kept for revisions; nothing if it can't be read."""
+    return read_stored(lambda: (read(values), *_read_kept(values)), "endpoint security", organization) or ()
+
+
 def list_secrets(session: Session) -> Iterator[tuple[str, SealedSecret]]:
     """Yield all secrets, with their organizations."""
     columns = (ApiRow.organization_id, ApiRow.production_security, ApiRow.sandbox_security)
     has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
     for organization, *security_columns in session.execute(select(*columns).where(has_any)):
         for values in security_columns:
-            for security in (read(values), *_read_kept(values)):
+            for security in () if values is None else _read_all(values, organization):
                 for secret in security.secrets if security else ():
                     if secret:
                         yield organization, secret
@@ -109,8 +119,11 @@ def replace_sealed(session: Session, organization: str, reseal: Callable[[bytes,
     """Replace each sealed secret with the result of *reseal*, which gets the sealed secret and its id."""
     has_any = or_(ApiRow.production_security.is_not(None), ApiRow.sandbox_security.is_not(None))
     for row in session.scalars(select(ApiRow).where(ApiRow.organization_id == organization, has_any)):
-        row.production_security = _reseal(row.production_security, reseal)
-        row.sandbox_security = _reseal(row.sandbox_security, reseal)
+        for column in ("production_security", "sandbox_security"):
+            values = getattr(row, column)
+            # What can't be read stays as it is.
+            if values is not None and _read_all(values, organization):
+                setattr(row, column, _reseal(values, reseal))
     session.flush()
 
 

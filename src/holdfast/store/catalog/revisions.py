@@ -4,6 +4,7 @@ Queries for revisions of APIs.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
@@ -12,9 +13,11 @@ from sqlalchemy.orm import Session
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.revision import Revision, RevisionContent
+from holdfast.apis.errors import UnreadableData
 from holdfast.store.catalog.api_rows import read_api, write_api
 from holdfast.store.catalog.deployments import Places
 from holdfast.store.parameters import ORGANIZATION, VALUES, bind
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import ApiRevisionRow, ApiRow
 
 _COLUMNS = (
@@ -106,12 +109,18 @@ def get(session: Session, organization: str, revision_id: str) -> Revision | Non
 
 
 def get_content(session: Session, revision: Revision) -> RevisionContent:
-    """Return what *revision* keeps. Raises NoResultFound if it doesn't exist anymore."""
+    """
+    Return what *revision* keeps.
+
+    Raises NoResultFound if it doesn't exist anymore, and UnreadableData if it can't be read.
+    """
     table = ApiRevisionRow
     query = select(table.settings, table.members, table.definition)
-    return RevisionContent(
-        *session.execute(query.where(table.organization_id == revision.organization, table.id == revision.id)).one()
-    )
+    this = (table.organization_id == revision.organization, table.id == revision.id)
+    settings, members, definition = session.execute(query.where(*this)).one()
+    if not (isinstance(settings, dict) and isinstance(members, dict)):
+        raise UnreadableData(revision.name, "Delete it, and create a new one.")
+    return RevisionContent(settings, members, definition)
 
 
 def find_deployed(session: Session, organization: str, batch: Collection[Api]) -> dict[str, tuple[Api, ...]]:
@@ -133,15 +142,20 @@ def _divide(api: Api, numbers: Mapping[str, int], settings: Mapping[str, Mapping
         yield replace(api, groups=working_copy_groups) if api.pinned else api
     for revision_id in sorted({revision_id for _, revision_id in api.pinned} & settings.keys()):
         groups = frozenset(group for group, pinned_id in api.pinned if pinned_id == revision_id)
-        own = apply_settings(api, settings[revision_id])
-        yield replace(own, revision=numbers[revision_id], groups=groups)
+        # A revision that can't be read is served no more than one that is missing.
+        if own := _read_settings(api, settings[revision_id]):
+            yield replace(own, revision=numbers[revision_id], groups=groups)
+
+
+def _read_settings(api: Api, settings: Mapping[str, Any]) -> Api | None:
+    return read_stored(partial(apply_settings, api, settings), "revision", api.organization, api=api.id)
 
 
 def list_origins(session: Session, api: Api) -> dict[Environment, set[frozenset[str]]]:
     """Return the origins that each revision of *api* has in each environment."""
     table = ApiRevisionRow
     query = select(table.settings).where(table.organization_id == api.organization, table.api_id == api.id)
-    variants = [apply_settings(api, settings) for settings in session.scalars(query)]
+    variants = [own for settings in session.scalars(query) if (own := _read_settings(api, settings))]
     return {environment: {variant.list_origins(environment) for variant in variants} for environment in ENVIRONMENTS}
 
 

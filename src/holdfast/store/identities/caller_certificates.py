@@ -6,15 +6,16 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
-from holdfast.apis.identities.caller_certificate import AcceptedCaller, CallerCertificate
-from holdfast.certificates.certificate import read_certificate
+from holdfast.apis.identities.caller_certificate import AcceptedCaller, CallerCertificate, LostCertificate
 from holdfast.store.parameters import ORGANIZATION, VALUES, bind
+from holdfast.store.stored_values import read_stored, read_stored_certificate
 from holdfast.store.tables import CallerCertificateRow
 
 _OF_APIS = select(
@@ -37,16 +38,17 @@ class ExpiringCaller:
 
 
 def insert(session: Session, entry: CallerCertificate) -> None:
-    """Insert a new caller certificate."""
-    session.add(_write_row(entry))
+    """Insert a new caller certificate. Raises UnreadableData."""
+    session.add(_write_row(entry, entry.require_readable().der))
     session.flush()
 
 
 def update(session: Session, entry: CallerCertificate) -> None:
-    """Update all values of an existing caller certificate."""
+    """Update all values of an existing caller certificate; content that can't be read stays as it is."""
     table = CallerCertificateRow
-    if session.scalar(select(table.id).where(table.organization_id == entry.organization, table.id == entry.id)):
-        session.merge(_write_row(entry))
+    query = select(table.der).where(table.organization_id == entry.organization, table.id == entry.id)
+    if stored_der := session.scalar(query):
+        session.merge(_write_row(entry, entry.readable.der if entry.readable else stored_der))
         session.flush()
 
 
@@ -57,7 +59,7 @@ def remove(session: Session, entry: CallerCertificate) -> None:
 
 
 def copy(session: Session, source: Api, target: Api) -> None:
-    """Copy the caller certificates of *source* to *target*."""
+    """Copy the caller certificates of *source* to *target*. Raises UnreadableData."""
     for entry in find(session, source.organization, source.id)[0]:
         insert(session, replace(entry, id=str(uuid.uuid4()), organization=target.organization, api_id=target.id))
 
@@ -119,14 +121,14 @@ def find_accepted(
     return {api_id: frozenset(accepted_callers) for api_id, accepted_callers in callers.items()}
 
 
-def _write_row(entry: CallerCertificate) -> CallerCertificateRow:
+def _write_row(entry: CallerCertificate, der: bytes) -> CallerCertificateRow:
     return CallerCertificateRow(
         id=entry.id,
         organization_id=entry.organization,
         api_id=entry.api_id,
         alias=entry.alias,
         tier=entry.tier,
-        der=entry.certificate.der,
+        der=der,
         fingerprint=entry.certificate.fingerprint,
         not_before=entry.certificate.not_before,
         not_after=entry.certificate.not_after,
@@ -137,13 +139,15 @@ def _write_row(entry: CallerCertificate) -> CallerCertificateRow:
 
 
 def _read_entry(row: CallerCertificateRow) -> CallerCertificate:
+    read = partial(read_stored_certificate, row.der, row.fingerprint)
+    certificate = read_stored(read, "caller certificate", row.organization_id, api=row.api_id, alias=row.alias)
     return CallerCertificate(
         id=row.id,
         organization=row.organization_id,
         api_id=row.api_id,
         alias=row.alias,
         tier=row.tier,
-        certificate=read_certificate(row.der),
+        certificate=certificate or LostCertificate(row.fingerprint, row.not_before, row.not_after),
         created_at=row.created_at,
         updated_at=row.updated_at,
         environment=_read_environment(row.environment),

@@ -3,8 +3,8 @@ Queries for gateway identities.
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 
-import structlog
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -12,9 +12,9 @@ from holdfast.apis.identities.gateway_identity import GatewayIdentity, PendingRe
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.signing_requests import read_signing_request
 from holdfast.store.parameters import ORGANIZATION, VALUES, bind
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import GatewayIdentityRow, IdentityChainRow
 
-log = structlog.get_logger()
 _OF_ORIGINS = select(GatewayIdentityRow).where(
     GatewayIdentityRow.organization_id == ORGANIZATION, GatewayIdentityRow.origin.in_(VALUES)
 )
@@ -103,22 +103,18 @@ def _read_entry(row: GatewayIdentityRow) -> GatewayIdentity:
 
 def _read_chain(row: GatewayIdentityRow) -> tuple[Certificate, ...]:
     """Return the chain, empty if it can't be read."""
-    try:
+
+    def read() -> tuple[Certificate, ...]:
         return tuple(read_certificate(certificate.der) for certificate in row.chain)
-    except ValueError as error:
-        why = str(error)
-        log.error("gateway identity cannot be read", organization=row.organization_id, origin=row.origin, why=why)
-        return ()
+
+    return read_stored(read, "gateway identity", row.organization_id, origin=row.origin) or ()
 
 
 def _read_pending_request(row: GatewayIdentityRow) -> PendingRequest | None:
     """Return the request that waits for a certificate; None if there is none, or it can't be read."""
-    if row.request_der is None or row.request_sealed_key is None or row.request_made_at is None:
+    der, sealed_key, made_at = row.request_der, row.request_sealed_key, row.request_made_at
+    if der is None or sealed_key is None or made_at is None:
         return None
-    try:
-        request = read_signing_request(row.request_der)
-    except ValueError as error:
-        why = str(error)
-        log.error("signing request cannot be read", organization=row.organization_id, origin=row.origin, why=why)
-        return None
-    return PendingRequest(request, row.request_sealed_key, row.request_made_at)
+    read = partial(read_signing_request, der)
+    request = read_stored(read, "signing request", row.organization_id, origin=row.origin)
+    return PendingRequest(request, sealed_key, made_at) if request else None

@@ -4,11 +4,13 @@ Queries for notifications and their delivery.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.notifications.event import EventKind, EventSeverity, Notification, Phase, Wording
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import (
     ConditionRow,
     NotificationChannelRow,
@@ -49,7 +51,8 @@ def find(session: Session, organization: str, offset: int, limit: int) -> tuple[
     page = select(table).where(own, ~table.quiet).order_by(table.id.desc()).offset(offset).limit(limit)
     rows = session.scalars(page).all()
     receipts = _list_receipts(session, [row.id for row in rows])
-    return [SentNotification(read_notification(row), tuple(receipts.get(row.id, ()))) for row in rows], total
+    sent = [(notification, row.id) for row in rows if (notification := read_notification(row))]
+    return [SentNotification(notification, tuple(receipts.get(number, ()))) for notification, number in sent], total
 
 
 def list_latest_of_present(session: Session, organization: str) -> list[Notification]:
@@ -60,11 +63,15 @@ def list_latest_of_present(session: Session, organization: str) -> list[Notifica
     own = row.organization_id == organization
     latest = select(func.max(row.id)).join(condition, and_(*about)).where(own, *is_so).group_by(row.key)
     query = select(row).where(own, row.id.in_(latest)).order_by(row.id)
-    return [read_notification(notification) for notification in session.scalars(query)]
+    return list(filter(None, map(read_notification, session.scalars(query))))
 
 
-def read_notification(row: NotificationRow) -> Notification:
-    """Return the notification in *row*."""
+def read_notification(row: NotificationRow) -> Notification | None:
+    """Return the notification in *row*; None if it can't be read."""
+    return read_stored(partial(_read, row), "notification", row.organization_id, key=row.key)
+
+
+def _read(row: NotificationRow) -> Notification:
     return Notification(
         row.organization_id,
         row.at,

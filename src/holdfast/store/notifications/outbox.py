@@ -143,10 +143,8 @@ def get_content(session: Session, message_id: str, limit: int) -> tuple[list[Not
     urgency = case({severity.value: n for n, severity in enumerate(EventSeverity)}, value=row.severity)
     of_message = delivery.message_id == message_id
     query = select(row).join(delivery, delivery.notification_id == row.id).where(of_message)
-    most_urgent = [
-        read_notification(notification)
-        for notification in session.scalars(query.order_by(urgency, row.id).limit(limit))
-    ]
+    rows = session.scalars(query.order_by(urgency, row.id).limit(limit))
+    most_urgent = [notification for notification in map(read_notification, rows) if notification]
     types = select(row.kind, row.phase, func.count()).join(delivery, delivery.notification_id == row.id)
     counts = session.execute(types.where(of_message).group_by(row.kind, row.phase).order_by(row.kind, row.phase))
     return sorted(most_urgent, key=lambda notification: notification.number), {

@@ -3,11 +3,13 @@ Queries for the owners of APIs (`api:ID`) and endpoint certificates (`certificat
 """
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.chunks import split_values
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import OwnerRow
 from holdfast.store.upsert import upsert
 
@@ -18,7 +20,9 @@ def list_by_object(session: Session, organization: str, objects: Collection[str]
     owners: dict[str, tuple[str, ...]] = {}
     for chunk in split_values(objects):
         own = (table.organization_id == organization, table.object.in_(chunk))
-        owners |= {row.object: tuple(row.owners) for row in session.scalars(select(table).where(*own))}
+        for row in session.scalars(select(table).where(*own)):
+            if value := read_stored(partial(tuple, row.owners), "owners", organization, object=row.object):
+                owners[row.object] = value
     return owners
 
 

@@ -5,10 +5,10 @@ APIs, their documents, and origins that need HTTP/1.1.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, UniqueConstraint, false, text
+from sqlalchemy import Boolean, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdfast.store.tables.columns import Table
+from holdfast.store.tables.columns import StoredJson, Table
 
 
 class ApiRow(Table):
@@ -31,14 +31,14 @@ class ApiRow(Table):
     sandbox_url: Mapped[str | None]
     sandbox_origin: Mapped[str | None]
     # Connection settings that differ from the defaults; NULL if none does.
-    production_connection: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    sandbox_connection: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    production_connection: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)
+    sandbox_connection: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)
     # Endpoint security, with its sealed secret; NULL: none (see `store/catalog/endpoint_security.py`).
-    production_security: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    sandbox_security: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    production_security: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)
+    sandbox_security: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)
     # Load-balanced or failover groups, whose first member is the endpoint above; NULL if there is none.
-    production_group: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    sandbox_group: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    production_group: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)
+    sandbox_group: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     requires_certificate: Mapped[bool] = mapped_column(Boolean, server_default=false())  # derived from its members
@@ -47,9 +47,9 @@ class ApiRow(Table):
     is_default: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of the versions with its context
     has_short_path: Mapped[bool] = mapped_column(Boolean, server_default=false())
     # The members of its description that gateways check requests with; NULL if there are none.
-    request_rules: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    request_rules: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)
     # The responses that gateways give instead of a backend; NULL: requests go to the backend.
-    mock_responses: Mapped[list[list[Any]] | None] = mapped_column(JSON(none_as_null=True))
+    mock_responses: Mapped[list[list[Any]] | None] = mapped_column(StoredJson)
     __table_args__ = (
         Index(
             "api_by_short_path",

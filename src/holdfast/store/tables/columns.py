@@ -1,11 +1,16 @@
 """
 The base class of all tables, and column types that mean the same in SQLite and PostgreSQL.
+
+SQLite returns whatever a damaged database contains. So that one damaged value doesn't make a whole list unreadable, a
+time becomes UNREADABLE_TIME, which is long past, and JSON an object that raises ValueError when it is used.
 """
 
 import operator
+from collections.abc import Callable
 from datetime import MINYEAR, UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
+import structlog
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -23,7 +28,9 @@ from sqlalchemy.sql.operators import OperatorType
 
 from holdfast.store.unstorable_text import UnstorableText
 
+log = structlog.get_logger()
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+UNREADABLE_TIME = _FIRST
 Number = BigInteger().with_variant(Integer(), "sqlite")  # 64 bits; SQLite's integers have them anyway
 
 
@@ -66,6 +73,55 @@ class UtcDateTime(TypeDecorator[datetime]):
         del dialect
         return value.replace(tzinfo=UTC) if value else None
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """Return a function that reads a stored time; UNREADABLE_TIME if it can't be read."""
+        read = super().result_processor(dialect, coltype)
+
+        def read_time(value: Any) -> datetime | None:
+            try:
+                return read(value) if read else value
+            except (ValueError, TypeError):
+                log.error("stored time cannot be read")
+                return UNREADABLE_TIME
+
+        return read_time
+
+
+class UnreadableJson:
+    """JSON that can't be read; any use of it raises ValueError."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise ValueError("it isn't JSON")
+
+    def __bool__(self) -> NoReturn:
+        raise ValueError("it isn't JSON")
+
+    __getitem__ = __contains__ = __getattr__
+
+    def __iter__(self) -> NoReturn:
+        raise ValueError("it isn't JSON")
+
+    __len__ = __iter__
+
+
+class StoredJson(TypeDecorator[Any]):
+    """A value that is stored as JSON; None is NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Return a function that reads a stored value; UnreadableJson if it can't be read."""
+        read = super().result_processor(dialect, coltype)
+
+        def read_json(value: Any) -> Any:
+            try:
+                return read(value) if read else value
+            except (ValueError, TypeError):
+                return UnreadableJson()
+
+        return read_json
+
 
 def _is_storable(text: str) -> bool:
     if not text.isascii():
@@ -92,6 +148,6 @@ class Table(DeclarativeBase):
         datetime: UtcDateTime,
         bytes: LargeBinary,
         str: Text,
-        list[str]: JSON,
-        dict[str, Any]: JSON,
+        list[str]: StoredJson,
+        dict[str, Any]: StoredJson,
     }

@@ -7,10 +7,10 @@ They belong to the installation, not to an organization.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Double, ForeignKey
+from sqlalchemy import Double, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdfast.store.tables.columns import Table
+from holdfast.store.tables.columns import StoredJson, Table
 
 
 class GatewayOverviewRow(Table):
@@ -20,7 +20,7 @@ class GatewayOverviewRow(Table):
     control_plane_id: Mapped[str] = mapped_column(ForeignKey("control_plane.id", ondelete="CASCADE"), primary_key=True)
     version: Mapped[int]
     revision: Mapped[int]  # of the configuration that the rows of its gateways refer to
-    enforced: Mapped[list[Any]] = mapped_column(JSON)  # when its gateways had the latest changes
+    enforced: Mapped[list[Any]] = mapped_column(StoredJson)  # when its gateways had the latest changes
 
 
 class ConnectedGatewayRow(Table):
@@ -38,8 +38,8 @@ class ConnectedGatewayRow(Table):
     applied_since: Mapped[datetime | None]
     behind: Mapped[int]
     behind_since: Mapped[datetime | None]
-    missing: Mapped[list[Any] | None] = mapped_column(JSON)  # type URL and name of each resource; null: unknown
-    rejected: Mapped[list[Any]] = mapped_column(JSON)  # type URL, name and reason
+    missing: Mapped[list[Any] | None] = mapped_column(StoredJson)  # type URL and name of each resource; null: unknown
+    rejected: Mapped[list[Any]] = mapped_column(StoredJson)  # type URL, name and reason
     rejections: Mapped[int]
     report: Mapped[dict[str, Any] | None]
     clock_offset: Mapped[float | None] = mapped_column(Double)  # seconds

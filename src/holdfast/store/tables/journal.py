@@ -5,10 +5,10 @@ Audit events for people, and change rows for the distributor.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, false
+from sqlalchemy import ForeignKey, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdfast.store.tables.columns import Number, Table
+from holdfast.store.tables.columns import Number, StoredJson, Table
 
 
 class AuditEventRow(Table):
@@ -23,7 +23,7 @@ class AuditEventRow(Table):
     subject: Mapped[str]
     detail: Mapped[str]  # text for people
     address: Mapped[str | None]  # of the client; None: not by a request, or from before revision 0013
-    details: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: before revision 0014
+    details: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)  # None: before revision 0014
     request_id: Mapped[str | None]  # None: not by a request, or from before revision 0030
     number: Mapped[int | None] = mapped_column(Number)  # in the chain of the organization; None: not chained yet
     previous_hash: Mapped[bytes | None]  # SHA-256 of the event before

@@ -4,10 +4,10 @@ Watched endpoints, the chains that their backends presented, and how far the wat
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdfast.store.tables.columns import Number, Table
+from holdfast.store.tables.columns import Number, StoredJson, Table
 
 
 class WatchedEndpointRow(Table):
@@ -51,7 +51,7 @@ class PresentedChainRow(Table):
     chain: Mapped[str]  # SHA-256
     first_at: Mapped[datetime]
     last_at: Mapped[datetime]
-    changes: Mapped[list[str]] = mapped_column(JSON)
+    changes: Mapped[list[str]] = mapped_column(StoredJson)
     certificates: Mapped[bytes]  # concatenated DER, in the order presented
     __table_args__ = (
         UniqueConstraint("watched_endpoint_id", "chain"),

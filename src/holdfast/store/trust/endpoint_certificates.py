@@ -4,26 +4,25 @@ Queries for endpoint certificates.
 
 from collections.abc import Collection
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 
-import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy import update as change
 from sqlalchemy.orm import Session, joinedload
 
 from holdfast.apis.label import LabeledKind
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation, Observation
-from holdfast.certificates.certificate import Certificate, read_certificate
+from holdfast.certificates.certificate import Certificate
 from holdfast.store import labels
 from holdfast.store.labels import has_label
 from holdfast.store.parameters import ORGANIZATION, VALUES, bind
+from holdfast.store.stored_values import read_stored, read_stored_certificate
 from holdfast.store.tables import EndpointCertificateRow, TrustedCertificateRow
 from holdfast.store.trust.endpoint_search import is_at
 from holdfast.store.trust.facts import derive_certificate_facts, derive_entry_facts
 from holdfast.store.trust.unused_origins import is_unused
 
-log = structlog.get_logger()
 _CACHE_SIZE = 4096  # cached certificates, about 2 KB each
 _OF_ORIGINS = (
     select(EndpointCertificateRow)
@@ -218,7 +217,7 @@ def _read_entry(row: EndpointCertificateRow) -> EndpointCertificate:
         observation=Observation(
             looked_at=row.looked_at,
             at=row.observed_at,
-            generation=Generation(row.observed) if row.observed else None,
+            generation=_read_generation(row) if row.observed else None,
             current_first_seen_at=row.current_first_seen_at,
             previous_last_needed_at=row.previous_last_needed_at,
         ),
@@ -226,22 +225,29 @@ def _read_entry(row: EndpointCertificateRow) -> EndpointCertificate:
     )
 
 
+def _read_generation(row: EndpointCertificateRow) -> Generation | None:
+    return read_stored(partial(Generation, row.observed or ""), "observation", row.organization_id, alias=row.alias)
+
+
 def _read_certificates(row: EndpointCertificateRow) -> tuple[tuple[Certificate, ...], tuple[Certificate, ...]]:
     """Return the current and the previous certificates; none if one of them can't be read."""
-    try:
-        certificates = [
-            (_read_certificate(certificate_row.der), certificate_row.previous) for certificate_row in row.certificates
+    # Versions before revision 0026 leave the fingerprint of an earlier certificate.
+    has_fingerprints = row.described_at == row.updated_at
+
+    def read() -> list[tuple[Certificate, bool]]:
+        return [
+            (_read_certificate(part.der, part.fingerprint if has_fingerprints else None), part.previous)
+            for part in row.certificates
         ]
-    except ValueError as error:
-        log.error("certificate cannot be read", organization=row.organization_id, alias=row.alias, why=str(error))
-        return (), ()
+
+    certificates = read_stored(read, "certificate", row.organization_id, alias=row.alias) or []
     current = tuple(certificate for certificate, previous in certificates if not previous)
-    return current, tuple(certificate for certificate, previous in certificates if previous)
+    return current, tuple(certificate for certificate, previous in certificates if previous and current)
 
 
-def _read_certificate(der: bytes) -> Certificate:
+def _read_certificate(der: bytes, fingerprint: str | None) -> Certificate:
     # Each change reads all certificates of its origin again, partly during a writer's turn.
-    return _read_cached(der) if len(der) <= _SMALL else read_certificate(der)
+    return _read_cached(der, fingerprint) if len(der) <= _SMALL else read_stored_certificate(der, fingerprint)
 
 
-_read_cached = lru_cache(_CACHE_SIZE)(read_certificate)
+_read_cached = lru_cache(_CACHE_SIZE)(read_stored_certificate)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.trust.endpoint_certificate import Removal, RemovedCertificate
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.formats import der
+from holdfast.store.stored_values import read_choice, read_stored
 from holdfast.store.tables import RemovedCertificateRow
 
 KEEP_REMOVED = timedelta(days=30)
@@ -94,6 +95,11 @@ def _write_row(removed_certificate: RemovedCertificate) -> RemovedCertificateRow
 
 
 def _read_removed(row: RemovedCertificateRow) -> RemovedCertificate:
+    def read() -> tuple[tuple[Certificate, ...], tuple[Certificate, ...]]:
+        return _read_certificates(row.certificates), _read_certificates(row.previous)
+
+    chains = read_stored(read, "removed certificate", row.organization_id, alias=row.alias, id=row.id)
+    certificates, previous = chains or ((), ())
     return RemovedCertificate(
         id=row.id,
         organization=row.organization_id,
@@ -101,9 +107,9 @@ def _read_removed(row: RemovedCertificateRow) -> RemovedCertificate:
         alias=row.alias,
         endpoint=row.endpoint,
         origin=row.origin,
-        why=Removal(row.why),
-        certificates=_read_certificates(row.certificates),
-        previous=_read_certificates(row.previous),
+        why=read_choice(Removal, row.why, Removal.REPLACED),
+        certificates=certificates,
+        previous=previous,
         created_at=row.created_at,
         replaced_at=row.replaced_at,
         removed_at=row.removed_at,

@@ -4,16 +4,26 @@ Queries for trust settings.
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.apis.label import LabeledKind
-from holdfast.apis.trust.trust_settings import AnchorMode, TrustException, TrustSettings
+from holdfast.apis.trust.trust_settings import (
+    AnchorMode,
+    TrustException,
+    TrustSettings,
+    UnreadableSettings,
+    check_names,
+    check_pins,
+    check_sni,
+)
 from holdfast.certificates.revocation import read_revocation_list
 from holdfast.certificates.trust import TlsVersion
 from holdfast.store import labels
 from holdfast.store.parameters import ORGANIZATION, VALUES, bind
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import RevocationListRow, TrustSettingsRow
 
 _OF_ORIGINS = select(TrustSettingsRow).where(
@@ -22,7 +32,8 @@ _OF_ORIGINS = select(TrustSettingsRow).where(
 
 
 def save(session: Session, settings: TrustSettings) -> None:
-    """Insert or update the trust settings of an origin."""
+    """Insert or update the trust settings of an origin. Raises UnreadableData instead of replacing unknown values."""
+    settings.require_readable()
     session.merge(_write_row(settings))
     session.flush()
 
@@ -44,7 +55,8 @@ def list_with_exception(session: Session, organization: str, now: datetime) -> l
     """Return the trust settings with an unexpired exception, the first to expire first."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at > now)
-    return [_read_settings(row) for row in session.scalars(query.order_by(table.exception_ends_at, table.origin))]
+    rows = session.scalars(query.order_by(table.exception_ends_at, table.origin))
+    return [settings for settings in map(_read_settings, rows) if settings.exception]
 
 
 def list_with_ended_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
@@ -52,6 +64,14 @@ def list_with_ended_exception(session: Session, organization: str, now: datetime
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at <= now)
     return [_read_settings(row) for row in session.scalars(query)]
+
+
+def clear_exception(session: Session, settings: TrustSettings) -> None:
+    """Delete the exception of *settings*, whatever else is stored for the origin."""
+    table = TrustSettingsRow
+    this = (table.organization_id == settings.organization, table.origin == settings.origin)
+    nothing = {"exception_reason": None, "exception_owner": None, "exception_ends_at": None}
+    session.execute(update(table).where(*this).values(nothing))
 
 
 def get_next_end(session: Session) -> datetime | None:
@@ -86,15 +106,23 @@ def _write_row(settings: TrustSettings) -> TrustSettingsRow:
 
 
 def _read_settings(row: TrustSettingsRow) -> TrustSettings:
+    settings = read_stored(partial(_read_values, row), "trust settings", row.organization_id, origin=row.origin)
+    return settings or UnreadableSettings(row.organization_id, row.origin)
+
+
+def _read_values(row: TrustSettingsRow) -> TrustSettings:
+    """Return the settings in *row*. Raises ValueError or TypeError for values that could never have been saved."""
+    if row.any_name and not row.certificate_pins:
+        raise ValueError("neither a name nor a certificate is checked")
     return TrustSettings(
         organization=row.organization_id,
         origin=row.origin,
         anchors=AnchorMode(row.anchors),
-        names=tuple(row.names),
+        names=check_names(row.names),
         any_name=row.any_name,
-        sni=row.sni,
-        certificate_pins=tuple(row.certificate_pins),
-        spki_pins=tuple(row.spki_pins),
+        sni=check_sni(row.sni),
+        certificate_pins=check_pins(row.certificate_pins, "certificatePins"),
+        spki_pins=check_pins(row.spki_pins, "spkiPins"),
         revocation=tuple(read_revocation_list(crl.der) for crl in row.revocation_lists),
         revocation_of_path=row.revocation_of_path,
         tls_minimum=TlsVersion(row.tls_minimum),

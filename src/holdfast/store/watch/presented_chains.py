@@ -5,6 +5,7 @@ Queries for the chains that backends presented.
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from holdfast.apis.watch.watched_endpoint import ChangeKind, WatchedEndpoint
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.certificates.formats import der
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import PresentedChainRow
 
 KEEP_CHAINS = timedelta(days=400)  # since a backend last changed to the chain
@@ -27,7 +29,7 @@ class PresentedChain:
     first_at: datetime
     last_at: datetime
     changes: tuple[ChangeKind, ...]  # from the chain before it; empty for the first
-    certificates: tuple[Certificate, ...]  # the backend's own first
+    certificates: tuple[Certificate, ...]  # the backend's own first; none in a list if they can't be read
 
 
 def record(session: Session, endpoint: WatchedEndpoint, presented_chain: PresentedChain) -> None:
@@ -54,10 +56,11 @@ def record(session: Session, endpoint: WatchedEndpoint, presented_chain: Present
 
 
 def get(session: Session, endpoint: WatchedEndpoint, chain: str) -> PresentedChain | None:
-    """Return a chain that *endpoint* presented, by its hash."""
+    """Return a chain that *endpoint* presented, by its hash; None if it isn't stored, or can't be read."""
     this = (_table.organization_id == endpoint.organization, _table.watched_endpoint_id == endpoint.id)
     row = session.scalar(select(_table).where(*this, _table.chain == chain))
-    return _read_chain(row) if row else None
+    presented_chain = _read_chain(row) if row else None
+    return presented_chain if presented_chain and presented_chain.certificates else None
 
 
 def find(
@@ -77,6 +80,14 @@ def _read_chain(row: PresentedChainRow) -> PresentedChain:
         row.chain,
         row.first_at,
         row.last_at,
-        tuple(ChangeKind(kind) for kind in row.changes if kind in set(ChangeKind)),
-        tuple(read_certificate(bytes(element.raw)) for element in der.read(row.certificates)),
+        read_stored(partial(_read_changes, row), "changes", row.organization_id, chain=row.chain) or (),
+        read_stored(partial(_read_certificates, row), "presented chain", row.organization_id, chain=row.chain) or (),
     )
+
+
+def _read_changes(row: PresentedChainRow) -> tuple[ChangeKind, ...]:
+    return tuple(ChangeKind(kind) for kind in row.changes if kind in set(ChangeKind))
+
+
+def _read_certificates(row: PresentedChainRow) -> tuple[Certificate, ...]:
+    return tuple(read_certificate(bytes(element.raw)) for element in der.read(row.certificates))

@@ -37,12 +37,16 @@ class Callers:
 def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
     """Describe who can call *api*."""
     entries, _ = caller_certificates.list_certificates(context, api.id)
-    rows = [CallerRow(entry, get_status(entry.certificate, context.now)) for entry in entries]
-    count = sum(row.status in _ACCEPTED for row in rows)
+    count = sum(get_status(entry.certificate, context.now) in _ACCEPTED for entry in entries)
+    rows = [_build_row(entry, context) for entry in entries]
     if not api.requires_certificate:
         return Callers(count, "Anyone who can reach the gateway can call this API.", rows, None)
     enforcement = runtime.enforcements.find(context, ApiCallers(api.id))
     return Callers(count, _describe_callers(count, asks=context.asks_callers), rows, enforcement)
+
+
+def _build_row(entry: CallerCertificate, context: Context) -> CallerRow:
+    return CallerRow(entry, get_status(entry.readable, context.now) if entry.readable else Status.UNREADABLE)
 
 
 def _describe_callers(count: int, *, asks: bool) -> str:

@@ -15,7 +15,6 @@ from holdfast.apis.enforcement import Enforcement
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.apis.trust.trust_draft import TrustDraft
 from holdfast.apis.trust.trust_settings import AnchorMode
-from holdfast.certificates.effect import describe_effect
 from holdfast.certificates.revocation import MAX_BYTES
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
@@ -51,7 +50,6 @@ class TrustRow:
     environments: tuple[Environment, ...]
     endpoint: Endpoint
     trust: EndpointTrust
-    sentences: tuple[str, ...]
     enforcement: Enforcement
     is_for_tokens: bool = False
 
@@ -70,11 +68,7 @@ def read_trust_rows(runtime: Runtime, context: Context, api: Api) -> list[TrustR
             rows[origin] = replace(rows[origin], environments=tuple(environments))
         else:
             trust = trust_settings.get_settings(context, endpoint.url)
-            sentences, enforcement = (
-                (trust.problem,) if trust.problem else describe_effect(trust.trust),
-                enforcements[origin],
-            )
-            rows[origin] = TrustRow((environment,), endpoint, trust, sentences, enforcement, is_for_tokens)
+            rows[origin] = TrustRow((environment,), endpoint, trust, enforcements[origin], is_for_tokens)
     return list(rows.values())
 
 
@@ -181,9 +175,8 @@ def preview(request: Request, context: RequestContext, target: Target, draft: Dr
         return render(
             request, "trust/_effect.html", context=context, sentences=(), findings=(), error=str(first), of_crls=of_crls
         )
-    sentences = describe_effect(trust.trust)
     return render(
-        request, "trust/_effect.html", context=context, sentences=sentences, findings=trust.findings, error=""
+        request, "trust/_effect.html", context=context, sentences=trust.effect, findings=trust.findings, error=""
     )
 
 
@@ -256,7 +249,8 @@ def _show_form(
         environment=environment,
         endpoint=endpoint,
         settings=trust.settings,
-        sentences=describe_effect(trust.trust),
+        unreadable=trust.problem if trust.settings != trust.settings.readable else "",
+        sentences=trust.effect,
         findings=trust.findings,
         anchors=ANCHORS,
         error="",

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from holdfast.apis.catalog.endpoint import parse_endpoint
+from holdfast.apis.errors import UnreadableData
 from holdfast.apis.trust.trust_settings import build_trust_set
 from holdfast.certificates.effect import describe_effect
 from holdfast.services.errors import NotFound
@@ -63,6 +64,8 @@ def _describe_effect(trust: UnusedTrust, now: datetime) -> tuple[str, ...]:
     if trust.settings is None:
         return ()
     certificates = [certificate for entry in trust.certificates for certificate in entry.readable]
-    return describe_effect(
-        build_trust_set(trust.settings, certificates, parse_endpoint(trust.origin).origin.reference, now)
-    )
+    try:
+        trust_set = build_trust_set(trust.settings, certificates, parse_endpoint(trust.origin).origin.reference, now)
+    except UnreadableData as error:
+        return (str(error),)
+    return describe_effect(trust_set)
