@@ -1,5 +1,5 @@
 """
-Backends and APIs that gateways refuse because something can't be read: a certificate, trust settings, or a gateway identity.
+Backends and APIs that gateways refuse, because something that is stored for them can't be read.
 """
 
 from holdfast.apis.enforcement import OriginTrust, Policy
