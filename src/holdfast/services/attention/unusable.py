@@ -19,7 +19,7 @@ def examine_unusable(context: Context, enforcements: Enforcements) -> Iterator[I
             Kind.UNREADABLE_APIS,
             Urgency.NOW,
             number,
-            write_count(number, "API can't be read completely", "APIs can't be read completely"),
+            format_count(number, "API can't be read completely", "APIs can't be read completely"),
             problem,
             f"/apis/{api_id}",
             "Show API",
