@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
 from holdfast.gateway.discovery.cache import Cache
@@ -102,6 +103,7 @@ def test_equal_content_has_an_equal_version():
     assert Cluster.FromString(changed_resource.body).type == Cluster.LOGICAL_DNS
 
 
+@pytest.mark.long
 def test_several_notifications_in_a_short_time_wake_observers_once():
     async def story():
         cache = Cache()

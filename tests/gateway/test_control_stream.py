@@ -256,6 +256,7 @@ def test_an_agent_connects_again_after_a_message_that_it_cannot_read(tmp_path):
     assert streams == 2
 
 
+@pytest.mark.long
 def test_an_agent_that_is_rejected_waits_longer_each_time(tmp_path):
     times = []
 

@@ -32,6 +32,7 @@ def run(story) -> None:
     asyncio.run(run_story())
 
 
+@pytest.mark.long
 def test_an_agent_whose_control_plane_ends_gets_only_the_differences_from_another_soon(tmp_path: Path):
     async def story(one: Port, other: Port) -> None:
         agent = Agent(tmp_path, one.enroll(NAME)[0])
@@ -65,6 +66,7 @@ def test_an_agent_without_an_envoy_also_finds_another_control_plane(tmp_path: Pa
     run(story)
 
 
+@pytest.mark.long
 def test_an_agent_outlives_all_control_planes_that_it_knew_at_first(tmp_path: Path):
     async def story(one: Port, other: Port) -> None:
         membership, _ = one.enroll(NAME)
@@ -142,6 +144,7 @@ def test_an_agent_tries_another_control_plane_if_one_accepts_connections_but_no_
     run(story)
 
 
+@pytest.mark.long
 def test_an_agent_that_reaches_no_control_plane_from_the_start_tries_less_and_less_often(tmp_path: Path):
     async def story(one: Port, _other: Port) -> None:
         agent = Agent(tmp_path, one.enroll(NAME)[0])

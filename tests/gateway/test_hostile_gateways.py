@@ -119,6 +119,7 @@ def test_unknown_methods_and_damaged_messages_get_an_error_and_no_stack_trace():
     run(story)
 
 
+@pytest.mark.long
 def test_a_gateway_opens_a_bounded_number_of_streams_per_second(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(admission, "STREAMS_PER_SECOND", 3)
 

@@ -63,6 +63,7 @@ def test_a_certificate_is_renewed_over_the_connection_that_it_protects():
     run(story)
 
 
+@pytest.mark.long
 def test_an_agent_that_is_rejected_keeps_asking_and_leaves_nothing_behind():
     async def story(port: Port) -> None:
         membership, fingerprint = port.enroll("eu-1")

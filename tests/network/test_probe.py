@@ -121,6 +121,7 @@ def test_a_probe_reports_how_a_backend_rejects_a_missing_client_certificate(vers
     assert result.end_reason == ("tlsv13 alert certificate required" if is_tls13 else "tls alert handshake failure")
 
 
+@pytest.mark.long
 def test_a_backend_with_optional_client_certificates_does_not_end_the_connection():
     with ListeningBackend(demand_certificate(ssl.TLSVersion.TLSv1_3, ssl.CERT_OPTIONAL)) as backend:
         result = probe(backend.port)

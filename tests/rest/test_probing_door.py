@@ -144,6 +144,7 @@ def test_an_alias_must_be_one_of_the_organization_and_of_the_endpoint(client, st
         )
 
 
+@pytest.mark.long
 def test_too_many_waiting_probes_get_429_with_retry_after(shared_runtime, connect, berta):
     probes = Probes(Control(lambda _: Peer("local"), utc_now), "local", seconds=0.3, now=utc_now)
     client = connect(replace(shared_runtime, probes=probes))

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from backends import Backend
 from following import GATEWAY, PATIENCE, following
 from holdfast.gateway.discovery.cache import Cache
@@ -62,6 +64,7 @@ def test_a_backend_that_waits_for_its_test_keeps_its_turn(store, anna, publish, 
         play(story())
 
 
+@pytest.mark.long
 def test_a_failing_backend_is_examined_from_where_it_failed(store, anna, publish, tmp_path):
     async def story():
         failures = Failures(lambda: None, utc_now)

@@ -97,6 +97,7 @@ def test_a_lease_that_is_taken_while_its_process_stops_is_free_afterwards(store)
     assert take(store, "two")
 
 
+@pytest.mark.long
 def test_work_runs_at_the_holder_only_and_ends_with_its_lease(store):
     async def story():
         ran = []
@@ -137,6 +138,7 @@ def test_a_holder_that_was_stopped_writes_nothing_when_it_continues(store, anna)
         assert accounts.list_organizations(session) == ["before", "default"]
 
 
+@pytest.mark.long
 def test_work_that_writes_without_the_lease_stops_and_waits_for_it(store):
     async def story():
         attempts = []

@@ -49,6 +49,7 @@ def test_a_request_is_found_wherever_it_was_reported(store, anna, otto):
     asyncio.run(story())
 
 
+@pytest.mark.long
 def test_a_silent_control_plane_makes_only_unknown_requests_uncertain(store, anna, monkeypatch):
     monkeypatch.setattr(other_requests, "WITHIN", 1.5)
 

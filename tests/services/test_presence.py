@@ -126,6 +126,7 @@ def test_settings_that_deviate_are_those_that_most_others_dont_have():
     assert find_deviations([one, same_name]) == {"1": ("HOLDFAST_NAME",), "2": ("HOLDFAST_NAME",)}
 
 
+@pytest.mark.long
 def test_a_name_that_a_live_control_plane_has_is_refused(store):
     async def story():
         one = make_presence(store, "same")

@@ -176,6 +176,7 @@ def test_an_entry_that_was_changed_during_its_check_is_not_updated(store, anna, 
     assert observed_generation(anna, "a.test") is None
 
 
+@pytest.mark.long
 def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate):
     rotate(anna, "a.test")
 

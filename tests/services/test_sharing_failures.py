@@ -214,6 +214,7 @@ def test_one_that_starts_later_knows_everything(store):
     play(store, story, "a")
 
 
+@pytest.mark.long
 def test_many_failures_cause_few_writes(store, monkeypatch):
     monkeypatch.setattr(sharing, "EVERY", 0.2)
 

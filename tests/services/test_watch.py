@@ -351,6 +351,7 @@ def test_one_backend_that_cannot_be_checked_does_not_keep_others_from_being_chec
     assert find(anna, "https://broken.test").assess_status(clock()) is WatchStatus.NOT_CHECKED
 
 
+@pytest.mark.long
 def test_of_two_control_planes_only_the_one_with_the_lease_checks_backends(store, anna, publish, clock, tmp_path, find):
     async def story():
         async with AsyncExitStack() as stack:

@@ -47,6 +47,7 @@ def create(store, clock, who, number, url):
     apis.create_api(context_of(store, who, clock()), draft)
 
 
+@pytest.mark.long
 def test_a_round_rests_after_each_group_and_says_if_it_takes_longer_than_the_interval(
     store, anna, clock, warnings, tmp_path
 ):
@@ -65,6 +66,7 @@ def test_a_round_rests_after_each_group_and_says_if_it_takes_longer_than_the_int
         assert play(story()) > 2 * SHORTEST_REST
 
 
+@pytest.mark.long
 def test_a_round_continues_although_others_write_unless_there_is_a_new_endpoint(store, anna, clock, tmp_path):
     numbers = itertools.count(MANY)
 

@@ -62,6 +62,7 @@ def make_location(database, port, host, ca, directory):
     return parse_location(url, password=database.password)
 
 
+@pytest.mark.long
 def test_a_verified_server_is_used(database, tmp_path):
     with tls_in_front_of(database.port) as (port, versions):
         with closing(Store(make_location(database, port, "localhost", CA, tmp_path), utc_now())) as store, store.read():

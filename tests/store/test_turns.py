@@ -50,6 +50,7 @@ def test_turns_come_in_order_of_arrival():
     assert order == list(range(20))
 
 
+@pytest.mark.long
 def test_a_writer_that_waits_too_long_or_behind_too_many_gives_up_without_blocking_others():
     turns, errors = Turns(limit=1, patience=0.5), []
 
@@ -96,6 +97,7 @@ def test_a_long_write_of_another_process_is_reported_as_busy(be_impatient, stora
     store.close()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("anna")
 def test_writers_wait_for_another_process_at_the_same_time(be_impatient, storage):
     be_impatient(0.6)

@@ -40,6 +40,7 @@ def test_a_missing_certificate_is_a_warning(clock):
     assert warning == "The gateway's certificate can't be used, so the gateway doesn't serve https."
 
 
+@pytest.mark.long
 def test_only_admins_of_the_default_organization_see_warnings_on_every_page(shared_runtime, connect, enlist):
     expiring = certificate(shared_runtime.now(), end=20 * DAY)
     runtime = replace(shared_runtime, server_certificates=lambda _: [expiring])

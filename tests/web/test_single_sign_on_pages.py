@@ -144,6 +144,7 @@ def test_tokens_work_only_while_the_provider_has_confirmed_their_user(browser, p
     assert browser.get(APIS, headers=headers).status_code == 200
 
 
+@pytest.mark.long
 def test_users_of_the_provider_have_no_password_to_change_or_reset(browser, provider):
     assert come_back(browser, provider).status_code == 303
     assert 'action="/account/password"' not in browser.get("/account").text
