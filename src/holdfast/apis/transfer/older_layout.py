@@ -9,7 +9,7 @@ from holdfast.apis.errors import UnreadableArchive
 
 
 def convert_description(description: Any) -> dict[str, Any]:
-    """Convert the description of an older archive, in WSO2's registry format, to that of REST."""
+    """Convert the description of an older archive (WSO2's registry format) for REST. Raises UnreadableArchive."""
     if not isinstance(description, dict):
         raise UnreadableArchive("api.yaml doesn't describe an API. Export the API again.")
     identity = description.get("id")

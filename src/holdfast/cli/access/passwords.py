@@ -20,7 +20,7 @@ def read_password(question: str, *, stdin: bool, new: bool = False) -> str:
     """
     Read a password from the first line of standard input, or prompt for it without echo.
 
-    A *new* password is prompted for twice.
+    A *new* password is prompted for twice. Raises CommandFailed if there is none, CommandInterrupted.
     """
     if stdin:
         return read_first_line("password")

@@ -39,7 +39,7 @@ def find_current_token(client: Client) -> dict[str, Any] | None:
 
 
 def keep_as(user: str, secret: str, members: dict[str, Any], publisher: Publisher, *, by_login: bool) -> Credentials:
-    """Build the credentials to store: the token *secret* of *user*, with *members* from REST."""
+    """Build the credentials to store: the token *secret* of *user*, with *members* from REST. Raises CannotConnect."""
     try:
         return Credentials(user, token=secret, expires_at=read_time(members["expiresTime"]), by_login=by_login)
     except (TypeError, ValueError) as error:

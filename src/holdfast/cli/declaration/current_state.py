@@ -206,7 +206,7 @@ def read_details(client: Client, api_id: str) -> ExistingApi:
 
 
 def read_certificate(client: Client, alias: str) -> ExistingCertificate:
-    """Read the certificates of an alias."""
+    """Read the certificates of an alias. Raises CommandFailed."""
     entry, tag = client.call_with_tag("GET", f"{CERTIFICATES}/{encode_segment(alias)}")
     try:
         current, previous = (tuple(map(summarize_answer, entry[name])) for name in ("certificates", "previous"))
@@ -218,7 +218,7 @@ def read_certificate(client: Client, alias: str) -> ExistingCertificate:
 
 
 def read_content(client: Client, alias: str, *, previous: bool = False) -> tuple[Certificate, ...]:
-    """Download the certificates of an alias, the current or the *previous* ones."""
+    """Download the certificates of an alias, the current or the *previous* ones. Raises CommandFailed."""
     path, query = f"{CERTIFICATES}/{encode_segment(alias)}/content", {"previous": "true"} if previous else {}
     answer = client.answer("GET", path, params=query, headers={"Accept": "application/x-pem-file"})
     try:
@@ -258,7 +258,7 @@ def read_trust(client: Client, origin: str) -> ExistingTrust | None:
 
 
 def read_crls(client: Client, origin: str) -> tuple[RevocationList, ...]:
-    """Download the CRLs of an origin, which must have some."""
+    """Download the CRLs of an origin, which must have some. Raises CommandFailed."""
     content = client.answer("GET", f"{SETTINGS}/crls", params={"endpoint": origin}).content
     try:
         return read_revocation_lists(content)

@@ -42,7 +42,7 @@ def read_documents(
     Read files and directories (*.yaml, *.yml), then patch them with *overlays*; `-` is standard input.
 
     An entry of an overlay replaces the fields of the entry with the same key; a null field is removed, and an entry
-    with a new key is added.
+    with a new key is added. Raises WrongFile; errors in files are added to *problems*.
     """
     documents, remaining = Documents(), MAX_FILE
     for is_overlay, group in ((False, names), (True, overlays)):

@@ -64,7 +64,7 @@ def read_callers(client: Client, api_id: str, goal: WantedApi | None) -> dict[st
 
 
 def read_caller_content(client: Client, api_id: str, alias: str) -> Certificate:
-    """Download a caller certificate."""
+    """Download a caller certificate. Raises CommandFailed."""
     path = f"{build_callers_path(api_id)}/{encode_segment(alias)}/content"
     content = client.answer("GET", path, headers={"Accept": "application/x-pem-file"}).content
     try:
@@ -74,7 +74,7 @@ def read_caller_content(client: Client, api_id: str, alias: str) -> Certificate:
 
 
 def read_identity(client: Client, origin: str) -> ExistingIdentity:
-    """Read what gateways present to *origin*."""
+    """Read what gateways present to *origin*; empty: nothing. Raises CommandFailed."""
     try:
         chain = client.get(IDENTITY, endpoint=origin)["certificates"]
     except RequestRefused as error:

@@ -83,7 +83,7 @@ class Client:
     def list_entries(
         self, path: str, member: Literal["list", "certificates"], **query: Any
     ) -> Iterator[dict[str, Any]]:
-        """List all entries of *path*, page by page."""
+        """Yield all entries of *path*, page by page. Raises CommandFailed."""
         for offset in range(0, MAX_LISTED, PAGE):
             entries = _read_entries(self.get(path, limit=PAGE, offset=offset, **query), member, self.url)
             yield from entries

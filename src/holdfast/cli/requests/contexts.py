@@ -132,7 +132,7 @@ def keep_context(name: str, context: PublisherContext, environment: Mapping[str,
 
 
 def write_contexts(contexts: Contexts, environment: Mapping[str, str] = os.environ) -> Path:
-    """Write all contexts to the file, readable only by its owner; if there are none, remove it."""
+    """Write all contexts to the file, which is private; remove it if there are none. Raises CommandFailed."""
     file = locate_credentials_file(environment)
     lines = [f"current = {_write_toml(contexts.current)}\n"] if contexts.current else []
     for name, context in contexts.by_name.items():

@@ -242,7 +242,7 @@ def write_checks(checks: "list[Check]", *, as_json: bool) -> bool:
 
 
 def require_platform() -> None:
-    """Fail before the server is imported, which would fail with a less useful message."""
+    """Raise CommandFailed before the server is imported, which would fail with a less useful message."""
     problem = describe_problem(find_platform(), own_envoy=bool(os.environ.get("HOLDFAST_ENVOY")))
     if problem:
         raise CommandFailed(problem)

@@ -64,14 +64,15 @@ def build_clusters(
     further: FurtherMembers | None = None,
 ) -> list[Resource]:
     """
-    Build the clusters of one endpoint; an https endpoint has *trust* and may have *identity*, others have neither.
-    *injection* is what gateways sign in to its backend with.
+    Build the clusters of one endpoint, the one for requests first.
 
-    Without *trust*, because it can't be read, the gateway refuses every backend of an https endpoint.
+    An https endpoint has *trust* and may have *identity*, others have neither (ValueError). Without *trust*, because it
+    can't be read, the gateway refuses every backend of an https endpoint. *injection* is what gateways sign in to its
+    backend with.
 
     Open websockets don't count against the backend's request limit, because their routes have another priority than
     those of requests, and each priority has its own limits and connections. Only an endpoint that always uses HTTP/2
-    has a second cluster, with HTTP/1.1 for upgrades; see `websockets` for all others. The first one is for requests.
+    has a second cluster, with HTTP/1.1 for upgrades; see `websockets` for all others.
     """
     if trust and not endpoint.origin.is_secure:
         raise ValueError(f"{endpoint.origin}: an http endpoint can't have a trust set")

@@ -63,19 +63,19 @@ def list_history(context: Context, subjects: Sequence[str], actions: Sequence[st
     return [replace(entry, event=replace(entry.event, address=None, request_id=None), members={}) for entry in events]
 
 
-def find_present(context: Context, events: Iterable[LoggedEvent]) -> set[tuple[ObjectKind, str]]:
+def find_existing(context: Context, events: Iterable[LoggedEvent]) -> set[tuple[ObjectKind, str]]:
     """Return those APIs, by ID, certificates and users, by name, that *events* are about and that still exist."""
     api_ids = {api_id for entry in events if (api_id := find_api_id(entry.event))}
     aliases = {entry.event.subject for entry in events if find_kind(entry.event.action) is ObjectKind.CERTIFICATES}
     names = {entry.event.subject for entry in events if find_kind(entry.event.action) is ObjectKind.USERS}
     with context.read() as session:
-        present = apis.list_names(session, context.user.organization, api_ids)
+        existing_ids = apis.list_names(session, context.user.organization, api_ids)
         certificates = {
             certificate.alias
             for certificate in endpoint_certificates.list_with_aliases(session, context.user.organization, aliases)
         }
         users = {name for name in names if accounts.get_user(session, context.user.organization, name)}
-    by_kind = {ObjectKind.APIS: present, ObjectKind.CERTIFICATES: certificates, ObjectKind.USERS: users}
+    by_kind = {ObjectKind.APIS: existing_ids, ObjectKind.CERTIFICATES: certificates, ObjectKind.USERS: users}
     return {(kind, name) for kind, names in by_kind.items() for name in names}
 
 

@@ -90,10 +90,10 @@ def create_token(context: Context, name: str, scopes: list[str], expires_at: dat
     secret = generate_secret(Kind.PERSONAL)
     with context.write() as session:
         user = get_own_user(session, context)
-        present = tokens.list_personal_tokens(session, user, context.now)
-        if name in {token.name for token in present}:
+        own_tokens = tokens.list_personal_tokens(session, user, context.now)
+        if name in {token.name for token in own_tokens}:
             raise AlreadyExists("name", f"You already have a token named {name}. Revoke it, or choose another name.")
-        if len(present) >= MAX_TOKENS:
+        if len(own_tokens) >= MAX_TOKENS:
             raise Conflict("name", f"You have {MAX_TOKENS} tokens, which is the limit. Revoke some that you don't use.")
         grant = str(uuid.uuid4())
         token = Token(

@@ -201,10 +201,10 @@ def create_organization(context: Context, passwords: Passwords, organization: st
         raise InvalidField("admin", str(error)) from error
     password_hash = passwords.hash(check_password(password, name))
     with context.write() as session:
-        present = accounts.list_organizations(session)
-        if organization in present:
+        organizations = accounts.list_organizations(session)
+        if organization in organizations:
             raise AlreadyExists("organization", f"An organization named {organization} {ALREADY_EXISTS}.")
-        if len(present) >= MAX_ORGANIZATIONS:
+        if len(organizations) >= MAX_ORGANIZATIONS:
             raise Conflict("organization", f"There are {MAX_ORGANIZATIONS} organizations, which is the limit.")
         accounts.insert_organization(session, organization, context.now)
         user = User(str(uuid.uuid4()), organization, name, password_hash, frozenset({Role.ADMIN}))

@@ -83,8 +83,8 @@ def put_definition(
     with context.write() as session:
         before = apis.find_full_api(session, context, api_id)
         stored_text = api_documents.get_definition(session, context.user.organization, api_id)
-        present = stored_text or write_json(make_default_definition(before, servers))
-        check_expected(expected, make_text_tag(present))
+        current_text = stored_text or write_json(make_default_definition(before, servers))
+        check_expected(expected, make_text_tag(current_text))
         members = {**before.members, "operations": write_operations(definition, before)}
         after = FullApi(replace(before.api, updated_at=context.now), check_members(members))
         save_full_api(session, context, before, after)

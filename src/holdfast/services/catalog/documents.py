@@ -147,8 +147,8 @@ def save_document(
     session: Session, context: Context, api: Api, draft: DocumentDraft, content: bytes, file_name: str = ""
 ) -> None:
     """Add a checked document or replace the one with its name, in the caller's transaction. Raises InvalidField."""
-    present = documents.list_of_api(session, api.organization, api.id)
-    before = next((document for document in present if document.draft.name == draft.name), None)
+    documents_of_api = documents.list_of_api(session, api.organization, api.id)
+    before = next((document for document in documents_of_api if document.draft.name == draft.name), None)
     if before is None:
         add_document(session, context, api, draft, content, file_name)
         return

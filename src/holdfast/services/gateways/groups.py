@@ -102,10 +102,10 @@ def create_group(context: Context, name: str, values: GroupChange) -> GroupUse:
     require_operator(context)
     group = values.apply(Group(check_group_name(name), context.now, context.now))
     with context.write() as session:
-        present = groups.list_names(session)
-        if same := next((other for other in present if other.lower() == group.name.lower()), None):
+        names = groups.list_names(session)
+        if same := next((other for other in names if other.lower() == group.name.lower()), None):
             raise AlreadyExists("name", f"A group named {same} {ALREADY_EXISTS}.")
-        if len(present) >= MAX_GROUPS:
+        if len(names) >= MAX_GROUPS:
             raise Conflict("name", f"There are {MAX_GROUPS} groups, which is the limit. Delete one first.")
         groups.insert(session, group)
         write_down(session, context.user, context.now, Action.CREATE_GROUP, group.name, _compare(None, group))

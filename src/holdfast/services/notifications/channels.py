@@ -118,22 +118,22 @@ def create_channel(context: Context, sealing: Sealing, name: str, kind: str, dra
         if channels.count(session, channel.organization) >= rules.MAX_CHANNELS:
             raise Conflict("name", f"There are {rules.MAX_CHANNELS} channels, which is the limit. Delete one first.")
         channels.insert(session, channel)
-        _tell_present(session, channel, context.now)
+        _send_current(session, channel, context.now)
         _record(session, context, Action.CREATE_CHANNEL, channel)
     return channel
 
 
-def _tell_present(session: Session, channel: Channel, now: datetime) -> None:
+def _send_current(session: Session, channel: Channel, now: datetime) -> None:
     """Let a new channel receive what others were notified of and still is so, unless it is silenced now."""
     active = silences.list_active(session, channel.organization, now)
-    present = [
+    notifications = [
         notification
         for notification in history.list_latest_of_present(session, channel.organization)
         if not is_silenced(active, notification.kind, notification.about)
     ]
-    about = {name for notification in present for name in notification.about}
+    about = {name for notification in notifications for name in notification.about}
     responsible = owners.list_by_object(session, channel.organization, about)
-    outbox.add_receivers(session, [address(notification, [channel], responsible) for notification in present])
+    outbox.add_receivers(session, [address(notification, [channel], responsible) for notification in notifications])
 
 
 def change_channel(

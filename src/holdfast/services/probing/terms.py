@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, parse_endpoint, parse_token_endpoint
+from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Origin, parse_endpoint, parse_token_endpoint
 from holdfast.apis.errors import InvalidField, UnreadableData
 from holdfast.apis.identities.gateway_identity import UnsealedIdentity
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
@@ -96,19 +96,7 @@ def find_terms_to_test(context: Context, sealing: Sealing, endpoint: str, change
     certificates = open_upload(context, change.data, change.password).certificates if change.data is not None else ()
     origin = str(target.origin)
     with context.read() as session:
-        try:
-            entries = endpoint_certificates.list_of_origins(session, context.user.organization, [origin])
-            for entry in entries:
-                entry.require_readable()
-            settings_by_origin = trust_settings.list_by_origin(session, context.user.organization, [origin])
-            for settings in settings_by_origin.values():
-                settings.require_readable()
-            identity = get_identity(session, sealing, context.user.organization, target.origin)
-        except UnreadableData as error:
-            raise Conflict("endpoint", str(error)) from error
-        except (ValueError, CannotUnseal, UnusableSealingKey) as error:
-            message = f"The gateway identity stored for {origin} can't be used. Import it again."
-            raise Conflict("endpoint", message) from error
+        entries, settings, identity = _read_stored(session, context, sealing, target.origin)
         clusters = _name_clusters(session, context, origin)
         before = _find_replaced(session, context, entries, change.instead_of, origin)
         after = None
@@ -116,7 +104,6 @@ def find_terms_to_test(context: Context, sealing: Sealing, endpoint: str, change
             after = _build_entry(context, target, before, certificates, keep=change.keep)
             admission.refuse_expired(certificates, context.now)
             admission.refuse_indistinguishable(session, after)
-    settings = settings_by_origin.get(origin) or TrustSettings(context.user.organization, origin)
     others = _list_stored([entry for entry in entries if entry != before], after)
     rest = [certificate for entry in others for certificate in entry.certificates]
     make = partial(build_trust_set, settings, reference=target.origin.reference, now=context.now)
@@ -134,6 +121,27 @@ def find_terms_to_test(context: Context, sealing: Sealing, endpoint: str, change
         uses_imported=settings.anchors is not AnchorMode.PUBLIC,
         clusters=clusters,
     )
+
+
+def _read_stored(
+    session: Session, context: Context, sealing: Sealing, origin: Origin
+) -> tuple[list[EndpointCertificate], TrustSettings, UnsealedIdentity | None]:
+    """Return the certificates, trust settings and gateway identity of *origin*. Raises Conflict if one is damaged."""
+    organization, name = context.user.organization, str(origin)
+    try:
+        entries = endpoint_certificates.list_of_origins(session, organization, [name])
+        for entry in entries:
+            entry.require_readable()
+        settings = trust_settings.list_by_origin(session, organization, [name]).get(name)
+        settings = settings or TrustSettings(organization, name)
+        settings.require_readable()
+        identity = get_identity(session, sealing, organization, origin)
+    except UnreadableData as error:
+        raise Conflict("endpoint", str(error)) from error
+    except (ValueError, CannotUnseal, UnusableSealingKey) as error:
+        message = f"The gateway identity stored for {name} can't be used. Import it again."
+        raise Conflict("endpoint", message) from error
+    return entries, settings, identity
 
 
 def _name_clusters(session: Session, context: Context, origin: str) -> frozenset[str]:

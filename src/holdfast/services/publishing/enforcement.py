@@ -155,9 +155,11 @@ class Enforcements:
         """Return the names of the gateways of *groups* that have joined and aren't connected."""
         if not situation.groups_by_gateway:
             return ()
-        present = situation.connections.list_names(self._groups)
+        connected_names = situation.connections.list_names(self._groups)
         return tuple(
-            name for name, group in situation.groups_by_gateway.items() if group in groups and name not in present
+            name
+            for name, group in situation.groups_by_gateway.items()
+            if group in groups and name not in connected_names
         )
 
     def _find(self, key: PolicyKey, situation: _Situation) -> Enforcement:

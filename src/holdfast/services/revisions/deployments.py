@@ -104,8 +104,8 @@ def deploy(
     )
     api = before.api
     revision_groups = frozenset(group for group, _ in api.pinned)
-    present = api.groups if api.state.is_live else revision_groups
-    _save_groups(session, before, present | chosen)
+    current_groups = api.groups if api.state.is_live else revision_groups
+    _save_groups(session, before, current_groups | chosen)
     for group in sorted(chosen):
         is_displayed = displays.get(group, True)
         deployments.pin(session, api, group, revision.id, context.now, display_on_devportal=is_displayed)

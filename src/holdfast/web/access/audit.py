@@ -108,7 +108,7 @@ def show(
         context=context,
         section="audit",
         events=events[:PAGE],
-        present=audit_log.find_present(context, events),
+        present=audit_log.find_existing(context, events),
         choice=choice,
         chips=_list_chips(choice, events),
         kinds=_list_kinds(choice),
