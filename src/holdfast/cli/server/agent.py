@@ -95,16 +95,13 @@ async def _run_gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
                 certificate,
                 record.write_absence,
                 sockets,
-            ) as until_ready:
+            ) as wait_until_ready:
                 tell("The gateway is starting. Press Ctrl-C to stop it.")
-                announcing = asyncio.create_task(_announce(name, until_ready))
+                announcing = asyncio.create_task(_announce(name, wait_until_ready))
                 try:
                     if is_restart:
                         await _replace(process, record)
-                    while not (leave.is_set() or hangup.is_set()):
-                        await wait_for_one(leave, hangup)
-                        if hangup.is_set() and not _can_start_again(options, certificate):
-                            hangup.clear()
+                    await _wait_for_end(options, certificate, leave, hangup)
                 except asyncio.CancelledError:
                     await process.drain(options.drain)
                     raise
@@ -121,9 +118,19 @@ async def _run_gateway(options: AgentOptions, hangup: asyncio.Event) -> bool:
     return hangup.is_set()
 
 
-async def _announce(name: str, until_ready: Callable[[], Awaitable[bool]]) -> None:
+async def _wait_for_end(
+    options: AgentOptions, certificate: "GatewayCertificate | None", leave: asyncio.Event, hangup: asyncio.Event
+) -> None:
+    """Wait until this agent must leave its Envoy to another one, or is asked to start again and can."""
+    while not (leave.is_set() or hangup.is_set()):
+        await wait_for_one(leave, hangup)
+        if hangup.is_set() and not _can_start_again(options, certificate):
+            hangup.clear()
+
+
+async def _announce(name: str, wait_until_ready: Callable[[], Awaitable[bool]]) -> None:
     """Print one line once callers are served."""
-    is_connected = await until_ready()
+    is_connected = await wait_until_ready()
     retain()
     tell(f"Gateway {name} is ready{'' if is_connected else ', without its publisher: it serves what it served last'}.")
 

@@ -35,16 +35,6 @@ def create_silence(context: Context, draft: SilenceDraft) -> Silence:
     return silence
 
 
-def get_silence(context: Context, silence_id: str) -> Silence:
-    """Return a silence that hasn't ended. Raises NotPermitted, NotFound."""
-    context.user.require(Permission.MANAGE_NOTIFICATIONS)
-    with context.read() as session:
-        silence = silences.get(session, context.user.organization, silence_id, context.now)
-    if silence is None:
-        raise NotFound("silence", silence_id)
-    return silence
-
-
 def end_silence(context: Context, silence_id: str) -> None:
     """End a silence now; people are notified about what it covered and still is so. Raises NotPermitted, NotFound."""
     context.user.require(Permission.MANAGE_NOTIFICATIONS)

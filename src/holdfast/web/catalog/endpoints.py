@@ -80,15 +80,16 @@ def save(
     with_sandbox: Annotated[bool, Form()] = False,
 ) -> Response:
     """Save the endpoints whose boxes are checked."""
-    checked_boxes = {"production": with_production, "sandbox": with_sandbox}
-    with_endpoint = {name for name, is_checked in checked_boxes.items() if is_checked}
+    has_endpoint = {"production": with_production, "sandbox": with_sandbox}
+    with_endpoint = {name for name, is_checked in has_endpoint.items() if is_checked}
     new_urls = (production if with_production else None, sandbox if with_sandbox else None)
     connections, errors = read_connections({name: values for name, values in settings.items() if name in with_endpoint})
     checked_security = {name: members for name, members in security.items() if name in with_endpoint}
-    drafts, mistakes = security_form.read_drafts(checked_security)
+    drafts, security_errors = security_form.read_drafts(checked_security)
     urls = {"production": production, "sandbox": sandbox}
-    groups, wrong = group_form.read_groups(group, {name: urls[name] for name in ENVIRONMENTS if name in with_endpoint})
-    errors |= mistakes | wrong
+    checked_urls = {name: urls[name] for name in ENVIRONMENTS if name in with_endpoint}
+    groups, group_errors = group_form.read_groups(group, checked_urls)
+    errors |= security_errors | group_errors
     trusts: tuple[UnusedTrust, ...] = ()
     try:
         if not errors:
@@ -105,7 +106,6 @@ def save(
         errors = error.map_to_fields(f"{group_form.PREFIX}kind")
     full_api = apis.get_full_api(context, api_id)
     if errors or condition.has_failed:
-        has_endpoint = {"production": with_production, "sandbox": with_sandbox}
         show = partial(_show_page, settings=settings, security=security, group=group, condition=condition)
         return show(request, runtime, context, full_api, 422 if errors else 412, urls, has_endpoint, errors)
     api = full_api.api
