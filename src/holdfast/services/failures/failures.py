@@ -62,18 +62,19 @@ class Failures:
         now: Callable[[], datetime],
         presents_identity: Callable[[str, str], bool] = lambda *_: False,
         limits: BackendLimits = DEFAULT_LIMITS,
-        token_problem: Callable[[str, str], TokenProblem | None] = lambda *_: None,
+        find_token_problem: Callable[[str, str], TokenProblem | None] = lambda *_: None,
         refuses_backend: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         """
         *tell* is called after each recorded failure; *presents_identity* returns whether gateways present a client
         certificate to the backend of a cluster, by its name and a member's origin; *limits* are those of gateways.
-        *token_problem* returns why a gateway, by its name, has no access token for a cluster. *refuses_backend* returns
-        whether gateways refuse every backend of a cluster or member, because what is stored for it can't be read.
+        *find_token_problem* returns why a gateway, by its name, has no access token for a cluster. *refuses_backend*
+        returns whether gateways refuse every backend of a cluster or member, because what is stored for it can't be
+        read.
         """
         self._presents_identity = presents_identity
         self._limits = limits
-        self._token_problem = token_problem
+        self._find_token_problem = find_token_problem
         self._refuses_backend = refuses_backend
         self.started_at = now()
         self._tell = tell
@@ -134,7 +135,7 @@ class Failures:
         if reported_cause in _OF_REFUSALS and self._refuses_backend(request.cluster, request.member):
             reported_cause = Cause.STORED_DATA_UNREADABLE
         if reported_cause is Cause.SIGN_IN_FAILED and owner:
-            problem = self._token_problem(request.gateway, name_cluster(*owner))
+            problem = self._find_token_problem(request.gateway, name_cluster(*owner))
             reported_cause, evidence = name_cause(reported_cause, request.evidence, problem)
             request = replace(request, evidence=evidence)
         call = describe_call(owner, request, reported_cause, self._limits)
