@@ -80,7 +80,7 @@ def read_credential(data: bytes, password: str | None, key: bytes = b"", work: W
         raise PrivateKeyMissing
     if not collector.contents.parts:
         raise CertificateMissing
-    chain, ignored = build_chain(collector.key.spki_fingerprint, parsing.look_into(collector.contents))
+    chain, ignored = build_chain(collector.key.spki_fingerprint, parsing.read_contents(collector.contents))
     return Credential(collector.key, chain, ignored)
 
 

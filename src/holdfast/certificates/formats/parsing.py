@@ -66,10 +66,10 @@ def parse(data: bytes, password: str | None = None, work: Work | None = None) ->
         raise EmptyUpload
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(MAX_BYTES)
-    return look_into(reading.read(data, password, work or Work()))
+    return read_contents(reading.read(data, password, work or Work()))
 
 
-def look_into(contents: Contents) -> Upload:
+def read_contents(contents: Contents) -> Upload:
     """Read the certificates in the parts of a file. Raises CertificateError."""
     if len(contents.parts) > MAX_CERTIFICATES:
         raise TooManyCertificates(len(contents.parts), MAX_CERTIFICATES)
