@@ -6,6 +6,7 @@ import pytest
 
 from holdfast.services.access.permissions import Role
 from holdfast.services.publishing.snapshot import read_everything
+from holdfast.services.trust.trust_settings import end_exceptions
 from holdfast.store.catalog import apis
 from issuing import issue
 from rest.calls import APIS, ENDPOINTS, PREFIX, REMOVED, URL, assert_problem
@@ -18,7 +19,7 @@ OF_API = "organization_id = '{organization}' AND id = '{api_id}'"
 DAMAGE = {  # by table: columns and what they contain, and which rows
     "caller_certificate": ("der = zeroblob(length(der))", "organization_id = '{organization}'"),
     "removed_certificate": ("certificates = x'00'", "organization_id = '{organization}'"),
-    "trust_settings": ("names = 'no JSON', sni = 'a b'", "organization_id = '{organization}'"),
+    "trust_settings": ("names = 'no JSON', exception_ends_at = 'never'", "organization_id = '{organization}'"),
     "presented_chain": ("certificates = x'00', changes = '['", "organization_id = '{organization}'"),
     "notification_channel": ("events = '[', audience = 'x'", "organization_id = '{organization}'"),
     "api": ("request_rules = '{{', production_security = '[1]', created_at = 'never'", OF_API),
@@ -52,6 +53,10 @@ def test_no_page_or_operation_fails_and_everything_can_be_replaced_or_deleted(ho
     operations = [operation for operation in REQUESTS if operation.startswith("GET")]
     failed |= {operation for operation in operations if house.ask(owner, operation).status_code >= 500}
     assert failed == set()
+
+    # A damaged end neither stops the task that ends exceptions nor makes it hurry.
+    due = end_exceptions(house.runtime.store, now)
+    assert due is None or due > now
 
     # Gateways refuse what can't be verified, and accept callers by their fingerprints.
     snapshot = read_everything(house.runtime.store, house.runtime.sealing, now)

@@ -2,12 +2,13 @@
 The base class of all tables, and column types that mean the same in SQLite and PostgreSQL.
 
 SQLite returns whatever a damaged database contains. So that one damaged value doesn't make a whole list unreadable, a
-time becomes UNREADABLE_TIME, which is long past, and JSON an object that raises ValueError when it is used.
+time becomes UNREADABLE_TIME, which is past, and JSON an object that raises ValueError when it is used.
 """
 
 import operator
 from collections.abc import Callable
 from datetime import MINYEAR, UTC, datetime
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import structlog
@@ -30,7 +31,7 @@ from holdfast.store.unstorable_text import UnstorableText
 
 log = structlog.get_logger()
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-UNREADABLE_TIME = _FIRST
+UNREADABLE_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # not the first time, from which nothing can be subtracted
 Number = BigInteger().with_variant(Integer(), "sqlite")  # 64 bits; SQLite's integers have them anyway
 
 
@@ -81,7 +82,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             try:
                 return read(value) if read else value
             except (ValueError, TypeError):
-                log.error("stored time cannot be read")
+                _log_once("a stored time cannot be read")
                 return UNREADABLE_TIME
 
         return read_time
@@ -121,6 +122,11 @@ class StoredJson(TypeDecorator[Any]):
                 return UnreadableJson()
 
         return read_json
+
+
+@lru_cache(1)
+def _log_once(event: str) -> None:
+    log.error(event)
 
 
 def _is_storable(text: str) -> bool:

@@ -25,6 +25,7 @@ from holdfast.store import labels
 from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import RevocationListRow, TrustSettingsRow
+from holdfast.store.tables.columns import UNREADABLE_TIME
 
 _OF_ORIGINS = select(TrustSettingsRow).where(
     TrustSettingsRow.organization_id == ORGANIZATION, TrustSettingsRow.origin.in_(VALUES)
@@ -56,7 +57,9 @@ def list_with_exception(session: Session, organization: str, now: datetime) -> l
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at > now)
     rows = session.scalars(query.order_by(table.exception_ends_at, table.origin))
-    return [settings for settings in map(_read_settings, rows) if settings.exception]
+    return [
+        settings for settings in map(_read_settings, rows) if settings.exception and settings.exception.ends_at > now
+    ]
 
 
 def list_with_ended_exception(session: Session, organization: str, now: datetime) -> list[TrustSettings]:
@@ -75,8 +78,9 @@ def clear_exception(session: Session, settings: TrustSettings) -> None:
 
 
 def get_next_end(session: Session) -> datetime | None:
-    """Return when the first exception of any organization expires; None if there is none."""
-    return session.scalar(select(func.min(TrustSettingsRow.exception_ends_at)))
+    """Return when the first exception of any organization expires; None if there is none, or it can't be read."""
+    end = session.scalar(select(func.min(TrustSettingsRow.exception_ends_at)))
+    return None if end == UNREADABLE_TIME else end
 
 
 def _write_row(settings: TrustSettings) -> TrustSettingsRow:
