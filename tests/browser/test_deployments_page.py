@@ -20,7 +20,7 @@ def test_a_revision_is_created_deployed_rolled_back_restored_and_deleted(signed_
 
     holdfast.rest.put(f"/apis/{api.id}", json={"description": "edited"}).raise_for_status()
     signed_in.goto(f"/apis/{api.id}/endpoints")
-    expect(signed_in.locator("[data-not-deployed]")).to_contain_text("Not deployed")
+    expect(signed_in.locator("[data-not-deployed]")).to_contain_text("not deployed")
     signed_in.locator("[data-not-deployed]").get_by_role("link", name="Deployments").click()
     first, second = signed_in.locator("[data-revision='1']"), signed_in.locator("[data-revision='2']")
     expect(first).to_contain_text("description")
