@@ -36,7 +36,7 @@ def loads(anchor: bytes, directory: Path) -> bool:
 def reads(encoding: bytes) -> bool:
     """Return whether Holdfast reads this name."""
     try:
-        names.write_name(*der.read(encoding))
+        names.write_distinguished_name(*der.read(encoding))
     except der.NotDer:
         return False
     return True
