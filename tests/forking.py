@@ -39,6 +39,7 @@ PRELOADED = (
     "holdfast.demo.tour",
     "holdfast.openid.provider",
     "holdfast.server.asgi",
+    "holdfast.server.http.server",
     "holdfast.store.migrating",
     "uvicorn.lifespan.off",
 )
