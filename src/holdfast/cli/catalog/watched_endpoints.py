@@ -139,7 +139,7 @@ def _list_notes(endpoint: dict[str, Any]) -> list[str]:
     change, silence = endpoint["changed"], endpoint["unreachable"]
     notes = [f"not reachable since {format_date(silence['since'])} ({silence['cause']})"] if silence else []
     if endpoint["cause"]:
-        notes.append(f"rejected: {endpoint['cause']}")
+        notes.append(f"fails verification: {endpoint['cause']}")
     return notes + [
         f"new {kind} since {format_date(change[kind])}" for kind in ("key", "issuer", "names") if change[kind]
     ]

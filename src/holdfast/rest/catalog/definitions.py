@@ -21,6 +21,7 @@ from holdfast.rest.conditions import IfMatch, IfNoneMatch, quote_tag
 from holdfast.rest.errors import PREFIX, build_body_error
 from holdfast.rest.router import Router
 from holdfast.services.catalog import definitions
+from holdfast.services.catalog.prototypes import load_definition
 from holdfast.services.credentials.sealing import seal_drafts
 from holdfast.services.versions import make_text_tag
 
@@ -109,7 +110,7 @@ def get_swagger(runtime: CurrentRuntime, context: RequestContext, api_id: str, u
     """
     text = definitions.get_definition(context, api_id, list(runtime.gateways.values()))
     unless.send_tag(make_text_tag(text))
-    return definitions.load_definition(text)
+    return load_definition(text)
 
 
 @router.put("/{api_id}/swagger")
@@ -132,7 +133,7 @@ def put_swagger(
     data, gateways = _read_data(file, definition, url), list(runtime.gateways.values())
     result = definitions.put_definition(context, api_id, data, gateways, expected)
     response.headers["ETag"] = quote_tag(make_text_tag(result.text))
-    document, parts = definitions.load_definition(result.text), _write_unused(result.unused_servers)
+    document, parts = load_definition(result.text), _write_unused(result.unused_servers)
     return document | {definitions.UNUSED: parts} if parts else document
 
 

@@ -23,7 +23,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import apis
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.catalog.contexts import choose_free_context
-from holdfast.services.catalog.prototypes import load_stored_definition, save_definition
+from holdfast.services.catalog.prototypes import save_definition
 from holdfast.services.catalog.saving import add_api, save_full_api
 from holdfast.services.versions import Expected, check_expected, make_text_tag
 from holdfast.store.audit import Action
@@ -172,8 +172,3 @@ def write_operations(definition: Definition, before: FullApi | None = None) -> l
         or {"target": operation.target, "verb": operation.verb}
         for operation in definition.operations
     ]
-
-
-def load_definition(text: str) -> dict[str, Any]:
-    """Parse the result of `get_definition`. Raises UnreadableData."""
-    return load_stored_definition(text)

@@ -30,7 +30,7 @@ def settle_mocks(session: Session, full_api: FullApi) -> Api:
     api, mocks = full_api.api, None
     if is_mocked(full_api.members):
         text = api_documents.get_definition(session, api.organization, api.id)
-        mocks = read_mocks(load_stored_definition(text) if text else make_default_definition(full_api, []))
+        mocks = read_mocks(load_definition(text) if text else make_default_definition(full_api, []))
     if mocks == api.mocks:
         return api
     api = replace(api, mocks=mocks)
@@ -38,7 +38,7 @@ def settle_mocks(session: Session, full_api: FullApi) -> Api:
     return api
 
 
-def load_stored_definition(text: str) -> dict[str, Any]:
+def load_definition(text: str) -> dict[str, Any]:
     """Parse a stored definition. Raises UnreadableData."""
     try:
         value: dict[str, Any] = json.loads(text)

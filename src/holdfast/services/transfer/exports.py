@@ -15,6 +15,7 @@ from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.catalog import definitions, documents
 from holdfast.services.catalog.apis import get_full_api
+from holdfast.services.catalog.prototypes import load_definition
 from holdfast.services.identities import caller_certificates
 from holdfast.services.revisions.deployments import read_revision
 from holdfast.services.trust.endpoint_certificates import list_certificates_of_api
@@ -72,7 +73,7 @@ def export_api(
         full_api = replace(full_api, api=replace(full_api.api, state=State.CREATED))
     return Export(
         full_api,
-        definitions.load_definition(definition),
+        load_definition(definition),
         tuple(
             ArchivedCertificate(
                 entry.alias, entry.endpoint, "".join(certificate.pem for certificate in entry.certificates).encode()
