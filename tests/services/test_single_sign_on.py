@@ -12,6 +12,7 @@ from holdfast.services.access.single_sign_on import ProviderResponse, SingleSign
 from holdfast.services.errors import ProviderSignInRefused, TooManyAttempts
 from holdfast.store.access import accounts
 from holdfast.store.sealing import Sealing
+from running import NO_TLS
 from scripted_provider import CLIENT, SECRET, ScriptedProvider, forge, new_key, sign
 
 ROLES = (("api-team", Role.CREATOR), ("cn=on-call,ou=teams", Role.PUBLISHER))
@@ -39,7 +40,7 @@ def overrides():
 def sso(provider, overrides):
     ours = {"label": "Scripted", "organization": "default", "roles": ROLES}
     provider_overrides = {name: value for name, value in overrides.items() if name not in ours}
-    client = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET, **provider_overrides))
+    client = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET, **provider_overrides), NO_TLS)
     yield SingleSignOn(client, **(ours | {name: value for name, value in overrides.items() if name in ours}))
     client.close()
 

@@ -12,6 +12,7 @@ from holdfast.services.access.single_sign_on import SIGN_IN_COOKIE, SingleSignOn
 from holdfast.services.access.tokens import CONFIRMED_FOR
 from holdfast.services.access.users import LAST_ADMIN
 from rest.calls import APIS
+from running import NO_TLS
 from scripted_provider import CLIENT, SECRET, ScriptedProvider
 
 PASSWORD = "several quite new words"
@@ -29,7 +30,7 @@ def single_sign_on(runtime, anna, provider, clock):
     """A separate control plane whose users sign in through *provider*."""
     del anna  # needed for the organization
     runtime.accounts.ensure_user("default", "admin", PASSWORD, clock(), reset=True)
-    sso = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET))
+    sso = Provider(ProviderSettings(provider.issuer, CLIENT, SECRET), NO_TLS)
     yield replace(runtime, single_sign_on=SingleSignOn(sso, "Scripted", "default", [("api-team", Role.ADMIN)]))
     sso.close()
 
