@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import JSON, String, create_engine, inspect, text
+from sqlalchemy import String, create_engine, inspect, text
 from structlog.testing import CapturingLogger
 
 from disk_space import largest_file
@@ -27,6 +27,7 @@ from holdfast.store.recovery.copies import copy_before_migration
 from holdfast.store.revisions import MIGRATIONS, get_newest_revision, get_revision, list_schema_revisions
 from holdfast.store.sqlite.files import open_to_read
 from holdfast.store.tables import Table
+from holdfast.store.tables.columns import StoredJson
 from holdfast.store.trust import endpoint_certificates
 from store.earlier import database_at
 from store.values import NOW, make_entry
@@ -44,7 +45,7 @@ def test_the_migrations_create_exactly_the_declared_tables(store):
     with store.read() as session:
         connection = session.connection()
         # PostgreSQL can't compare JSON.
-        compares_defaults = lambda *of: False if isinstance(of[2].type, JSON) else None  # noqa: E731
+        compares_defaults = lambda *of: False if isinstance(of[2].type, StoredJson) else None  # noqa: E731
         options = {"compare_type": True, "compare_server_default": compares_defaults}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Table.metadata) == []
