@@ -201,7 +201,9 @@ class _Stream:
             subscription.release()
             self.watch.set()
 
-        if subscription.retain(has, self._cache.get_resources(subscription.type_url)):
+        # Without the certificate of the gateway, the agent closes the listeners for TLS, which must not wait.
+        targets = {name: version for name, version in has.items() if name != GATEWAY_SECRET}
+        if subscription.retain(targets, self._cache.get_resources(subscription.type_url)):
             self._releases.append(asyncio.get_running_loop().call_later(self._drain, release))
 
     def _answer(self, subscription: Subscription, request: DeltaDiscoveryRequest) -> None:
