@@ -102,8 +102,8 @@ def test_the_token_endpoint_is_trusted_on_the_page_like_an_endpoint(
         show(page, f"token-failures-{width}")
 
         page.goto(f"/apis/{api.id}/endpoints")
-        page.locator("[data-failure=production]").get_by_role("link", name="Import the certificate").click()
-        expect(page.get_by_label("Endpoint", exact=True)).to_have_value(tokens.url)
+        page.locator("[data-failure=production]").get_by_role("button", name="Import the certificate").click()
+        expect(page.get_by_role("dialog").get_by_label("Endpoint", exact=True)).to_have_value(tokens.url)
         page.goto(f"/apis/{api.id}/endpoints")
         summary.click()
         trust.get_by_role("button", name="Test against the endpoint").click()

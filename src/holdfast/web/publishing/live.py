@@ -58,7 +58,7 @@ def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, 
     }
 
 
-def _write_failure(failure: Failure, api: Api, context: Context) -> dict[str, str]:
+def _write_failure(failure: Failure, api: Api, context: Context) -> dict[str, str | bool]:
     button = find_button(failure.latest, name_endpoint(failure.latest, api), context.user)
     return {
         "sentence": failure.explanation.sentence,
@@ -68,4 +68,5 @@ def _write_failure(failure: Failure, api: Api, context: Context) -> dict[str, st
         "help": f"/help/reference/causes/#{failure.cause}",
         "action": button.label if button else "",
         "target": button.path if button else "",
+        "opens_dialog": button is not None and button.is_dialog,
     }

@@ -83,7 +83,23 @@ customElements.define("live-status", class extends HTMLElement {
       const button = element.querySelector("[data-action]");
       if (!button) continue;
       button.hidden = !failure?.action;
-      if (!button.hidden) [button.textContent, button.href] = [failure.action, failure.target];
+      if (!button.hidden) direct(button, failure);
     }
   }
 });
+
+function direct(button, failure) {
+  if (button.textContent === failure.action && button.getAttribute("href") === failure.target) return;
+  const link = button.cloneNode(); // htmx doesn't notice that attributes change
+  link.textContent = failure.action;
+  link.href = failure.target;
+  const dialog = { "hx-get": failure.target, "hx-target": "#dialog", "hx-swap": "innerHTML", role: "button" };
+  for (const [name, value] of Object.entries(dialog)) {
+    if (failure.opens_dialog && button.dataset.action === "dialog") link.setAttribute(name, value);
+    else link.removeAttribute(name);
+  }
+  const hasFocus = document.activeElement === button;
+  button.replaceWith(link);
+  window.htmx.process(link);
+  if (hasFocus) link.focus();
+}
