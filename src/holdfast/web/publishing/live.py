@@ -2,6 +2,7 @@
 The enforcement state and the failures of an API, as server-sent events or as a single response.
 """
 
+from collections.abc import Mapping
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -40,7 +41,7 @@ async def stream_enforcement(
     return stream_state(request, runtime, context.user, partial(collect_state, runtime, api_id))
 
 
-def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, dict[str, dict[str, str]]]:
+def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, dict[str, Mapping[str, str | bool]]]:
     """Return the enforcement by origin and the failures by the endpoint's name, as texts. Raises NotFound."""
     api = apis.get_api(context, api_id)
     origins = {str(endpoint.origin) for endpoint in api.endpoints} | list_revision_origins(context, api).keys()
