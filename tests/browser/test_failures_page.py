@@ -151,7 +151,7 @@ def test_an_expired_backend_certificate_is_not_offered_for_import(signed_in: Pag
         article = item(signed_in, api)
         expect(article.locator(".code-badge")).to_have_text("expired")
         expect(article.get_by_role("button", name="Import the certificate")).to_have_count(0)
-        signed_in.goto(f"/apis/{api.id}/certificates/new")
+        signed_in.goto(f"/apis/{api.id}/new-certificate")
         signed_in.get_by_role("button", name="Fetch from endpoint").click()
         expect(signed_in.get_by_role("radio", name="The backend's own certificate")).to_be_disabled()
         expect(signed_in.locator(".fetched > .finding-error").first).to_be_visible()

@@ -34,7 +34,7 @@ def addresses(api: PublishedApi) -> list[str]:
         f"/apis/{api.id}/lifecycle",
         f"/apis/{api.id}/endpoints",
         f"/apis/{api.id}/endpoints?certificates",
-        f"/apis/{api.id}/certificates/new",
+        f"/apis/{api.id}/new-certificate",
         f"/apis/{api.id}/certificates/{ALIAS}",
         f"/apis/{api.id}/certificates/{ALIAS}/replace",
         f"/apis/{api.id}/certificates/{ALIAS}/delete",
@@ -42,7 +42,7 @@ def addresses(api: PublishedApi) -> list[str]:
         "/account",
         "/tokens",
         "/users",
-        "/users/new",
+        "/new-user",
         "/users/admin",
     ]
 

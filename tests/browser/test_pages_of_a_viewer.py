@@ -51,7 +51,7 @@ def viewer(page: Page, context: BrowserContext, cookies: Sequence[Cookie]) -> Pa
 
 
 def addresses(api: PublishedApi) -> list[str]:
-    pages = ["", "/endpoints?certificates", "/lifecycle", "/certificates/new", "/delete"]
+    pages = ["", "/endpoints?certificates", "/lifecycle", "/new-certificate", "/delete"]
     return ["/apis", "/apis/new", "/failures", "/account", *(f"/apis/{api.id}{page}" for page in pages)]
 
 

@@ -37,7 +37,7 @@ LINKED_NOWHERE = (
     "{api}/deployments/restore?revision={revision}",
     "{api}/deployments/undeploy?revision={revision}&environment=Default",
     "{api}/deployments/delete?revision={revision}",
-    "{api}/certificates/alias?alias=x",
+    "{api}/new-certificate/alias?alias=x",
     "{api}/lifecycle/confirm?action=Retire",
     "{api}/trust/production/exception",
 )
@@ -135,21 +135,21 @@ def test_every_operation_reads_in_one_transaction_and_in_one_more_after_it_has_w
 
 
 def test_an_upload_writes_once_and_reads_afterwards_only_what_a_page_shows(client, api, transactions):
-    page = f"/apis/{api['id']}/certificates"
+    page = f"/apis/{api['id']}"
     fields = {"alias": "a", "endpoint": URL, "pem": NEW.pem}
     part = {"HX-Request": "true"}
     uploads = (
         ("rw", 201, upload, (client, NEW.pem, "rest"), {}),
         ("rw", 200, replace, (client, NEW.pem, "rest"), {}),
-        ("rwr", 200, client.post, (f"{page}/new",), {"data": fields, "headers": part}),
-        ("rwr", 200, client.post, (f"{page}/a/replace",), {"data": fields, "headers": part}),
+        ("rwr", 200, client.post, (f"{page}/new-certificate",), {"data": fields, "headers": part}),
+        ("rwr", 200, client.post, (f"{page}/certificates/a/replace",), {"data": fields, "headers": part}),
     )
     for expected, status, call, arguments, options in uploads:
         kinds, answer = transactions.of(call, *arguments, **options)
         assert (kinds, answer.status_code) == (expected, status), arguments
-    kinds, answer = transactions.of(client.post, f"{page}/a/replace", data=fields)
+    kinds, answer = transactions.of(client.post, f"{page}/certificates/a/replace", data=fields)
     assert (kinds, answer.status_code) == ("rw", 303)
-    kinds, answer = transactions.of(client.post, f"{page}/new", data=fields)
+    kinds, answer = transactions.of(client.post, f"{page}/new-certificate", data=fields)
     assert (kinds, answer.status_code) == ("rwr", 422)
 
 
@@ -212,7 +212,7 @@ def test_while_passwords_are_hashed_or_compared_no_transaction_is_open(client, b
     answers = [
         client.put(f"{PREFIX}/users/{user}/password", json={"password": other}).status_code,
         client.post(f"/users/{user}/password", data={"password": new}).status_code,
-        client.post("/users/new", data={"name": "emil", "password": new, "roles": ["viewer"]}).status_code,
+        client.post("/new-user", data={"name": "emil", "password": new, "roles": ["viewer"]}).status_code,
         client.post("/account/password", data={"current": password, "new": new}).status_code,
         client.put(f"{PREFIX}/account/password", json={"current": new, "new": other}).status_code,
         client.get(APIS, auth=(berta.name, other)).status_code,
@@ -227,7 +227,7 @@ def test_while_a_file_is_opened_slowly_no_transaction_is_open(client, api, open_
     builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).build(b"secret")
     slow = pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(NEW.certificate, None)], builder)
     counts = open_during(slow_derivation.subprocess, "run")
-    page = f"/apis/{api['id']}/certificates/new"
+    page = f"/apis/{api['id']}/new-certificate"
     fields = {"alias": "b", "endpoint": URL, "password": "secret"}
     answers = [
         client.post(CERTIFICATES, data=fields | {"alias": "a"}, files={"certificate": ("slow.p12", slow)}),

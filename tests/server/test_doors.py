@@ -8,7 +8,7 @@ from holdfast.server.middleware.bodies import MAX_BODY
 from holdfast.server.middleware.concurrency_limit import ConcurrencyLimit
 from rest.calls import APIS, assert_problem
 
-UPLOAD = "/apis/1/certificates/new"
+UPLOAD = "/apis/1/new-certificate"
 FOREIGN = {"sec-fetch-site": "cross-site"}
 HTMX = {"hx-request": "true"}
 

@@ -24,10 +24,10 @@ def sign_in_as(browser, name, password):
 
 def test_a_user_is_created_signs_in_and_is_disabled(client, other, berta):
     form = {"name": "dora", "password": NEW, "roles": ["viewer", "publisher"]}
-    page = client.post("/users/new", data={"name": "a b", "password": "x"}).text
+    page = client.post("/new-user", data={"name": "a b", "password": "x"}).text
     assert page.count("is-invalid") == 2  # the name and the password
     assert "Choose one or more of" in page
-    assert client.post("/users/new", data=form).headers["location"] == "/users?done=user-created"
+    assert client.post("/new-user", data=form).headers["location"] == "/users?done=user-created"
     name = f"dora@{berta.organization}"
     assert name in client.get("/users").text
     assert sign_in_as(other, name, NEW).status_code == 303
@@ -138,5 +138,5 @@ def test_hostile_names_are_escaped(client, enlist, berta):
     hostile = '"><script>alert(1)</script>'
     enlist(berta.organization, f"{hostile}{berta.id}", Role.VIEWER)
     assert "<script>alert" not in client.get("/users").text
-    assert "<script>alert" not in client.post("/users/new", data={"name": hostile}).text
+    assert "<script>alert" not in client.post("/new-user", data={"name": hostile}).text
     assert "<script>alert" not in client.post("/tokens", data={"name": hostile, "scopes": ["a"]}).text

@@ -11,7 +11,7 @@ HTMX = {"HX-Request": "true"}
 ENDPOINT = f"endpoint={URL}"
 DIALOGS = [
     "/delete",
-    "/certificates/new",
+    "/new-certificate",
     "/certificates/pizza-backend",
     "/certificates/pizza-backend/replace",
     "/certificates/pizza-backend/delete",
@@ -51,7 +51,7 @@ def test_a_dialog_without_an_api_has_its_own_title(client, pizza):
 @pytest.mark.parametrize(
     ("path", "data", "field"),
     [
-        ("/certificates/new", {"alias": "a b", "endpoint": URL, "pem": issue("pizza.test").pem}, "alias"),
+        ("/new-certificate", {"alias": "a b", "endpoint": URL, "pem": issue("pizza.test").pem}, "alias"),
         ("/trust/production", {"names": "*.*"}, "names"),
         ("/trust/production/exception", {"reason": ""}, "reason"),
         (f"/client-certificate/request/new?{ENDPOINT}", {"subject": ""}, "subject"),

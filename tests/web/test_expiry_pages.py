@@ -50,7 +50,7 @@ def test_the_endpoints_page_says_that_a_backend_is_trusted_as_soon_as_its_certif
     assert statuses(client.get(path)) == ["not_trusted"]
     form = {"alias": "new", "endpoint": ORIGIN}
     files, part = {"certificate": ("new.pem", backend_certificate.pem)}, {"HX-Request": "true"}
-    response = client.post(f"/apis/{api['id']}/certificates/new", data=form, files=files, headers=part)
+    response = client.post(f"/apis/{api['id']}/new-certificate", data=form, files=files, headers=part)
     assert 'id="production-presents" hx-swap-oob="true"' in response.text
     assert (statuses(response), statuses(client.get(path))) == (["trusted"], ["trusted"])
     assert "https://<wbr>pizza.<wbr>test<wbr>:8443" in response.text

@@ -59,7 +59,7 @@ def find_form(client, operator, enlist):
                 return operator, path + form[0], *form[1:]
             case "channel":
                 draft = {"kind": "email", "name": "ops", "recipients": "ops@example.test"}
-                assert client.post("/notifications/channels/new", data=draft).status_code == 303
+                assert client.post("/notifications/new-channel", data=draft).status_code == 303
                 path = "/notifications/channels"
                 form = "/ops", {"recipients": "me@example.test"}, {"recipients": "a@b.test"}, ">me@example.test<"
             case "owners":
@@ -150,12 +150,12 @@ def test_a_certificate_for_an_unsaved_endpoint_does_not_overwrite_a_change(clien
     path = f"/apis/{create_api(client, sandbox=None)['id']}"
     tag = tag_of(client.get(f"{path}/endpoints"))
     urls = {"production": "https://new.test", "if_match": tag}
-    dialog = client.get(f"{path}/certificates/new?{urlencode(urls)}", headers=HTMX)
+    dialog = client.get(f"{path}/new-certificate?{urlencode(urls)}", headers=HTMX)
     assert tag_of(dialog) == tag
     form = urls | {"alias": "new", "endpoint": "https://new.test", "pem": "no certificate"}
 
     # The endpoint is saved, but not the certificate: the page and the dialog have the new tag.
-    response = client.post(f"{path}/certificates/new", data=form, headers=HTMX)
+    response = client.post(f"{path}/new-certificate", data=form, headers=HTMX)
     assert response.status_code == 422
     current = tag_of(client.get(f"{path}/endpoints"))
     assert re.findall(r'id="([a-z-]+)" name="if_match" value="(\w+)"', response.text) == [
@@ -164,9 +164,9 @@ def test_a_certificate_for_an_unsaved_endpoint_does_not_overwrite_a_change(clien
     ]
 
     other = {"production": "https://other.test", "endpoint": "https://other.test", "if_match": tag}
-    response = client.post(f"{path}/certificates/new", data=form | other, headers=HTMX)
+    response = client.post(f"{path}/new-certificate", data=form | other, headers=HTMX)
     assert "Someone has changed this API since you opened the page." in unescape(response.text)
     assert tag_of(client.get(f"{path}/endpoints")) == current
     valid = form | other | {"if_match": current, "pem": issue("other.test").pem}
-    answer = client.post(f"{path}/certificates/new", data=valid, headers=HTMX)
+    answer = client.post(f"{path}/new-certificate", data=valid, headers=HTMX)
     assert f'value="{tag_of(client.get(f"{path}/endpoints"))}" form="endpoints-form"' in answer.text

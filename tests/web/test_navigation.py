@@ -5,9 +5,10 @@ import uuid
 from dataclasses import replace
 
 import pytest
+from fastapi.routing import APIRoute
 
 from holdfast.services.access.permissions import ROLES, Role
-from holdfast.web import navigation
+from holdfast.web import create_door, navigation
 from holdfast.web.navigation import ENTRIES
 
 MENU = re.compile(r'<nav class="main-menu" aria-label="Main">(.*?)</nav>', re.DOTALL)
@@ -39,3 +40,15 @@ def test_a_count_above_zero_becomes_a_badge(client, monkeypatch):
     monkeypatch.setattr(navigation, "ENTRIES", (entry,))
     assert '<span class="badge-count">1,200</span>' in read_menu(client.get("/failures").text)
     assert "badge-count" not in read_menu(client.get("/failures").text)
+
+
+def test_no_page_has_the_address_of_an_object_with_a_chosen_name(shared_runtime):
+    routes = [route for route in create_door(shared_runtime).routes if isinstance(route, APIRoute)]
+    pages = [route for route in routes if not route.path.endswith("}")]
+    hidden = {
+        route.path: page.path
+        for route in routes
+        for page in pages
+        if route.path.endswith("}") and route.methods & page.methods and route.path_regex.match(page.path)
+    }
+    assert hidden.keys() == {"/apis/{api_id}"}, hidden  # the IDs of APIs are UUIDs

@@ -42,7 +42,7 @@ def test_a_link_cannot_make_a_page_say_that_something_was_done(client):
 
 
 def test_a_notice_belongs_to_the_page_that_the_change_leads_to(client):
-    answer = client.post("/users/new", data={"name": "dora", "password": "several quite new words", "roles": "viewer"})
+    answer = client.post("/new-user", data={"name": "dora", "password": "several quite new words", "roles": "viewer"})
     assert notice_of(client.get("/apis")) == ""
     assert re.fullmatch(r"User dora\S* created", notice_of(client.get(answer.headers["location"])))
 

@@ -27,7 +27,7 @@ def hook(tmp_path):
 def test_a_channel_is_added_tested_changed_and_deleted(client, hook):
     assert "Nobody is notified" in text_of(client.get(PAGE))
     form = {"kind": "webhook", "name": "tools", "url": f"{hook.url}/h4x", "secret": SECRET, "events": "backend_failure"}
-    assert client.post(f"{CHANNELS}/new", data=form).headers["location"].startswith(f"{PAGE}?")
+    assert client.post(f"{PAGE}/new-channel", data=form).headers["location"].startswith(f"{PAGE}?")
     assert client.post(f"{CHANNELS}/tools/test").status_code == 303
     page = client.get(PAGE)
     assert "Failing" in text_of(page)
@@ -57,14 +57,14 @@ def test_a_channel_is_added_tested_changed_and_deleted(client, hook):
     ],
 )
 def test_a_wrong_value_is_shown_at_its_field(client, form, field, problem):
-    page = client.post(f"{CHANNELS}/new", data=form)
+    page = client.post(f"{PAGE}/new-channel", data=form)
     assert page.status_code == 422
     assert problem in unescape(re.search(rf'id="{field}-error">(.*?)<', page.text, re.DOTALL)[1])
 
 
 def test_a_changed_url_needs_the_secret_again(client):
     form = {"kind": "pagerduty", "name": "pager", "secret": ROUTING_KEY}
-    assert client.post(f"{CHANNELS}/new", data=form).status_code == 303
+    assert client.post(f"{PAGE}/new-channel", data=form).status_code == 303
     page = client.post(f"{CHANNELS}/pager", data={"url": "https://attacker.test"})
     assert page.status_code == 422
     assert "Enter the secret again" in unescape(page.text)

@@ -33,11 +33,11 @@ ABOUT_ANOTHER = {
     "GET /certificates/{alias}/retire": ({}, 404),
     "POST /certificates/{alias}/retire": ({}, 404),
     "POST /removed-certificates/{removed_id}/restore": ({}, 404),
-    "POST /certificates/new": ({"data": {"endpoint": URL, "alias": "new"}, "files": CERTIFICATE}, 422),
+    "POST /new-certificate": ({"data": {"endpoint": URL, "alias": "new"}, "files": CERTIFICATE}, 422),
     "POST /certificates/inspect": ({"data": {"endpoint": URL}, "files": CERTIFICATE}, 200),
     "POST /certificates/test": ({"data": {"endpoint": URL}, "files": CERTIFICATE}, 200),
     "POST /certificates/fetch": ({"data": {"endpoint": URL}}, 200),
-    "GET /certificates/new": ({"params": {"endpoint": URL}}, 200),
+    "GET /new-certificate": ({"params": {"endpoint": URL}}, 200),
     "GET /callers/{alias}/replace": ({}, 404),
     "POST /callers/{alias}/replace": ({"files": CERTIFICATE}, 404),
     "GET /callers/{alias}/delete": ({}, 404),
@@ -64,7 +64,7 @@ ABOUT_ANOTHER = {
 }
 OBJECTS = {"alias", "removed_id", "endpoint", "replaced"}
 # About an alias that doesn't exist yet.
-NEW_OBJECTS = {"GET /certificates/alias", "POST /callers/new"}
+NEW_OBJECTS = {"GET /new-certificate/alias", "POST /callers/new"}
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_a_certificate_is_shown_on_the_pages_of_every_api_with_an_endpoint_of_it
     api_id = create_api(house.owner, "Shared", "https://pizza.test:8443/another/path")["id"]
     assert house.owner.get(f"/apis/{api_id}/certificates/pizza-backend").status_code == 200
     fields = {"endpoint": "https://pizza.test:8443/another/path", "alias": "both", "pem": issue("pizza.test").pem}
-    answer = house.owner.post(f"/apis/{api_id}/certificates/new", data=fields)
+    answer = house.owner.post(f"/apis/{api_id}/new-certificate", data=fields)
     assert answer.status_code == 303, answer.text
     assert house.owner.delete(f"{CERTIFICATES}/both").status_code == 200
 

@@ -64,7 +64,7 @@ def test_a_certificate_is_found_by_fingerprint_and_serial_number(admin):
 
 def test_pages_actions_and_users_are_found_only_by_those_who_may_open_them(admin, enlist, sign_in, organization):
     viewer = sign_in(enlist(organization, f"zoe-{uuid.uuid4()}", Role.VIEWER))
-    assert find(admin, "create user") == ["/users/new"]
+    assert find(admin, "create user") == ["/new-user"]
     assert len([path for path in find(admin, "zoe-") if path.startswith("/users/")]) == 2
     assert find(viewer, "create user") == find(viewer, "zoe-") == []
     assert admin.api in find(viewer, "orders")

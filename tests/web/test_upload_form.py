@@ -11,14 +11,14 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture
 def path(client):
-    """The path of an API's certificates, on pages."""
-    return f"/apis/{create_api(client)['id']}/certificates"
+    """The path of the form for a new certificate of an API."""
+    return f"/apis/{create_api(client)['id']}/new-certificate"
 
 
 def send(client, path, endpoint, **fields):
     """Import a certificate for *endpoint*."""
     files = {"certificate": ("a.pem", issue("new.test").pem)}
-    return client.post(f"{path}/new", data={"alias": "new", "endpoint": endpoint, **fields}, files=files, headers=HTMX)
+    return client.post(path, data={"alias": "new", "endpoint": endpoint, **fields}, files=files, headers=HTMX)
 
 
 def endpoints_of(client, path):
@@ -27,7 +27,7 @@ def endpoints_of(client, path):
 
 
 def test_typed_endpoints_are_offered_before_the_saved_ones(client, path):
-    text = client.get(f"{path}/new", params={"production": NEW, "sandbox": "no URL"}, headers=HTMX).text
+    text = client.get(path, params={"production": NEW, "sandbox": "no URL"}, headers=HTMX).text
     assert text.index(f"{NEW} (not saved yet)") < text.index(f">{URL}</option>")
     assert "no URL" not in text.partition('name="production"')[0]
 
@@ -65,10 +65,10 @@ def test_the_alias_is_checked_while_it_is_typed(client, path):
 
 
 def test_an_import_for_a_failing_endpoint_suggests_an_alias_and_fetches_certificates(client, path):
-    text = client.get(f"{path}/new", params={"endpoint": URL}, headers=HTMX).text
+    text = client.get(path, params={"endpoint": URL}, headers=HTMX).text
     assert 'value="pizza-test"' in text
     assert 'hx-trigger="load"' in text
     upload(client, issue("pizza.test").pem, "pizza-test")
-    assert 'value="pizza-test-2"' in client.get(f"{path}/new", params={"endpoint": URL}, headers=HTMX).text
+    assert 'value="pizza-test-2"' in client.get(path, params={"endpoint": URL}, headers=HTMX).text
     for other in ("https://another.test", '"><script>'):
-        assert 'hx-trigger="load"' not in client.get(f"{path}/new", params={"endpoint": other}, headers=HTMX).text
+        assert 'hx-trigger="load"' not in client.get(path, params={"endpoint": other}, headers=HTMX).text

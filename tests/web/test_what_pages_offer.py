@@ -47,7 +47,8 @@ def list_offered(pages) -> set[ButtonRequest]:
 
 def press(client, form: ButtonRequest) -> int:
     """Send the request of a button, with a certificate if the form needs one."""
-    values = {"pem": NEW.pem, "alias": "another", "endpoint": URL} if "/certificates/" in form.path else {}
+    takes_certificate = re.search("/certificates/|/new-certificate$", form.path)
+    values = {"pem": NEW.pem, "alias": "another", "endpoint": URL} if takes_certificate else {}
     return client.post(form.path, data=dict(form.fields) | values).status_code
 
 

@@ -14,12 +14,12 @@ _TARGETS: dict[SuggestedAction, tuple[Permission, str, str]] = {
     SuggestedAction.IMPORT_CERTIFICATE: (
         Permission.ADD_ENDPOINT_CERTIFICATES,
         "Import the certificate",
-        "certificates/new?endpoint={endpoint}",
+        "new-certificate?endpoint={endpoint}",
     ),
     SuggestedAction.IMPORT_TOKEN_CERTIFICATE: (
         Permission.ADD_ENDPOINT_CERTIFICATES,
         "Import the certificate",
-        "certificates/new?tokens_of={environment}",
+        "new-certificate?tokens_of={environment}",
     ),
     SuggestedAction.REPLACE_CERTIFICATE: (
         Permission.CHANGE_ENDPOINT_CERTIFICATES,

@@ -23,7 +23,7 @@ from holdfast.web.conditions import Condition, SentCondition
 from holdfast.web.paging import limit_page
 from holdfast.web.rendering import render, wants_part
 
-router = APIRouter(prefix="/users")
+router = APIRouter()
 PAGE = 50
 MAX_QUERY = 200  # characters
 _ROLES = {
@@ -44,7 +44,7 @@ class _Form:
     condition: Condition
 
 
-@router.get("")
+@router.get("/users")
 def list_users(request: Request, context: RequestContext, query: str = "", page: int = 1) -> Response:
     """List the users whose name contains *query*, by name."""
     page, query = limit_page(page), query.strip()[:MAX_QUERY]
@@ -63,14 +63,14 @@ def list_users(request: Request, context: RequestContext, query: str = "", page:
     )
 
 
-@router.get("/new")
+@router.get("/new-user")
 def ask_for_user(request: Request, context: RequestContext) -> Response:
     """Show the form for a new user."""
     context.user.require(Permission.MANAGE_USERS)
     return _show_form(request, context, "", [Role.VIEWER], {})
 
 
-@router.post("/new")
+@router.post("/new-user")
 @on_password_threads
 def create_user(
     request: Request,
@@ -89,13 +89,13 @@ def create_user(
     return notices.redirect(request, "/users", "user-created", user.name)
 
 
-@router.get("/{name}")
+@router.get("/users/{name}")
 def show(request: Request, context: RequestContext, name: str) -> Response:
     """Show a user."""
     return _show_page(request, context, name)
 
 
-@router.post("/{name}")
+@router.post("/users/{name}")
 def change_user(
     request: Request,
     context: RequestContext,
@@ -118,7 +118,7 @@ def change_user(
     return notices.redirect(request, "/users", "user-changed", name)
 
 
-@router.post("/{name}/password")
+@router.post("/users/{name}/password")
 @on_password_threads
 def set_password(
     request: Request, runtime: CurrentRuntime, context: RequestContext, name: str, password: Annotated[str, Form()] = ""
@@ -131,7 +131,7 @@ def set_password(
     return notices.redirect(request, "/users", "user-password", name)
 
 
-@router.post("/{name}/delete")
+@router.post("/users/{name}/delete")
 def delete_user(request: Request, context: RequestContext, name: str) -> Response:
     """Delete a user."""
     try:

@@ -20,14 +20,14 @@ from holdfast.web.access.session import CurrentRuntime, RequestContext
 from holdfast.web.conditions import NO_CONDITION, Condition, SentCondition
 from holdfast.web.notifications import words
 
-router = APIRouter(prefix="/notifications/channels")
+router = APIRouter(prefix="/notifications")
 PAGE = "/notifications"
 _FIELDS = ("name", "url", "secret", "recipients", "audience", "events")
 Text = Annotated[str, Form()]
 Chosen = Annotated[list[str] | None, Form()]
 
 
-@router.get("/new")
+@router.get("/new-channel")
 def ask_for_channel(request: Request, context: RequestContext, kind: str = "") -> Response:
     """Show the kinds of channels or, with *kind*, the form for a new one."""
     context.user.require(Permission.MANAGE_NOTIFICATIONS)
@@ -40,7 +40,7 @@ def ask_for_channel(request: Request, context: RequestContext, kind: str = "") -
     return _show_form(request, context, check_kind(kind), "", form, NO_CONDITION, {})
 
 
-@router.post("/new")
+@router.post("/new-channel")
 def create_channel(
     request: Request,
     runtime: CurrentRuntime,
@@ -63,7 +63,7 @@ def create_channel(
     return notices.redirect(request, PAGE, "channel-created", channel.name)
 
 
-@router.get("/{name}")
+@router.get("/channels/{name}")
 def ask_to_change(request: Request, context: RequestContext, name: str) -> Response:
     """Show the form for a change of a channel."""
     channel = channels.get_channel(context, name).channel
@@ -71,7 +71,7 @@ def ask_to_change(request: Request, context: RequestContext, name: str) -> Respo
     return _show_form(request, context, channel.kind, name, form, Condition(make_channel_tag(channel)), {})
 
 
-@router.post("/{name}")
+@router.post("/channels/{name}")
 def change_channel(
     request: Request,
     runtime: CurrentRuntime,
@@ -98,7 +98,7 @@ def change_channel(
     return notices.redirect(request, PAGE, "channel-changed", name)
 
 
-@router.post("/{name}/test")
+@router.post("/channels/{name}/test")
 async def send_test(request: Request, runtime: CurrentRuntime, context: RequestContext, name: str) -> Response:
     """Send a test message; if it isn't delivered, the page shows why."""
     outcome = await channels.send_test(context, runtime.sealing, runtime.sender, name)
@@ -106,7 +106,7 @@ async def send_test(request: Request, runtime: CurrentRuntime, context: RequestC
     return notices.redirect(request, PAGE, notice, name)
 
 
-@router.get("/{name}/delete")
+@router.get("/channels/{name}/delete")
 def ask_to_delete(request: Request, context: RequestContext, name: str) -> Response:
     """Ask for confirmation to delete a channel."""
     status = channels.get_channel(context, name)
@@ -116,7 +116,7 @@ def ask_to_delete(request: Request, context: RequestContext, name: str) -> Respo
     )
 
 
-@router.post("/{name}/delete")
+@router.post("/channels/{name}/delete")
 def delete_channel(request: Request, context: RequestContext, name: str) -> Response:
     """Delete a channel."""
     channels.delete_channel(context, name)

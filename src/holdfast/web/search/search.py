@@ -46,7 +46,7 @@ class Command:
 
 _COMMANDS = (
     Command("Create API", "/apis/new", "plus", Permission.CHANGE_APIS, "new add"),
-    Command("Create user", "/users/new", "plus", Permission.MANAGE_USERS, "new add"),
+    Command("Create user", "/new-user", "plus", Permission.MANAGE_USERS, "new add"),
     Command("Create token", "/tokens", "plus", None, "new personal access key"),
     Command("Change password", "/account", "user", None, "account sessions"),
     Command("Help", "/help/", "help", None, "documentation manual"),

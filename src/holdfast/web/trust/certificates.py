@@ -37,10 +37,10 @@ from holdfast.web.trust.upload_form import (
     suggest_alias,
 )
 
-router = APIRouter(prefix="/apis/{api_id}/certificates")
+router = APIRouter(prefix="/apis/{api_id}")
 
 
-@router.get("/new")
+@router.get("/new-certificate")
 def ask_to_upload(
     request: Request,
     context: RequestContext,
@@ -63,14 +63,14 @@ def ask_to_upload(
     return show_upload_form(request, context, api, "upload", form, {}, typed_endpoints=typed_endpoints, fetch=is_saved)
 
 
-@router.get("/alias")
+@router.get("/new-certificate/alias")
 def check_typed_alias(context: RequestContext, api_id: str, alias: str = "") -> PlainTextResponse:
     """Explain why a new certificate can't have the *alias* that is being typed; empty if it can."""
     apis.get_api(context, api_id)
     return PlainTextResponse(explain_alias(context, alias) if alias.strip() else "")
 
 
-@router.post("/new")
+@router.post("/new-certificate")
 def upload(
     request: Request,
     runtime: CurrentRuntime,
@@ -141,7 +141,7 @@ def _save_endpoint(context: Context, api: Api, typed_endpoints: TypedEndpoints, 
         raise InvalidField("endpoint", text) from None
 
 
-@router.post("/inspect")
+@router.post("/certificates/inspect")
 def inspect(
     request: Request,
     context: RequestContext,
@@ -174,7 +174,7 @@ def inspect(
     )
 
 
-@router.get("/{alias}")
+@router.get("/certificates/{alias}")
 def show_details(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
     """Show the details of the certificates of *alias*."""
     api, entry = get_certificate_of(context, api_id, alias)
@@ -190,7 +190,7 @@ def show_details(request: Request, context: RequestContext, api_id: str, alias: 
     )
 
 
-@router.get("/{alias}/delete")
+@router.get("/certificates/{alias}/delete")
 def ask_to_delete(request: Request, context: RequestContext, api_id: str, alias: str) -> Response:
     """Ask for confirmation to delete, and list the APIs that use the certificate."""
     api, entry = get_certificate_of(context, api_id, alias)
@@ -200,7 +200,7 @@ def ask_to_delete(request: Request, context: RequestContext, api_id: str, alias:
     )
 
 
-@router.post("/{alias}/delete")
+@router.post("/certificates/{alias}/delete")
 def delete(request: Request, runtime: CurrentRuntime, context: RequestContext, api_id: str, alias: str) -> Response:
     """Delete the certificates of *alias*."""
     api, _ = get_certificate_of(context, api_id, alias)
