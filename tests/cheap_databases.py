@@ -67,10 +67,7 @@ def make_new_databases_cheap() -> None:
 
     def copy_or_migrate(connection: Connection) -> None:
         database = connection.connection.dbapi_connection
-        is_new = (
-            isinstance(database, sqlite3.Connection) and not database.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        )
-        if is_new:
+        if isinstance(database, sqlite3.Connection) and _is_new(database):
             copy(database)
         else:
             migrate(connection)
