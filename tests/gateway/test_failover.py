@@ -92,7 +92,7 @@ def test_an_agent_that_is_asked_to_moves_and_is_connected_all_the_time(tmp_path:
         agent = Agent(tmp_path, one.enroll(NAME)[0])
         agent.control_plane.lose = lambda: losses.append("lost")
         async with running(agent):
-            await until(lambda: follows(one))
+            await until(lambda: follows(one) and agent.received)
             one.control.move(NAME, (other.address,))
             await until(lambda: follows(other) and not follows(one))
             other.control.move(NAME, (one.address,))

@@ -27,6 +27,7 @@ from holdfast.gateway.discovery.ads import ORDER
 from holdfast.gateway.discovery.cache import Cache, ResourceKey
 from holdfast.gateway.discovery.subscription import NOT_IN_FORCE
 from holdfast.gateway.probing.constants import PREFIX
+from holdfast.gateway.receiving import receive
 from holdfast.gateway.resources.resource import Resource
 
 log = structlog.get_logger()
@@ -134,7 +135,7 @@ class Upstream:
                 request = DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=["*", _END])
                 request.node.id = self._node
                 await stream.write(request)
-            async for response in stream:
+            async for response in receive(stream):
                 resources += [_read(response.type_url, resource, self._now()) for resource in response.resources]
                 if _END in response.removed_resources:
                     incomplete.discard(response.type_url)
@@ -177,7 +178,7 @@ class Upstream:
         answering.add_done_callback(lambda _: stream.cancel())
         is_connected = False
         try:
-            async for response in stream:
+            async for response in receive(stream):
                 if not is_connected:
                     is_connected, self.stale_since, self._problem = True, None, None
                     self._on_problem("", False)

@@ -31,6 +31,7 @@ from holdfast.gateway.control.requests import (
 )
 from holdfast.gateway.control.traffic import TrafficReport, TrafficStored
 from holdfast.gateway.probing.connection import NoAnswer, ProbeRejected
+from holdfast.gateway.receiving import receive
 from holdfast.gateway.traffic.recorder import TrafficRecorder
 
 log = structlog.get_logger()
@@ -101,7 +102,7 @@ class ControlClient:
         try:
             await call.initial_metadata()
             stream.begin_reporting(self._report, self._report_soon)
-            async for data in call:
+            async for data in receive(call):
                 stream.take(data)
         except grpc.aio.AioRpcError as error:
             log.debug("control stream ended", code=error.code().name, details=error.details())
