@@ -53,11 +53,17 @@ def fill(dialog: Locator, alias: str, content: bytes) -> None:
     dialog.get_by_label("Certificate", exact=True).set_input_files(file(content))
 
 
+def skip_inspection(dialog: Locator) -> None:
+    """Don't inspect files, as if they were saved before the inspection has ended."""
+    dialog.page.route("**/certificates/inspect", lambda route: route.fulfill(status=204))
+
+
 def save(dialog: Locator) -> None:
     dialog.get_by_role("button", name="Save").click()
 
 
 def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: Locator, identity: Identity):
+    skip_inspection(dialog)
     fill(dialog, "kept", identity.pem + identity.key_pem)
     save(dialog)
     expect(dialog.locator("#certificate-error")).to_contain_text(str(PrivateKeyRefused(2, 2)))
@@ -65,6 +71,31 @@ def test_a_rejected_file_is_explained_next_to_it_and_the_input_is_kept(dialog: L
     expect(dialog.get_by_label("Alias")).to_have_value("kept")
     expect(dialog.get_by_text("backend.pem")).to_be_visible()
     assert dialog.get_by_label("Certificate", exact=True).evaluate("(input) => input.files.length") == 1
+
+
+def test_a_file_that_inspection_rejects_cannot_be_saved_until_it_changes(dialog: Locator, identity: Identity):
+    save_button = dialog.get_by_role("button", name="Save")
+    reason = dialog.locator("#missing")
+    choose = dialog.get_by_label("Certificate", exact=True)
+    choose.set_input_files(file(identity.pem + identity.key_pem))
+    expect(reason).to_have_text("To save, add an alias. Block 2 of 2 is a private key.")
+    dialog.get_by_label("Alias").fill("free")
+    expect(reason).to_have_text("Block 2 of 2 is a private key.")
+    expect(save_button).to_be_disabled()
+    assert violations(dialog.page) == []
+    choose.set_input_files(file(identity.pem))
+    expect(save_button).to_be_enabled()
+    expect(reason).to_be_empty()
+    expired = issue("localhost", start=-9 * DAY, end=-2 * DAY)
+    choose.set_input_files(file(expired.pem + identity.pem))  # one of them can be used
+    expect(dialog.locator("#inspection")).to_contain_text("Expired")
+    expect(save_button).to_be_enabled()
+    choose.set_input_files(file(expired.pem))
+    expect(reason).to_contain_text("The certificate expired on")
+    expect(save_button).to_be_disabled()
+    skip_inspection(dialog)
+    choose.set_input_files(file(b"no certificate"))  # not known to be unusable
+    expect(save_button).to_be_enabled()
 
 
 def test_a_file_is_shown_with_its_findings_before_it_is_saved(dialog: Locator, identity: Identity):
@@ -101,6 +132,8 @@ def test_a_truststore_asks_for_its_password_only_when_it_needs_one(
     choose.set_input_files(file(truststore("s3cret", identity), "store.p12"))
     expect(password).to_be_visible()
     expect(dialog.locator("#inspection")).to_contain_text("Enter its password")
+    expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
+    expect(dialog.locator("#missing")).to_have_text("The PKCS#12 file is password-protected.")
     assert violations(dialog.page) == []
     password.press_sequentially("s3cret")
     expect(dialog.locator("#inspection")).to_contain_text("CN=localhost")
@@ -131,6 +164,7 @@ def test_a_corrected_upload_is_accepted(dialog: Locator, holdfast: Holdfast, sig
 
 
 def test_an_expired_certificate_is_rejected_with_its_date(dialog: Locator):
+    skip_inspection(dialog)
     old = issue("localhost", start=-9 * DAY, end=-2 * DAY)
     fill(dialog, "old", old.pem)
     save(dialog)

@@ -9,7 +9,7 @@ from acting import context_of
 from holdfast.apis.gateways.connected_gateway import ConnectedGateway
 from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.apis.trust.endpoint_certificate import Generation
-from holdfast.apis.watch.watched_endpoint import BackendCertificate, Changes, Coverage
+from holdfast.apis.watch.watched_endpoint import BackendCertificate, Changes, Coverage, Silence
 from holdfast.gateway.control.states import GatewayStates
 from holdfast.gateway.discovery.groups import Groups
 from holdfast.services.attention.certificates import examine_certificates
@@ -126,7 +126,7 @@ def test_previous_certificates_can_be_retired_once_the_backend_has_not_needed_th
 
 
 @pytest.mark.usefixtures("api")
-def test_backends_that_present_something_new_or_untrusted_need_attention(store, anna, clock):
+def test_backends_that_present_something_new_or_untrusted_or_do_not_answer_need_attention(store, anna, clock):
     with store.write() as session:
         watched_endpoints.add(session, [(anna.organization, URL)])
         endpoint = watched_endpoints.list_by_origin(session, anna.organization, [URL])[URL]
@@ -141,3 +141,5 @@ def test_backends_that_present_something_new_or_untrusted_need_attention(store, 
     assert watch(coverage=coverage) == []
     assert watch(coverage=Coverage("trust", accepted=False, cause="unknown_issuer")) == [("not-covered", 1)]
     assert watch(coverage=coverage, changes=Changes(at=clock(), key=clock())) == [("changed-certificates", 1)]
+    silence = Silence(clock(), "connection_refused", 1, clock() + DAY)
+    assert watch(coverage=coverage, silence=silence) == [("unreachable-backends", 1)]

@@ -25,6 +25,7 @@ from holdfast.services.trust import endpoint_certificates
 from holdfast.services.watch.watch import Watch
 from holdfast.services.watch.watch_probes import WatchProbes
 from holdfast.services.watch.watched_endpoints import find_problems, find_rejected_changes
+from holdfast.store.catalog.api_overviews import Show
 from holdfast.store.tables import TrustedCertificateRow
 from holdfast.store.topics import Topic
 from holdfast.store.watch import presented_chains, watched_endpoints
@@ -105,6 +106,10 @@ def test_a_change_is_recorded_with_what_is_new_and_whether_trust_covers_it(
     assert find_problems(context_of(store, anna, clock()), [url(backend), "https://a.test"]) == {url(backend): problem}
     ((overview,), _) = list_overviews(context_of(store, anna, clock()), Failures(lambda: None, clock))
     assert (overview.health, overview.cause) == (Health.NOT_TRUSTED, problem[1])
+    assert [
+        list_overviews(context_of(store, anna, clock()), Failures(lambda: None, clock), show=show)[1]
+        for show in (Show.NOT_TRUSTED, Show.UNREACHABLE)
+    ] == [1, 0]
     import_pem(anna, "pizza-2", url(backend), new.pem)
     assert find_rejected_changes(context_of(store, anna, clock()), [url(backend)]) == set()
     assert find_problems(context_of(store, anna, clock()), [url(backend)]) == {}

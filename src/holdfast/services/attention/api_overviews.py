@@ -68,7 +68,8 @@ def list_overviews(
     with context.read() as session:
         exceptions = trust_settings.list_with_exception(session, organization, context.now)
         exception_origins = {settings.origin for settings in exceptions}
-        overview_filter = OverviewFilter(query, show, causes, exception_origins, context.now + EXPIRING_WITHIN)
+        expiring = context.now + EXPIRING_WITHIN
+        overview_filter = OverviewFilter(query, show, causes, exception_origins, expiring, context.now)
         page, total = api_overviews.find(
             session, organization, overview_filter, sort, descending=descending, offset=offset, limit=limit
         )

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     LAGGING_GATEWAYS = "lagging-gateways"
     MISSING_TOKENS = "missing-tokens"
     NOT_COVERED = "not-covered"
+    UNREACHABLE_BACKENDS = "unreachable-backends"
     CHANGED_CERTIFICATES = "changed-certificates"
     EXCEPTIONS = "exceptions"
     EXPIRING_IN_7_DAYS = "expiring-in-7-days"

@@ -1,5 +1,5 @@
 """
-Backends that present something new, or something that isn't trusted.
+Backends that present something new or something that isn't trusted, or don't answer.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,13 @@ from holdfast.services.watch.watched_endpoints import WatchSelection, find_chang
 
 
 def examine_presented(context: Context) -> Iterator[Item]:
-    """Yield items about changed backends, those that gateways reject or else all, and about others they reject."""
+    """
+    Yield items about backends that gateways reject, that don't answer, and that have changed.
+
+    Of the changed ones, only those that gateways reject count if there are any.
+    """
     yield from _examine_untrusted(context)
+    yield from _examine_unreachable(context)
     endpoints = find_changed(context)
     untrusted = [endpoint for endpoint in endpoints if not endpoint.is_trusted(context.now)]
     for endpoint in (untrusted or endpoints)[:1]:
@@ -52,4 +57,20 @@ def _examine_untrusted(context: Context) -> Iterator[Item]:
             f"/watched-endpoints?status={WatchStatus.NOT_TRUSTED}",
             "Show backends",
             *(("since", certificate.since) if certificate else ()),
+        )
+
+
+def _examine_unreachable(context: Context) -> Iterator[Item]:
+    backends, total = list_watched_endpoints(context, WatchSelection(status=WatchStatus.UNREACHABLE), limit=1)
+    for backend in backends:
+        silence = backend.endpoint.silence
+        yield Item(
+            Kind.UNREACHABLE_BACKENDS,
+            Urgency.NOW,
+            total,
+            format_count(total, "backend can't be reached", "backends can't be reached"),
+            f"{backend.endpoint.origin}{f': {silence.cause}' if silence else ''}",
+            f"/watched-endpoints?status={WatchStatus.UNREACHABLE}",
+            "Show backends",
+            *(("since", silence.since) if silence else ()),
         )

@@ -15,6 +15,8 @@ from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.examination import Finding, examine_all, judge_revocation
 from holdfast.certificates.formats.parsing import SkippedPart, UsedCertificate
 from holdfast.services.access.context import Context
+from holdfast.services.errors import CertificateExpired
+from holdfast.services.trust.admission import refuse_expired
 from holdfast.services.trust.endpoints import find_unused
 from holdfast.services.trust.uploads import open_upload
 from holdfast.store.trust import endpoint_certificates, trust_settings
@@ -22,12 +24,17 @@ from holdfast.store.trust import endpoint_certificates, trust_settings
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The contents of a file and findings about it; nothing was stored."""
+    """
+    The contents of a file and findings about it; nothing was stored.
+
+    *refusal* is why an import of the file is refused whatever its alias and endpoint; empty: it isn't.
+    """
 
     certificates: tuple[Certificate, ...]
     findings: tuple[Finding, ...]
     ignored_parts: tuple[SkippedPart, ...]
     used_parts: tuple[UsedCertificate, ...]
+    refusal: str
 
 
 def inspect(
@@ -57,7 +64,16 @@ def inspect(
             findings = examine(session, context.user.organization, origin, alias, everything, context.now)
     else:
         findings = examine_all(everything, (), context.now)
-    return Inspection(upload.certificates, tuple(findings), upload.ignored, upload.used)
+    refusal = _explain_refusal(upload.certificates, context.now)
+    return Inspection(upload.certificates, tuple(findings), upload.ignored, upload.used, refusal)
+
+
+def _explain_refusal(certificates: Sequence[Certificate], now: datetime) -> str:
+    try:
+        refuse_expired(certificates, now)
+    except CertificateExpired as error:
+        return str(error)
+    return ""
 
 
 def examine_entry(context: Context, entry: EndpointCertificate) -> list[Finding]:

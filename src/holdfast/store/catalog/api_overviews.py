@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.apis.catalog.api import Api
@@ -17,7 +17,7 @@ from holdfast.store.catalog import apis
 from holdfast.store.catalog.api_pages import find_ids
 from holdfast.store.catalog.lifecycle_states import EFFECTIVE_STATE
 from holdfast.store.folding import contains, folded
-from holdfast.store.tables import ApiRow, EndpointCertificateRow
+from holdfast.store.tables import ApiRow, EndpointCertificateRow, WatchedEndpointRow
 
 _SERVED = ("PROTOTYPED", "PUBLISHED", "DEPRECATED")
 
@@ -38,6 +38,8 @@ class Show(StrEnum):
     ALL = ""
     FAILING = "failing"
     UNVERIFIED = "unverified"
+    NOT_TRUSTED = "not-trusted"  # served, and at the last check, a backend presented what gateways would reject
+    UNREACHABLE = "unreachable"  # served, and at the last check, a backend didn't answer
     PLAIN = "plain"
     WITHOUT_ENDPOINT = "without-endpoint"
     EXPIRING = "expiring"
@@ -49,7 +51,8 @@ class OverviewFilter:
     """
     Which APIs to list. *query* is part of a name, context, version or endpoint URL, whatever the case.
 
-    *failing* are IDs of APIs, *unverified* are origins, *expiring* the time before which certificates expire.
+    *failing* are IDs of APIs, *unverified* are origins, *expiring* the time before which certificates expire, and *now*
+    the time at which backends have to be trusted.
     """
 
     query: str = ""
@@ -57,6 +60,7 @@ class OverviewFilter:
     failing: Collection[str] = field(default=())
     unverified: Collection[str] = field(default=())
     expiring: datetime | None = None
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,9 @@ def _list_conditions(organization: str, criteria: OverviewFilter) -> Iterator[Co
             yield ApiRow.id.in_(criteria.failing)
         case Show.UNVERIFIED:
             yield _is_at(organization, criteria.unverified)
+        case Show.NOT_TRUSTED | Show.UNREACHABLE:
+            yield ApiRow.state.in_(_SERVED)
+            yield _is_at(organization, _select_problems(organization, criteria.show, criteria.now))
         case Show.PLAIN:
             yield api_origins.uses(organization, lambda origin: origin.like("http://%"))
         case Show.WITHOUT_ENDPOINT:
@@ -124,6 +131,16 @@ def _list_conditions(organization: str, criteria: OverviewFilter) -> Iterator[Co
 
 def _is_at(organization: str, origins: Any) -> ColumnElement[bool]:
     return api_origins.uses(organization, lambda origin: origin.in_(origins))
+
+
+def _select_problems(organization: str, show: Show, now: datetime | None) -> Select[str]:
+    """Return the query for the origins whose last check found the problem that *show* is about."""
+    table = WatchedEndpointRow
+    query = select(table.origin).where(table.organization_id == organization)
+    if show is Show.UNREACHABLE:
+        return query.where(table.silent_since.is_not(None))
+    is_rejected = or_(table.accepted.is_not(True), table.accepted_until.is_(None), table.accepted_until < now)
+    return query.where(table.silent_since.is_(None), table.trust.is_not(None), is_rejected)
 
 
 def _has_expiring(

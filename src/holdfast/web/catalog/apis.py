@@ -34,6 +34,8 @@ _SHOWS = {
     Show.ALL: "All",
     Show.FAILING: "Failing",
     Show.UNVERIFIED: "Not verified",
+    Show.NOT_TRUSTED: "Not trusted",
+    Show.UNREACHABLE: "Not reachable",
     Show.EXPIRING: "Certificates expire within 30 days",
     Show.PLAIN: "Not encrypted",
     Show.WITHOUT_ENDPOINT: "No endpoint",

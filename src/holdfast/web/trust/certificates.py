@@ -15,6 +15,7 @@ from holdfast.apis.catalog.description import FullApi
 from holdfast.apis.catalog.endpoint import Environment
 from holdfast.apis.errors import InvalidField
 from holdfast.apis.trust.endpoint_certificate import check_alias
+from holdfast.certificates.errors import CertificateError
 from holdfast.refusals import Refusal
 from holdfast.services.access.context import Context
 from holdfast.services.catalog import apis
@@ -154,16 +155,18 @@ def inspect(
     replaced: Annotated[str, Form()] = "",
     certificate: UploadFile | None = None,
 ) -> Response:
-    """Show the certificates in a file before it is saved."""
+    """Show the certificates in a file before it is saved, and why it can't be."""
     api = apis.get_api(context, api_id)
-    error, inspection, locked = "", None, False
+    error, inspection, locked, refusal = "", None, False, ""
     try:
         if endpoint:
             require_origin_of(api, endpoint, typed_endpoints.apply_to(api))
         data = read_upload(certificate, pem or fetched)
         inspection = examination.inspect(context, data, endpoint, password, replaced)
-    except Refusal as refusal:
-        error, locked = str(refusal), isinstance(refusal, PASSWORD_ERRORS)
+        refusal = inspection.refusal
+    except Refusal as reason:
+        error, locked = str(reason), isinstance(reason, PASSWORD_ERRORS)
+        refusal = error if isinstance(reason, CertificateError) else ""
     return render(
         request,
         "certificates/_inspection.html",
@@ -171,6 +174,7 @@ def inspect(
         inspection=inspection,
         error=error,
         locked=locked,
+        refusal=refusal,
     )
 
 

@@ -1,6 +1,9 @@
+import { writeText } from "./local-time.js";
+
 const PAUSE = 300; // milliseconds without typing
 
-// <upload-form> disables Save until endpoint, alias and certificate are filled in, and marks rejected fields.
+// <upload-form> disables Save until endpoint, alias and certificate are filled in, and while the inspected file can't be
+// saved. It marks rejected fields.
 customElements.define("upload-form", class extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -8,7 +11,12 @@ customElements.define("upload-form", class extends HTMLElement {
     this.messages = [];
     this.form.addEventListener("input", (event) => this.edit(event.target));
     this.form.addEventListener("change", (event) => this.choose(event.target));
-    this.form.addEventListener("htmx:before:request", (event) => event.target === this.form && this.busy(true));
+    this.form.addEventListener("htmx:before:request", ({ target }) => {
+      if (target === this.form) this.busy(true);
+      if (target.id !== "inspection") return;
+      this.inspected = this.content;
+      target.querySelector("[data-refusal]")?.removeAttribute("data-refusal");
+    });
     this.form.addEventListener("htmx:finally:request", (event) => event.target === this.form && this.busy(false));
     this.errors = new MutationObserver(() => {
       this.mark();
@@ -76,12 +84,24 @@ customElements.define("upload-form", class extends HTMLElement {
     ].flatMap(([present, name]) => (present ? [] : name));
   }
 
+  // What the inspection depends on.
+  get content() {
+    const { certificate, pem, password } = this.form.elements;
+    return [certificate.files[0], pem.value, password.value, this.form.querySelector("[name=fetched]:checked")?.value];
+  }
+
+  // Why the server would reject the file. The result of an inspection is outdated once the file or its password changes.
+  get refusal() {
+    const isCurrent = this.content.every((value, index) => value === this.inspected?.[index]);
+    return (isCurrent && this.form.querySelector("[data-refusal]")?.dataset.refusal) || "";
+  }
+
   check() {
-    const missing = this.missing;
-    this.save.disabled = missing.length > 0 || this.sending;
+    const { missing, refusal } = this;
+    this.save.disabled = missing.length > 0 || refusal !== "" || this.sending;
     const hint = this.form.querySelector("[data-missing]");
-    const text = missing.length ? `To save, add ${new Intl.ListFormat("en").format(missing)}.` : "";
-    if (hint.textContent !== text) hint.textContent = text;
+    const request = missing.length ? `To save, add ${new Intl.ListFormat("en").format(missing)}.` : "";
+    writeText(hint, [request, refusal].filter(Boolean).join(" "));
   }
 
   busy(sending) {
@@ -104,7 +124,8 @@ customElements.define("upload-form", class extends HTMLElement {
     const wrong = [...this.form.querySelectorAll(".invalid-feedback")].filter((error) => error.textContent.trim());
     const messages = wrong.map((error) => error.id + error.textContent);
     // The inspection of the file has found the same error.
-    if (wrong.some((error) => error.id === "certificate-error")) this.form.querySelector("#inspection > .finding")?.remove();
+    const repeated = this.form.querySelector("#inspection > .finding");
+    if (repeated && wrong.some((error) => error.id === "certificate-error")) repeated.hidden = true;
     if (messages.join() === this.messages.join()) return;
     this.messages = messages;
     for (const name of ["endpoint", "alias", "certificate"]) {
