@@ -82,6 +82,15 @@ def test_a_private_key_next_to_the_certificate_is_refused_with_its_position():
     with pytest.raises(PrivateKeyRefused) as refusal:
         parse(PEM + LEAF.private_key_pem.bytes())
     assert (refusal.value.block, refusal.value.blocks) == (2, 2)
+    assert "openssl x509" in str(refusal.value)
+
+
+def test_a_file_with_only_a_private_key_leads_to_the_file_with_the_certificate():
+    key = serialization.load_pem_private_key(LEAF.private_key_pem.bytes(), None)
+    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    for content in (LEAF.private_key_pem.bytes(), der):
+        with pytest.raises(PrivateKeyRefused, match="Choose the file with the certificate instead"):
+            parse(content)
 
 
 def test_a_private_key_in_der_is_refused():

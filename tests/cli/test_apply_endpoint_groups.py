@@ -30,9 +30,14 @@ def export_api(command):
 
 def test_files_set_change_keep_export_and_remove_groups(command, tmp_path):
     file = tmp_path / "holdfast.yaml"
-    assert SECOND in command.run("apply", *write(file, GROUP), "--yes").output
+    output = command.run("apply", *write(file, GROUP), "--yes").output
+    assert f"{SECOND} (weight 3, priority 1), {THIRD} (weight 1, priority 2)" in output
+    assert "sessionHeader" not in output  # the default
     assert export_api(command)["endpointGroup"] == GROUP
     command.run("diff", *write(file, GROUP))  # nothing differs
+    changed = GROUP | {"sessionTimeout": 90}
+    output = command("diff", *write(file, changed)).output
+    assert output == "~ change api Pizza:1\n    endpointGroup: sessionTimeout: 60 -> sessionTimeout: 90\n"
     command.run("apply", *write(file, description="Without a group"), "--yes")
     assert export_api(command)["endpointGroup"] == GROUP
 

@@ -36,7 +36,7 @@ def test_files_set_keep_rotate_and_export_it_and_secrets_come_by_reference(comma
     command.run("diff", *write(file, without_secret))
     command.run("apply", *write(file, without_secret | {"username": "other"}), "--yes")
     assert read_security(command) == members | {"username": "other"}
-    assert "Set secretFile or secretVariable" in command.fail(
+    assert "Set the variable HOLDFAST_VAR_UNSET: the secret must be sent" in command.fail(
         "diff", *write(file, without_secret | {"secretVersion": "2"})
     )
 

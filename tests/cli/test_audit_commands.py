@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from holdfast.audit.chain import hash_event
+from holdfast.services.access.scopes import SCOPES
 
 pytestmark = pytest.mark.envoy
 
@@ -29,6 +30,16 @@ def test_events_are_listed_with_filters(command, user):
     assert user in command.run("audit", "list", "--query", user.upper(), "--from", "2026-01-01").output
     assert command.run("audit", "list", "--subject", user, "--to", "2026-01-01").output == "No events.\n"
     assert "isn't a day or time" in command.fail("audit", "list", "--from", "yesterday", code=2)
+
+
+def test_the_table_shortens_details_and_wide_shows_all_of_them(command):
+    name = f"t{uuid.uuid4().hex[:8]}"
+    scopes = list(SCOPES)
+    command.run("token", "create", name, *(part for scope in scopes for part in ("--scope", scope)))
+    table = command.run("audit", "list", "--subject", name).output
+    assert " ..." in table
+    assert scopes[-1] not in table
+    assert scopes[-1] in command.run("audit", "list", "--subject", name, "-o", "wide").output
 
 
 def test_new_events_are_followed_until_ctrl_c(command, user, monkeypatch):
@@ -56,6 +67,7 @@ def test_the_log_is_verified_also_from_an_export(command, user, tmp_path):
     assert file.stat().st_mode & 0o777 == 0o600
     assert command.run("audit", "verify", file, "--expect", before["newest"]["hash"]).output == output
     assert command("audit", "verify", file, "--expect", "0" * 63 + "1").code == 1
+    assert "isn't a whole hash" in command.fail("audit", "verify", file, "--expect", "3f1b0c", code=2)
 
 
 def test_a_changed_export_is_found(command, user, tmp_path):

@@ -69,6 +69,9 @@ def test_objects_of_other_files_are_not_changed(command, team):
     command.run("label", "set", "api", "a:1", "a", "b")
     assert command.fail("diff", "-f", file).count("has the label a,") == 2
     assert api["kind"] == "api"
+    rows = [line.split() for line in command.run("label", "list").output.splitlines()]
+    assert ["api", "a:1", "a,", "b"] in rows
+    assert api["object"] in command.run("label", "list", "-o", "wide").output
 
 
 def test_objects_without_a_label_get_that_of_the_files(command, team):

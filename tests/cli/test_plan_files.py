@@ -69,6 +69,7 @@ def test_a_file_that_is_not_a_plan_is_refused_with_the_option_for_it(command, tm
     (tmp_path / "a.yaml").write_text("holdfast: 1\n")
     message = command.fail("apply", tmp_path / "a.yaml")
     assert f"or apply the file itself: `-f {tmp_path / 'a.yaml'}`" in message
+    assert f"To apply its files, use `-f {tmp_path}`." in command.fail("apply", tmp_path)
 
 
 def test_a_plan_is_bound_to_publisher_and_organization(command, plan):

@@ -340,7 +340,7 @@ def end(connection):
 def test_an_unreachable_publisher_is_reported(guest):
     (address,) = free_addresses(1)
     message = guest.fail("api", "list", code=3, HOLDFAST_URL=f"http://{address}", HOLDFAST_TOKEN="abc")
-    assert message.startswith(f"holdfast: Can't reach http://{address}: ")
+    assert message.startswith(f"holdfast: Can't reach http://{address}: Connection refused. ")
 
 
 def test_a_server_that_ends_an_http_connection_without_an_answer_may_serve_https(guest):
@@ -378,7 +378,7 @@ def test_the_certificate_of_a_publisher_is_verified(guest, tmp_path):
         guest.run(*login, stdin="secret\n")
         guest.run("api", "list")
     assert message.startswith(f"holdfast: The certificate of {server.url} can't be verified: self-signed certificate.")
-    assert message.endswith("pass the CA with --ca-file.\n")
+    assert message.endswith("name the CA with `holdfast login --ca-file` or HOLDFAST_CA_FILE.\n")
 
 
 @pytest.mark.parametrize("name", ["missing.pem", "key.pem"])

@@ -83,6 +83,12 @@ def test_an_invalid_duration_is_reported(command, time):
     assert f"Invalid value for '--for': {time!r} is" in command.fail(*arguments, code=2)
 
 
+def test_an_invalid_value_is_reported_with_its_option(command):
+    for option, value in (("--expires-within", "30"), ("--only", "nonsense")):
+        message = command.fail("endpoint", "status", option, value, code=2)
+        assert f"Invalid value for '{option}': '{value}' is" in message
+
+
 def test_exceptions_are_shown_with_their_endpoint(command):
     assert command.run("trust", "exceptions").output == "No exceptions. Every backend is verified.\n"
     command.run("trust", "except", ENDPOINT, "--reason", "the backend is moved today", "--for", "1h30m")

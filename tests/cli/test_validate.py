@@ -32,6 +32,12 @@ def test_valid_files_need_no_publisher(validate):
     assert validate("--json").json["valid"] is True
 
 
+def test_files_are_named_as_for_diff_and_apply_or_as_arguments(validate, guest, tmp_path):
+    valid = validate()
+    assert guest("validate", "-f", tmp_path / "a.yaml").output == valid.output
+    assert "Name the files" in guest.fail("validate", code=2)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
@@ -72,7 +78,8 @@ def test_findings_are_listed_and_fail_only_if_strict(validate, tmp_path):
     result = validate()
     assert result.code == 0
     assert f"{tmp_path}/a.yaml:6: certificates[0].file: warning: orders: " in result.output
-    assert validate("--strict").code == 1
+    strict = validate("--strict")
+    assert (strict.code, strict.errors) == (1, "holdfast: --strict: 1 finding above the level info.\n")
     codes = {finding["code"]: finding for finding in validate("--json").json["findings"]}
     assert (codes["name-mismatch"]["line"], codes["name-mismatch"]["certificate"]) == (6, "orders")
 

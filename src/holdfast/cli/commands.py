@@ -228,6 +228,9 @@ class Commands(TyperGroup):
                 raise CommandInterrupted("Interrupted.") from error
         except CommandFailed as error:
             raise _exit(error) from error
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # of pydantic, which Typer uses
+            raise
         except UnicodeEncodeError as error:
             # Python decodes invalid UTF-8 in arguments and variables to lone surrogates.
             raise _exit(InvalidUsage(f"{error.object!r} isn't valid UTF-8, so it can't be sent.")) from error

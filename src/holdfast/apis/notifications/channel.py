@@ -124,7 +124,8 @@ def check_kind(kind: str) -> ChannelKind:
     try:
         return ChannelKind(kind)
     except ValueError:
-        raise InvalidField("kind", f"There are no channels of the kind {kind[:80]!r}.") from None
+        message = f"There are no channels of the kind {kind[:80]!r}. Use one of {', '.join(ChannelKind)}."
+        raise InvalidField("kind", message) from None
 
 
 def check_audience(audience: str, kind: ChannelKind) -> Audience:

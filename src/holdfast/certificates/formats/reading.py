@@ -18,6 +18,7 @@ from holdfast.certificates.formats.parts import MAX_CERTIFICATES, Contents, Part
 
 # Labels of RFC 7468 and older ones; the content decides what a block contains.
 _CERTIFICATE_LABELS = {"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "CERTIFICATE CHAIN"}
+_ONLY_KEY = "Choose the file with the certificate instead."
 _SECRET = re.compile(rb"^[ {\"]*kind\"?: *\"?Secret\b", re.MULTILINE)
 _LABELS = _CERTIFICATE_LABELS | {"PKCS7", "CMS", "PKCS #7 SIGNED DATA", "PKCS12"}
 
@@ -48,7 +49,8 @@ def _read_binary(data: bytes, password: str | None, work: Work) -> Contents | No
         return None
     for number, element in enumerate(elements, start=1):
         if keys.is_private_key(element):
-            raise PrivateKeyRefused(number, len(elements), "The file" if len(elements) == 1 else "")
+            is_all = len(elements) == 1
+            raise PrivateKeyRefused(number, len(elements), "The file" if is_all else "", _ONLY_KEY if is_all else "")
     contents = Contents("a DER file")
     for number, element in enumerate(elements, start=1):
         what = "The file" if len(elements) == 1 else f"Block {number}"
@@ -95,11 +97,12 @@ def _read_text(data: bytes, password: str | None, work: Work) -> Contents:
 
 def _refuse_keys(text: bytes, blocks: list[pem.Block]) -> None:
     # Look for keys first, so that a broken certificate never hides one.
+    remedy = "" if b"CERTIFICATE" in text else _ONLY_KEY
     for block in blocks:
         if "PRIVATE KEY" in block.label or any(keys.is_private_key(element) for element in _read_elements(block)):
-            raise PrivateKeyRefused(block.number, len(blocks))
+            raise PrivateKeyRefused(block.number, len(blocks), remedy=remedy)
     if keys.has_mark_of_key(text):
-        raise PrivateKeyRefused(1, 1, "Part of the file" if blocks else "The file")
+        raise PrivateKeyRefused(1, 1, "Part of the file" if blocks else "The file", remedy)
 
 
 def _read_elements(block: pem.Block) -> list[Element]:

@@ -3,6 +3,8 @@
 """
 
 import json
+import re
+import textwrap
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from holdfast.cli.failures import InvalidUsage
 from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.terminal.files import write_pieces
 from holdfast.cli.terminal.help import write_ending
-from holdfast.cli.terminal.listing import Listing, Output, write_listing
+from holdfast.cli.terminal.listing import Form, Listing, Output, write_listing
 from holdfast.cli.terminal.output import AsJson, say, tell, write_json
 from holdfast.cli.terminal.text import make_plain
 
@@ -24,6 +26,10 @@ PATH = "/audit-events"
 PAUSE = 2.0  # seconds between requests of --follow
 _OVERLAP = timedelta(minutes=1)  # control planes whose clocks differ write events with earlier times
 _AT_ONCE = 500
+LONGEST = 160  # characters of a detail in the table
+_ID = re.compile(r" \([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\)")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_FINGERPRINT = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
 commands = typer.Typer(no_args_is_help=True)
 
 Start = Annotated[str, Option("--from", metavar="TIME", help="Only events from this day or time on (UTC).")]
@@ -65,6 +71,7 @@ def list_events(
     """
     List events, the newest first; with --follow, the oldest first, and new ones until Ctrl-C.
 
+    The table leaves out the IDs of APIs, and shortens fingerprints and long details; `-o wide` and --json have all.
     With --follow --json, each event is a line.
     """
     filters = _build_filters(start, end, user=user, action=action, kind=kind, subject=subject, query=query)
@@ -72,8 +79,9 @@ def list_events(
         if follow:
             _follow(client, filters, limit, as_json=as_json)
         page = client.get(PATH, limit=limit, **filters)
+    write = str if output is Form.WIDE else _shorten
     rows = [
-        (_write_time(event), event["user"], event["action"], event["subject"], event["detail"])
+        (_write_time(event), event["user"], event["action"], write(event["subject"]), write(event["detail"]))
         for event in page["list"]
     ]
     names = [str(event["number"] or "") for event in page["list"]]
@@ -133,11 +141,14 @@ def verify(
     """
     from holdfast.cli.access.audit_verification import describe, verify_file, verify_log
 
+    expected = expect.strip().lower()
+    if expected and not _HASH.fullmatch(expected):
+        raise InvalidUsage(f"--expect {expect} isn't a whole hash, which has 64 hex digits.")
     if file is None:
         with connect() as client:
-            verdict = verify_log(client, expect.strip().lower())
+            verdict = verify_log(client, expected)
     else:
-        verdict = verify_file(file, expect.strip().lower())
+        verdict = verify_file(file, expected)
     if as_json:
         write_json(describe(verdict).as_json)
     else:
@@ -189,6 +200,12 @@ def _follow(client: Client, filters: dict[str, str], limit: int, *, as_json: boo
             times_by_event = {key: at for key, at in times_by_event.items() if at >= since}
             filters, limit = {**filters, "from": since.isoformat()}, _AT_ONCE
         time.sleep(PAUSE)
+
+
+def _shorten(text: str) -> str:
+    """Leave out what nobody reads in a table, such as all scopes of a token."""
+    text = _FINGERPRINT.sub(r"\1...", _ID.sub("", text))
+    return textwrap.shorten(text, LONGEST, placeholder=" ...")
 
 
 def _read_event_time(event: dict[str, Any]) -> datetime:

@@ -33,13 +33,23 @@ def list_labels(
     output: Output = None,
     as_json: AsJson = False,
 ) -> None:
-    """List objects that have labels: APIs by ID, certificates by alias, trust settings by origin."""
+    """
+    List objects that have labels: APIs, certificates by alias, trust settings by origin.
+
+    `-o wide` and `--json` have the IDs of APIs.
+    """
     with connect() as client:
         objects = list(client.list_entries(LABELS, "list", **({"label": label} if label else {})))
-    rows = [(entry["kind"], entry["object"], ", ".join(entry["labels"])) for entry in objects]
+        has_apis = any(entry["kind"] == Kind.API for entry in objects)
+        apis = list(client.list_entries("/apis", "list")) if has_apis else []
+    titles = {api["id"]: f"{api['name']}:{api['version']}" for api in apis}
+    rows = [
+        (entry["kind"], titles.get(entry["object"], entry["object"]), ", ".join(entry["labels"]), entry["object"])
+        for entry in objects
+    ]
     names = [f"{entry['kind']} {entry['object']}" for entry in objects]
     body = {"count": len(objects), "list": objects}
-    write_listing(Listing(body, ["KIND", "OBJECT", "LABELS"], rows, names, "No labels."), output, as_json)
+    write_listing(Listing(body, ["KIND", "OBJECT", "LABELS"], rows, names, "No labels.", ["ID"]), output, as_json)
 
 
 @commands.command(

@@ -116,4 +116,4 @@ def _find(client: Client, api: dict[str, Any], number: int) -> dict[str, Any]:
         if candidate["displayName"].rpartition(" ")[2] == str(number):
             revision: dict[str, Any] = candidate
             return revision
-    raise InvalidUsage(f"{write_title(api)} has no revision {number}. See holdfast revision list.")
+    raise InvalidUsage(f"{write_title(api)} has no revision {number}. Run `holdfast revision list` to see all.")

@@ -2,7 +2,7 @@
 `holdfast endpoint status` and `history`: what backends present, and what they presented before.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -58,8 +58,13 @@ def show_status(
         str, Option(metavar="API", help="Show only endpoints of this API.", autocompletion=completion.complete_apis)
     ] = "",
     expires_within: Annotated[
-        str, Option(metavar="DURATION", help="Show only endpoints whose certificate expires within, such as 30d.")
-    ] = "",
+        timedelta | None,
+        Option(
+            parser=parse_duration,
+            metavar="DURATION",
+            help="Show only endpoints whose certificate expires within, such as 30d.",
+        ),
+    ] = None,
     output: Output = None,
     watch: Watch = False,
     as_json: AsJson = False,
@@ -67,7 +72,7 @@ def show_status(
     """Show which certificates backends present, and whether gateways accept them."""
     query = {"status": only.value} if only else {}
     if expires_within:
-        query["expiresBefore"] = (datetime.now(UTC) + parse_duration(expires_within)).isoformat()
+        query["expiresBefore"] = (datetime.now(UTC) + expires_within).isoformat()
     with connect() as client:
         if api:
             query["apiId"] = find_api(client, api)["id"]

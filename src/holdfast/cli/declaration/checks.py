@@ -16,12 +16,12 @@ from holdfast.cli.declaration.certificate_plan import plan_certificates
 from holdfast.cli.declaration.current_state import CurrentState
 from holdfast.cli.declaration.desired_state import DesiredState, WantedCertificate
 from holdfast.cli.declaration.fields import InvalidFiles, Place, Problems
-from holdfast.cli.declaration.inputs import FileArguments, Inputs, Label, Overlays, Variables
+from holdfast.cli.declaration.inputs import FileArguments, Inputs, Label, OptionalFiles, Overlays, Variables
 from holdfast.cli.declaration.plan import plan_created
 from holdfast.cli.declaration.refusals import refuse_indistinguishable, refuse_taken
 from holdfast.cli.declaration.schema import describe_format
 from holdfast.cli.exit_codes import LOCAL, ExitCode
-from holdfast.cli.failures import WrongFile
+from holdfast.cli.failures import InvalidUsage, WrongFile
 from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.output import AsJson, say, tell, write_json
 
@@ -40,13 +40,14 @@ class PlacedFinding:
 @commands.command(
     "validate",
     epilog=write_ending(
-        "holdfast validate holdfast/",
-        "holdfast validate holdfast/ --overlay production.yaml --strict --json",
+        "holdfast validate -f holdfast/",
+        "holdfast validate -f holdfast/ --overlay production.yaml --strict --json",
         codes=LOCAL,
     ),
 )
 def validate_files(
-    file: FileArguments,
+    argument: FileArguments = None,
+    file: OptionalFiles = None,
     overlay: Overlays = None,
     var: Variables = None,
     label: Label = "",
@@ -58,9 +59,12 @@ def validate_files(
 
     Checks the syntax, variables, references between entries, and certificates, and lists findings about them.
     """
+    files = (*(file or ()), *(argument or ()))
+    if not files:
+        raise InvalidUsage("Name the files: -f FILE.")
     now = datetime.now(UTC)
     try:
-        goal = Inputs(tuple(file), tuple(overlay or ()), label).read(var)
+        goal = Inputs(files, tuple(overlay or ()), label).read(var)
         refuse_contradictions(goal, now)
     except InvalidFiles as error:
         if as_json:
@@ -77,7 +81,9 @@ def validate_files(
         for note in notes:
             tell(note)
         say(f"The files are valid: {_write_counts(goal)}.")
-    if strict and any(entry.finding.severity is not Severity.INFO for entry in findings):
+    serious = sum(entry.finding.severity is not Severity.INFO for entry in findings)
+    if strict and serious:
+        tell(f"holdfast: --strict: {serious} finding{'s' if serious > 1 else ''} above the level info.")
         raise typer.Exit(int(ExitCode.FAILED))
 
 

@@ -15,7 +15,7 @@ from typer import Argument, Option
 from holdfast.cli.declaration.current_state import read_current_state
 from holdfast.cli.declaration.desired_state import DesiredState
 from holdfast.cli.declaration.execution import ApplyOutcome, apply_plan
-from holdfast.cli.declaration.inputs import Files, Inputs, Label, Overlays, Prune, Variables
+from holdfast.cli.declaration.inputs import Files, Inputs, Label, OptionalFiles, Overlays, Prune, Variables
 from holdfast.cli.declaration.plan import plan
 from holdfast.cli.declaration.plan_file import (
     read_plan,
@@ -38,13 +38,6 @@ from holdfast.cli.trust.trust_settings import SETTINGS
 
 NOTHING = "No changes."
 commands = typer.Typer()
-
-OptionalFiles = Annotated[
-    list[str] | None,
-    Option(
-        "-f", "--file", metavar="FILE", help="YAML file, directory of YAML files, or - for standard input. Repeatable."
-    ),
-]
 
 
 @commands.command(

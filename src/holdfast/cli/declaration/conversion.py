@@ -173,7 +173,8 @@ class Conversion:
         fields.finish()
         if draft is None:
             return WantedSecurity(fields.place, None)
-        return WantedSecurity(fields.place, draft.security, draft.secret or None, draft.password or None)
+        variables = (fields.read_text("secretVariable") or "", fields.read_text("passwordVariable") or "")
+        return WantedSecurity(fields.place, draft.security, draft.secret or None, draft.password or None, *variables)
 
     def _read_secret(self, fields: Fields, file: str, variable: str) -> str | None:
         """Read a secret from the file or the variable that a field names; None: there is none."""

@@ -36,12 +36,18 @@ class WantedCaller:
 
 @dataclass(frozen=True, slots=True)
 class WantedSecurity:
-    """Endpoint security (None: none) and its secrets; None if one isn't known and must stay."""
+    """
+    Endpoint security (None: none) and its secrets; None if one isn't known and must stay.
+
+    *secret_variable* and *password_variable* name the variables that a file takes them from, set or not; empty: none.
+    """
 
     place: Place
     security: EndpointSecurity | None
     secret: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)  # of the user, with OAuth 2.0's password grant
+    secret_variable: str = ""
+    password_variable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

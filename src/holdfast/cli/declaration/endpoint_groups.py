@@ -2,13 +2,22 @@
 Groups of endpoints in configuration files: their fields, what differs from the publisher, and exports.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
-from holdfast.apis.catalog.endpoint_group import EndpointGroup, GroupKind, SessionKind, check_group, read_group
+from holdfast.apis.catalog.endpoint_group import (
+    DEFAULT_SESSION,
+    DEFAULT_SESSION_HEADER,
+    Algorithm,
+    EndpointGroup,
+    GroupKind,
+    SessionKind,
+    check_group,
+    read_group,
+)
 from holdfast.apis.catalog.group_members import GROUP_SETTINGS, list_endpoints, read_groups, write_group
 from holdfast.apis.errors import InvalidField, InvalidFields
 from holdfast.cli.declaration.fields import Fields
@@ -16,6 +25,13 @@ from holdfast.cli.declaration.fields import Fields
 _NONE = "none"
 _SESSIONS = {_NONE: SessionKind.NONE, "cookie": SessionKind.COOKIE, "header": SessionKind.HEADER}
 _FIELDS = {"session_timeout": "sessionTimeout", "session_header": "sessionHeader"}
+_DEFAULTS = {
+    "algorithm": Algorithm.ROUND_ROBIN.value,
+    "session": _NONE,
+    "sessionTimeout": DEFAULT_SESSION,
+    "sessionHeader": DEFAULT_SESSION_HEADER,
+    **dict.fromkeys((f"{name}{value}" for name in ENVIRONMENTS for value in ("Weight", "Priority")), 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +84,16 @@ def read_endpoint_group(fields: Fields | None, endpoints: Mapping[Environment, E
 
 
 def compare_groups(goal: WantedGroups, before: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the groups of an API, whose `endpointConfig` is *before*, and those of *goal* as texts."""
-    return _show(read_groups(before)), _show(goal.groups)
+    """
+    Return the groups of an API, whose `endpointConfig` is *before*, and those of *goal* as texts.
+
+    If both have groups, the texts contain only the fields that differ; they are equal if none does.
+    """
+    old, new = _write_fields(read_groups(before)), _write_fields(goal.groups)
+    if not old or not new:
+        return _show(old), _show(new)
+    names = [name for name in (old | new) if old.get(name) != new.get(name)]
+    return _show_differing(old, names), _show_differing(new, names)
 
 
 def apply_groups(config: dict[str, Any], goal: WantedGroups) -> dict[str, Any]:
@@ -98,7 +122,11 @@ def apply_groups(config: dict[str, Any], goal: WantedGroups) -> dict[str, Any]:
 
 def export_groups(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the groups in *config*, an `endpointConfig`, as files have them; empty: none."""
-    groups = read_groups(config)
+    return _write_fields(read_groups(config))
+
+
+def _write_fields(groups: Mapping[Environment, EndpointGroup]) -> dict[str, Any]:
+    """Return *groups* as files have them; empty: none."""
     if not groups:
         return {}
     group = next(iter(groups.values()))
@@ -124,21 +152,26 @@ def _write_members(group: EndpointGroup) -> list[dict[str, Any]]:
     return members
 
 
-def _show(groups: Mapping[Environment, EndpointGroup]) -> str:
-    if not groups:
-        return _NONE
-    parts = []
-    for name, group in groups.items():
-        values = group.values
-        members = [
-            f"{member['url']} (weight {member['weight']}, priority {member['priority']})"
-            for member in values.pop("members")
-        ]
-        checks = values.pop("health_check")
-        settings = ", ".join(f"{key}: {value or _NONE}" for key, value in values.items())
-        health_check = f", health check: {' '.join(str(value) for value in checks.values())}" if checks else ""
-        parts.append(f"{name}: {', '.join(members) or 'no further endpoints'}; {settings}{health_check}")
-    return ". ".join(parts)
+def _show(fields: Mapping[str, Any]) -> str:
+    """Write the fields that a reader would have to set; those with defaults are left out."""
+    return _show_differing(fields, [name for name, value in fields.items() if value != _DEFAULTS.get(name)]) or _NONE
+
+
+def _show_differing(fields: Mapping[str, Any], names: Sequence[str]) -> str:
+    return "; ".join(f"{name}: {_show_field(fields.get(name))}" for name in names)
+
+
+def _show_field(value: Any) -> str:
+    """Write the value of a field: a text, a number, a list of members, or a health check."""
+    if isinstance(value, list):
+        return ", ".join(f"{member['url']} ({_show_field(_omit_url(member))})" for member in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return _NONE if value is None else str(value)
+
+
+def _omit_url(member: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in member.items() if name != "url"}
 
 
 def _check(first: Endpoint, values: Mapping[str, Any]) -> EndpointGroup:

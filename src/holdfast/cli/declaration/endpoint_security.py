@@ -14,6 +14,7 @@ from holdfast.apis.catalog.token_settings import Grant
 from holdfast.cli.declaration.current_state import ExistingApi
 from holdfast.cli.declaration.desired_state import WantedApi, WantedSecurity
 from holdfast.cli.declaration.fields import Problems
+from holdfast.cli.declaration.variables import PREFIX
 
 _NONE = "none"
 
@@ -39,11 +40,13 @@ def compare_securities(
         after = _describe(goal.security)
         needs_secret = _needs_secret(present, after)
         needs_password = goal.security.has_password and (needs_secret or PASSWORD not in present)
-        if needs_secret and goal.secret is None:
-            problems.add(goal.place, "Set secretFile or secretVariable: the secret must be sent, and it isn't known.")
-        if needs_password and goal.password is None:
-            text = "Set passwordFile or passwordVariable: the password must be sent, and it isn't known."
-            problems.add(goal.place, text)
+        for name, is_needed, value, variable in (
+            ("secret", needs_secret, goal.secret, goal.secret_variable),
+            ("password", needs_password, goal.password, goal.password_variable),
+        ):
+            if is_needed and value is None:
+                what = f"the variable {PREFIX}{variable}" if variable else f"{name}File or {name}Variable"
+                problems.add(goal.place, f"Set {what}: the {name} must be sent, and it isn't known.")
 
 
 def write_securities(api: WantedApi, present: Mapping[str, Any]) -> dict[str, Any]:

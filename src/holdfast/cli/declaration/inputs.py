@@ -17,9 +17,13 @@ Files = Annotated[
         "-f", "--file", metavar="FILE", help="YAML file, directory of YAML files, or - for standard input. Repeatable."
     ),
 ]
-FileArguments = Annotated[
-    list[str], Argument(metavar="FILE", help="YAML file, directory of YAML files, or - for standard input.")
+OptionalFiles = Annotated[
+    list[str] | None,
+    Option(
+        "-f", "--file", metavar="FILE", help="YAML file, directory of YAML files, or - for standard input. Repeatable."
+    ),
 ]
+FileArguments = Annotated[list[str] | None, Argument(metavar="FILE", help="The same as with -f.")]
 Overlays = Annotated[
     list[str] | None,
     Option("--overlay", metavar="FILE", help="File whose entries replace fields of those in the files. Repeatable."),

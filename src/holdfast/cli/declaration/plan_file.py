@@ -76,6 +76,8 @@ def save_plan(path: Path, plan: Plan, client: Client, inputs: Inputs, digests: M
 
 def read_plan(path: str) -> SavedPlan:
     """Read a plan file. Raises WrongFile."""
+    if Path(path).is_dir():
+        raise WrongFile(f"{path} is a directory, not a plan. To apply its files, use `-f {path}`.")
     try:
         body = json.loads(read_file(Path(path), MAX_FILE))
         if body["holdfastPlan"] != VERSION:

@@ -2,6 +2,7 @@
 HTTP requests to the publisher: authentication, TLS and network errors.
 """
 
+import re
 import ssl
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from holdfast.apis.publisher_paths import PREFIX
 from holdfast.cli.failures import CannotConnect, InvalidUsage, WrongFile
 from holdfast.cli.requests.publisher import Credentials, Publisher
 from holdfast.network.public_trust import make_public_context
+
+_ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class PublisherAuth(httpx2.Auth):
@@ -99,9 +102,10 @@ def _explain(url: str, error: httpx2.RequestError) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "verification failed"
         return (
-            f"The certificate of {url} can't be verified: {why}. If a private CA issued it, pass the CA with --ca-file."
+            f"The certificate of {url} can't be verified: {why}. "
+            "If a private CA issued it, name the CA with `holdfast login --ca-file` or HOLDFAST_CA_FILE."
         )
-    reason = reason.rstrip(".") or type(error).__name__
+    reason = _ERROR_NUMBER.sub("", reason).rstrip(".") or type(error).__name__
     if url.startswith("http:") and isinstance(error, httpx2.RemoteProtocolError):
         return f"Can't reach {url}: {reason}. If the publisher serves https, use its https URL."
     return f"Can't reach {url}: {reason}. Check the URL, and that the publisher is running."

@@ -59,7 +59,10 @@ class ReplacementRefused(Refusal):
         self.refused = tuple(replacements)
         first = self.refused[0]
         others = f" {len(replacements) - 1} others can't be changed either." if len(replacements) > 1 else ""
-        super().__init__(f"Nothing was replaced. {first.before.alias}: {first.refusal}{others} Leave them out.")
+        super().__init__(
+            f"Nothing was replaced. {first.before.alias}: {first.refusal}{others} "
+            "To replace the others, name only their aliases."
+        )
 
 
 def delete_certificates(context: Context, aliases: Sequence[str]) -> list[EndpointCertificate]:

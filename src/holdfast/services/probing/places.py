@@ -155,7 +155,8 @@ class Places:
         if not gateway:
             gateway = local if local in gateways else next(iter(serving), local)
         elif gateway not in gateways:
-            raise InvalidField("gateway", "This gateway isn't connected. Leave the name out to use any gateway.")
+            message = f"The gateway {gateway[:80]} isn't connected. Leave the name out to use any gateway."
+            raise InvalidField("gateway", message)
         elif gateway not in serving and terms and terms.identity:
             message = "This gateway doesn't serve the endpoint, so it isn't sent the key of the gateway identity."
             raise InvalidField("gateway", message)
