@@ -128,6 +128,15 @@ class Clock:
 
 
 @pytest.fixture
+def warnings() -> Iterator[None]:
+    """Log warnings, too, as Holdfast does."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
 def clock() -> Clock:
     return Clock()
 

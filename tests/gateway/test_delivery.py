@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.testing import capture_logs
 
 from backends import V4, Backend
 from holdfast.gateway.telemetry import http_delivery
@@ -63,3 +64,28 @@ def test_a_collector_that_does_not_respond_delays_neither_other_threads_nor_the_
         with asyncio.run(run(listening)):
             wait_until(lambda: "telemetry" not in {thread.name for thread in threading.enumerate()})
     assert time.monotonic() - began < http_delivery.WITHIN
+
+
+@pytest.mark.usefixtures("warnings")
+def test_the_log_has_each_reason_once_until_a_message_is_accepted(tmp_path):
+    (file := tmp_path / "ca.pem").write_bytes(ROOT.pem)
+
+    async def fail_twice(delivery):
+        with capture_logs() as events:
+            await delivery.deliver(b"metrics")
+            await delivery.deliver(b"metrics")
+        (event,) = events
+        return event["why"]
+
+    async def story():
+        with Backend(issue(V4)) as collector:
+            delivery = Delivery(METRICS, collector.url("/v1/metrics"), file)
+            assert "CERTIFICATE_VERIFY_FAILED" in await fail_twice(delivery)
+            collector.present(issue("other.test", by=ROOT))
+            assert "IP address mismatch" in await fail_twice(delivery)
+            collector.present(issue(V4, by=ROOT))
+            await delivery.deliver(b"metrics")
+            collector.present(issue(V4))
+            assert "CERTIFICATE_VERIFY_FAILED" in await fail_twice(delivery)
+
+    asyncio.run(story())

@@ -1,11 +1,9 @@
 """Failed sign-ins are logged with user and address, in a limited number of lines."""
 
-import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from holdfast.services.access.failed_sign_ins import (
@@ -22,7 +20,7 @@ from holdfast.store.access.accounts import User
 from holdfast.store.audit import Action
 from holdfast.store.errors import StoreFull
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("warnings")]
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 SECRET = "the password in the wrong field"
@@ -37,15 +35,6 @@ def failures(store):
             accounts.insert_organization(session, organization, NOW)
         accounts.insert_user(session, User("1", "acme", "anna@acme", "", frozenset()), NOW)
     return FailedSignIns()
-
-
-@pytest.fixture(autouse=True)
-def warnings():
-    """Log warnings, as Holdfast does; other tests log errors only."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from holdfast.gateway.telemetry.collector import PORTS, check_url, read_roots
 from holdfast.gateway.telemetry.http_delivery import WITHIN, HttpDelivery
 
 log = structlog.get_logger()
+MAX_REASONS = 5  # that the log gets, because a reason can contain something that changes, such as a port
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Delivery:
         self._roots = read_roots(ca_file)
         self._http = HttpDelivery(url, self._roots)
         self._channel: grpc.aio.Channel | None = None
-        self._is_failing = False
+        self._reasons: set[str] = set()  # of the failures since a message was accepted
 
     async def send(self, message: bytes) -> None:
         """Send a message. Raises MessageRejected."""
@@ -54,14 +55,15 @@ class Delivery:
             await self._call(message)
 
     async def deliver(self, message: bytes) -> None:
-        """Send a message; the log says why if the collector doesn't accept it, once until it does."""
+        """Send a message; if the collector doesn't accept it, the log has each reason once until it does."""
         try:
             await self.send(message)
-            self._is_failing = False
+            self._reasons.clear()
         except MessageRejected as error:
-            if not self._is_failing:
-                log.warning("telemetry can't be delivered", signal=self.signal.name, collector=self.url, why=str(error))
-            self._is_failing = True
+            why = str(error)
+            if why not in self._reasons and len(self._reasons) < MAX_REASONS:
+                log.warning("telemetry can't be delivered", signal=self.signal.name, collector=self.url, why=why)
+                self._reasons.add(why)
 
     async def close(self) -> None:
         """Close the connection."""
