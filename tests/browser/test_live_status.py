@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from backends import Backend
 from browser.conftest import ENFORCED, violations
+from holdfast.apis.wso2_wording import UPLOAD_CERTIFICATE
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
 from issuing import Identity, issue
@@ -73,9 +74,21 @@ def test_a_failure_is_shown_next_to_its_endpoint_until_it_is_fixed(
         expect(failure).to_contain_text(EXPLANATIONS[Cause.SELF_SIGNED_NOT_TRUSTED].sentence)
         expect(failure).to_contain_text(re.compile("self_signed_not_trusted: seen .* request ID"))
         assert violations(signed_in) == []
-        alias = holdfast.import_certificate(own.url(host="localhost"), identity.pem)
+        # A change in a dialog is shown on the overview at once.
+        signed_in.goto(f"/apis/{api.id}")
+        failure.get_by_role("button", name="Import the certificate").click()
+        dialog = signed_in.get_by_role("dialog", name=UPLOAD_CERTIFICATE)
+        dialog.get_by_label("Alias").fill("from-overview")
+        expect(dialog.get_by_role("radio")).to_be_checked()
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_be_hidden()
+        trust = signed_in.locator("#endpoints-and-trust")
+        expect(trust).to_contain_text("Imported: from-overview")
+        expect(trust).to_contain_text("is, or was issued by, localhost")
         expect(failure).to_be_hidden()
-        holdfast.delete_certificate(alias)
+        expect(trust.locator(ENFORCED)).to_be_visible()
+        assert signed_in.evaluate("document.activeElement !== document.body")
+        holdfast.delete_certificate("from-overview")
 
 
 def is_reported(holdfast: Holdfast, api: PublishedApi) -> bool:

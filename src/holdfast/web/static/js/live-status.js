@@ -95,7 +95,7 @@ function direct(button, failure) {
   link.href = failure.target;
   const dialog = { "hx-get": failure.target, "hx-target": "#dialog", "hx-swap": "innerHTML", role: "button" };
   for (const [name, value] of Object.entries(dialog)) {
-    if (failure.opens_dialog && button.dataset.action === "dialog") link.setAttribute(name, value);
+    if (failure.opens_dialog) link.setAttribute(name, value);
     else link.removeAttribute(name);
   }
   const hasFocus = document.activeElement === button;
