@@ -63,10 +63,13 @@ def test_watched_endpoints_are_filtered_and_paged(client, presents):
         "https://bread.test"
     ]
     assert list_watched(client, apiId=api["id"], endpoint="https://bread.test") == []
+    assert [endpoint["endpoint"] for endpoint in list_watched(client, query="BREAD")] == ["https://bread.test"]
     later = (read(issue("x.test", end=30 * DAY))).not_after.isoformat()
     assert [endpoint["endpoint"] for endpoint in list_watched(client, expiresBefore=later)] == [ORIGIN]
     page = client.get(PATH, params={"limit": 1, "offset": 1, "status": "trusted"}).json()
     assert (page["list"], page["pagination"]["total"]) == ([], 1)
+    page = client.get(PATH, params={"limit": 1, "query": ".test"}).json()
+    assert "query=.test" in page["pagination"]["next"]
 
 
 def test_a_changed_backend_needs_attention_now_only_if_gateways_reject_it(client, presents):

@@ -70,6 +70,29 @@ def test_a_list_of_what_backends_present_is_filtered_and_leads_to_the_history(cl
     assert statuses(client.get("/watched-endpoints?status=expiring")) == []
 
 
+def test_a_list_of_what_backends_present_is_searched_by_endpoint_name_and_issuer(client, presents):
+    create_api(client)
+    presents(issue("pizza.test", by=issue(ca=True, common_name="Bäckerei CA")))
+    presents(issue("x.test", common_name="Noodles"), "https://pasta.test", coverage=REJECTED)
+    for query, expected in (
+        (":8443", ["trusted"]),
+        (" PASTA ", ["not_trusted"]),
+        ("noodle", ["not_trusted"]),
+        ("bÄckerei", ["trusted"]),
+        ("test", ["not_trusted", "trusted"]),
+        ("%", []),
+    ):
+        page = client.get("/watched-endpoints", params={"query": query}, headers={"HX-Request": "true"})
+        assert sorted(statuses(page)) == expected, query
+        assert f'All <span class="filter-count">{len(expected)}</span>' in page.text
+    page = client.get("/watched-endpoints?query=test&status=trusted").text
+    assert 'value="test"' in page
+    assert 'href="/watched-endpoints?status=not_trusted&amp;query=test"' in page
+    page = client.get("/watched-endpoints", params={"query": "<script>"}).text
+    assert "No endpoints match “&lt;script&gt;”" in page
+    assert "<script>”" not in page
+
+
 def test_texts_in_presented_certificates_are_escaped_and_stored_without_control_characters(client, presents):
     create_api(client)
     endpoint = presents(issue("pizza.test", common_name="<b>\0\n", end=100 * DAY))

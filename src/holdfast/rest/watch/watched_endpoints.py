@@ -32,6 +32,10 @@ def list_watched_endpoints(
         datetime | None,
         Query(alias="expiresBefore", description="Only endpoints whose certificate expires before this time."),
     ] = None,
+    query: Annotated[
+        str,
+        Query(description="Part of the endpoint, or of the name or issuer of what its backend presents, in any case."),
+    ] = "",
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> WatchedEndpoints:
@@ -42,13 +46,14 @@ def list_watched_endpoints(
     backend presented when a gateway last looked, and whether it is trusted.
     """
     before = as_utc(expires_before)
-    criteria = WatchSelection(status, api, endpoint, before)
+    criteria = WatchSelection(status, api, endpoint, before, query)
     page, total = watched_endpoints.list_watched_endpoints(context, criteria, offset, limit)
     filters = {
         "endpoint": endpoint,
         "status": status.value if status else "",
         "apiId": api,
         "expiresBefore": before.isoformat() if before else "",
+        "query": query,
     }
     return {
         "count": len(page),

@@ -38,6 +38,7 @@ class WatchSelection:
     api_id: str = ""
     url: str = ""  # the endpoint with the origin of this URL
     expires_before: datetime | None = None
+    query: str = ""  # part of an origin, or of the name or issuer of the presented certificate, whatever the case
 
 
 def list_watched_endpoints(
@@ -125,11 +126,11 @@ def find_problems(context: Context, origins: Collection[str]) -> dict[str, tuple
     return problems
 
 
-def count_statuses(context: Context) -> Mapping[WatchStatus, int]:
-    """Return the number of watched endpoints with each status."""
+def count_statuses(context: Context, query: str = "") -> Mapping[WatchStatus, int]:
+    """Return the number of watched endpoints with each status; *query* is as in `WatchSelection`."""
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
-        return watched_endpoints.count_by_status(session, context.user.organization, context.now)
+        return watched_endpoints.count_by_status(session, context.user.organization, context.now, query)
 
 
 def find_changed(context: Context) -> list[WatchedEndpoint]:
@@ -153,7 +154,7 @@ def _narrow(session: Session, context: Context, selection: WatchSelection) -> Wa
             raise NotFound("API", selection.api_id)
         own_origins = {str(endpoint.origin) for endpoint in api.endpoints}
         origins = own_origins if origins is None else origins & own_origins
-    return WatchFilter(selection.status, origins, selection.expires_before)
+    return WatchFilter(selection.status, origins, selection.expires_before, query=selection.query)
 
 
 def _find(session: Session, context: Context, endpoint_id: str) -> WatchedEndpoint:

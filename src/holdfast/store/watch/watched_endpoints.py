@@ -23,6 +23,7 @@ from holdfast.apis.watch.watched_endpoint import (
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.store import api_origins
 from holdfast.store.chunks import split_values
+from holdfast.store.folding import contains
 from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import ApiRow, WatchedEndpointRow
 from holdfast.store.totals import find_total
@@ -34,12 +35,17 @@ _OF_ORIGINS = select(_table).where(_table.organization_id == ORGANIZATION, _tabl
 
 @dataclass(frozen=True, slots=True)
 class WatchFilter:
-    """A filter for watched endpoints; None: all."""
+    """
+    A filter for watched endpoints; None: all.
+
+    *query* is part of an origin, or of the name or issuer of the presented certificate, whatever the case.
+    """
 
     status: WatchStatus | None = None
     origins: Collection[str] | None = None
     expires_before: datetime | None = None
     expires_after: datetime | None = None  # or at this time
+    query: str = ""
 
 
 def list_used(session: Session) -> set[Place]:
@@ -113,10 +119,11 @@ def find(
     return [_read_endpoint(row) for row in page], total
 
 
-def count_by_status(session: Session, organization: str, now: datetime) -> dict[WatchStatus, int]:
-    """Return the number of watched endpoints with each status at *now*."""
+def count_by_status(session: Session, organization: str, now: datetime, query: str = "") -> dict[WatchStatus, int]:
+    """Return the number of watched endpoints with each status at *now*; *query* is as in `WatchFilter`."""
     counts = [func.count().filter(_has_status(status, now)) for status in WatchStatus]
-    row = session.execute(select(*counts).where(_table.organization_id == organization)).one()
+    matching = (_contains(query),) if query else ()
+    row = session.execute(select(*counts).where(_table.organization_id == organization, *matching)).one()
     return dict(zip(WatchStatus, row, strict=True))
 
 
@@ -163,7 +170,13 @@ def _select_matching(organization: str, criteria: WatchFilter, now: datetime) ->
         query = query.where(_table.expires_at < criteria.expires_before)
     if criteria.expires_after:
         query = query.where(_table.expires_at >= criteria.expires_after)
+    if criteria.query:
+        query = query.where(_contains(criteria.query))
     return query
+
+
+def _contains(query: str) -> ColumnElement[bool]:
+    return or_(*(contains(column, query) for column in (_table.origin, _table.name, _table.issuer)))
 
 
 def _find_used(session: Session, *conditions: ColumnElement[bool]) -> set[Place]:

@@ -12,9 +12,10 @@ from holdfast.services.watch import watched_endpoints
 from holdfast.services.watch.watched_endpoints import WatchSelection
 from holdfast.web.access.session import RequestContext
 from holdfast.web.paging import limit_page, number_pages
-from holdfast.web.rendering import render
+from holdfast.web.rendering import render, wants_part
 
-router = APIRouter(prefix="/watched-endpoints")
+PATH = "/watched-endpoints"
+router = APIRouter(prefix=PATH)
 PAGE = 50
 _ORDER = (  # of the filters: what needs attention first
     WatchStatus.CHANGED,
@@ -28,27 +29,29 @@ _ORDER = (  # of the filters: what needs attention first
 
 @router.get("")
 def list_watched_endpoints(
-    request: Request, context: RequestContext, status: WatchStatus | None = None, page: int = 1
+    request: Request, context: RequestContext, status: WatchStatus | None = None, query: str = "", page: int = 1
 ) -> Response:
-    """Show what all backends present, or those with a *status*."""
-    page = limit_page(page)
-    counts = watched_endpoints.count_statuses(context)
-    backends, total = watched_endpoints.list_watched_endpoints(context, WatchSelection(status), (page - 1) * PAGE, PAGE)
+    """Show what all backends present, or those with a *status* and with *query* in endpoint, name or issuer."""
+    page, query = limit_page(page), query.strip()
+    counts = watched_endpoints.count_statuses(context, query)
+    selection = WatchSelection(status, query=query)
+    backends, total = watched_endpoints.list_watched_endpoints(context, selection, (page - 1) * PAGE, PAGE)
     kinds = [kind for kind in _ORDER if counts[kind] or kind is status]
     return render(
         request,
-        "watch/list.html",
+        "watch/_panel.html" if wants_part(request) else "watch/list.html",
         context=context,
         section="certificates",
         tab="presented",
         backends=backends,
         total=total,
         current=status,
+        query=query,
         options=[
-            _write_option(None, sum(counts.values()), status),
-            *(_write_option(kind, counts[kind], status) for kind in kinds),
+            _write_option(None, sum(counts.values()), status, query),
+            *(_write_option(kind, counts[kind], status, query) for kind in kinds),
         ],
-        page=number_pages("endpoints", "/watched-endpoints", page, PAGE, total, status=status.value if status else ""),
+        page=number_pages("endpoints", PATH, page, PAGE, total, status=status.value if status else "", query=query),
     )
 
 
@@ -68,11 +71,14 @@ def show_history(request: Request, context: RequestContext, endpoint_id: str) ->
     )
 
 
-def _write_option(status: WatchStatus | None, count: int, current: WatchStatus | None) -> dict[str, object]:
-    query = f"?{urlencode({'status': status.value})}" if status else ""
+def _write_option(
+    status: WatchStatus | None, count: int, current: WatchStatus | None, query: str
+) -> dict[str, object]:
+    filters = {"status": status.value if status else "", "query": query}
+    parameters = urlencode({name: value for name, value in filters.items() if value})
     return {
         "label": status.words if status else "All",
-        "href": f"/watched-endpoints{query}",
+        "href": f"{PATH}?{parameters}" if parameters else PATH,
         "is_current": status is current,
         "count": count,
     }
