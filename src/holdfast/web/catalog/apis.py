@@ -36,7 +36,7 @@ _SHOWS = {
     Show.UNVERIFIED: "Not verified",
     Show.NOT_TRUSTED: "Not trusted",
     Show.UNREACHABLE: "Not reachable",
-    Show.EXPIRING: "Certificates expire within 30 days",
+    Show.EXPIRING: "Expire within 30 days",
     Show.PLAIN: "Not encrypted",
     Show.WITHOUT_ENDPOINT: "No endpoint",
     Show.NOT_LIVE: "Not live",

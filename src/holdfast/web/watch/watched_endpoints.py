@@ -71,9 +71,7 @@ def show_history(request: Request, context: RequestContext, endpoint_id: str) ->
     )
 
 
-def _write_option(
-    status: WatchStatus | None, count: int, current: WatchStatus | None, query: str
-) -> dict[str, object]:
+def _write_option(status: WatchStatus | None, count: int, current: WatchStatus | None, query: str) -> dict[str, object]:
     filters = {"status": status.value if status else "", "query": query}
     parameters = urlencode({name: value for name, value in filters.items() if value})
     return {
