@@ -17,8 +17,11 @@ from holdfast.store.errors import StoreFailure
 from holdfast.store.recovery.copies import copy_database
 from holdfast.store.recovery.replacement import stage
 from holdfast.store.revisions import get_newest_revision, get_revision, list_schema_revisions
+from holdfast.store.trust import endpoint_certificates
+from issuing import issue
 from store.earlier import database_at
 from store.left_behind import begin_new_log, log_of, write
+from store.values import make_api, make_entry
 
 SAID = {
     "Asking": '{"securityScheme": ["oauth2", "MutualSSL"]}',
@@ -111,6 +114,24 @@ def test_rows_that_refer_to_nothing_are_a_warning(data, unwell):
             VALUES ('none', 0, 'none', x'00')
         """)
     assert unwell()["references"][:2] == ("warning", "Rows refer to missing rows in certificate.")
+
+
+def test_values_that_cannot_be_read_are_named_up_to_twenty_objects(data, unwell, change_database):
+    def insert(session):
+        endpoint_certificates.insert(session, make_entry("pizza-backend", issue("pizza.test")))
+        for number in range(21):
+            apis.insert(session, make_api(f"Api{number:02}"))
+
+    change_database(insert)
+    with closing(sqlite3.connect(data / DATABASE_FILE)) as connection, connection:
+        connection.execute("UPDATE certificate SET der = x'00'")
+        connection.execute("UPDATE api SET request_rules = '['")
+    outcome, text, advice = unwell()["stored values"]
+    assert outcome == "failed"
+    assert text.startswith("22 objects have values that can't be read: the API Api")
+    assert "the API Api00 1.0.0 of default (request rules): save it again." in text
+    assert text.endswith("2 more aren't listed.")
+    assert advice.startswith("Do what the text says for each, or restore a backup.")
 
 
 def test_an_interrupted_first_start_needs_only_another_one(data, unwell):

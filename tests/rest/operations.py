@@ -45,7 +45,7 @@ class House:
     """An organization with an object of every kind; everything that only its users know contains `marker`."""
 
     def __init__(self, runtime, owner, user):
-        self.runtime, self.owner = runtime, owner
+        self.runtime, self.owner, self.user = runtime, owner, user
         self.marker = MARKER
         self.account = owner.get(f"{PREFIX}/account").json()
         api = create_api(owner, description=self.marker)

@@ -1,16 +1,32 @@
 """Damage to the database affects only the object that it is in, which is named with what to do."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
+from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
+from holdfast.apis.errors import UnreadableData
+from holdfast.apis.notifications.event import Condition, Course, EventKind, EventSeverity, Wording
+from holdfast.apis.traffic.measures import Measures
+from holdfast.apis.traffic.periods import start_of
+from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Role
+from holdfast.services.access.principal import Principal
+from holdfast.services.gateways import groups
+from holdfast.services.notifications.evaluation import ConditionSources, Evaluation
+from holdfast.services.publishing.group_listeners import GroupListeners
 from holdfast.services.publishing.snapshot import read_everything
 from holdfast.services.trust.trust_settings import end_exceptions
+from holdfast.store import inspection
 from holdfast.store.catalog import apis
+from holdfast.store.damage import find_damage
+from holdfast.store.notifications import conditions
+from holdfast.store.traffic.parts import Subject, add_measures
+from holdfast.store.traffic.reading import Selection, find_traffic
 from issuing import issue
 from rest.calls import APIS, ENDPOINTS, PREFIX, REMOVED, URL, assert_problem
-from rest.operations import ORIGIN, REQUESTS, House
+from rest.operations import MARKER, ORIGIN, REQUESTS, House
 from web.crawling import crawl
 
 pytestmark = pytest.mark.sqlite("PostgreSQL checks its pages, and the types of times and JSON")
@@ -26,7 +42,63 @@ DAMAGE = {  # by table: columns and what they contain, and which rows
     "api_document": ("members = '[', definition = '{{'", "organization_id = '{organization}'"),
     "api_revision": ("settings = '[1]'", "organization_id = '{organization}' AND number = 2"),
     "document": ("visibility = 'x', updated_at = 'never'", "organization_id = '{organization}'"),
+    "endpoint_certificate": ("created_at = 'never', expires_at = 'never'", "organization_id = '{organization}'"),
+    "user_account": ("roles = '[', password_hash = CAST(x'ff' AS TEXT)", "name = '{name}'"),
+    "session": ("expires_at = 'never'", "user_id = (SELECT id FROM user_account WHERE name = '{name}')"),
+    "token": ("expires_at = 'never', scopes = '['", "organization_id = '{organization}'"),
+    "silence": ("ends_at = 'never'", "organization_id = '{organization}'"),
+    "owner": ("owners = '['", "organization_id = '{organization}'"),
+    "audit_event": ("details = '[', at = 'never'", "organization_id = '{organization}' AND action = 'create silence'"),
+    "traffic": ("measures = '['", "organization_id = '{organization}'"),
+    "notification_condition": ("body = '['", "organization_id = '{organization}'"),
+    "gateway_group": ("urls = '[', listen = '[1]'", "name = '{group}'"),
+    "gateway": ("labels = '[1]', created_at = 'never'", "name = '{gateway}'"),
 }
+SUBJECTS = {  # what `holdfast doctor` calls the objects of the organization
+    "the API Pizza 1.0.0",
+    "the description of the API Pizza 1.0.0",
+    "revision 2 of the API Pizza 1.0.0",
+    f"the document {MARKER[:60]} of the API Pizza 1.0.0",
+    "the certificate pizza-backend",
+    f"the trust settings of {ORIGIN}",
+    "the removed certificate gone",
+    "the caller certificate pizza-backend of the API Pizza 1.0.0",
+    "the notification channel ops",
+    f"the silence because of {MARKER}",
+    "the condition gateway:eu-1",
+    "the session of the user {name}",
+    "the owners of the API Pizza 1.0.0",
+}
+
+
+TIMES, MEASURES = timedelta(minutes=1), Measures({200: 1}, (1,), 1, 1, {"": 1})
+
+
+def store_traffic(store, organization, api_id, at):
+    """Count a request of an API."""
+    with store.write() as session:
+        add_measures(session, "local", at, {Subject(organization, api_id, "production"): MEASURES}, [60])
+
+
+def find_requests(store, organization, api_id, at):
+    """Return the number of requests of an API in each minute."""
+    selection = Selection(organization, api_id, 60, start_of(at, 60), at + TIMES)
+    with store.read() as session:
+        return [traffic.measures.requests for traffic in find_traffic(session, selection)]
+
+
+def store_condition(store, organization, now):
+    """Store that a gateway was lost."""
+    wording = Wording("lost", "lost", "", "/gateways")
+    condition = Condition("gateway:eu-1", EventKind.GATEWAY_CONNECTION, "lost", EventSeverity.ERROR, wording)
+    with store.write() as session:
+        conditions.replace(session, organization, [], [Course(condition, now, now)])
+
+
+def list_condition_keys(store, organization):
+    """Return the keys of the stored conditions."""
+    with store.read() as session:
+        return list(conditions.list_courses(session, organization, EventKind))
 
 
 @pytest.fixture
@@ -40,9 +112,15 @@ def house(shared_runtime, enlist, sign_in, save):
 
 
 @pytest.mark.long
-def test_no_page_or_operation_fails_and_everything_can_be_replaced_or_deleted(house, shared_storage):
-    owner, ids, now = house.owner, house.ids, house.runtime.now()
-    names = {"organization": house.account["organization"], "api_id": ids["api_id"]}
+def test_no_page_or_operation_fails_and_everything_can_be_replaced_or_deleted(house, shared_storage, sign_in):
+    owner, ids, now, store = house.owner, house.ids, house.runtime.now(), house.runtime.store
+    names = {"organization": house.account["organization"], **ids}
+    clara = sign_in(house.user)
+    token = owner.post(
+        f"{PREFIX}/tokens", json={"name": "t", "scopes": ["apim:api_view"], "expiresTime": house.later(days=1)}
+    ).json()["token"]
+    store_traffic(store, names["organization"], ids["api_id"], now)
+    store_condition(store, names["organization"], now)
     api, caller = f"/apis/{ids['api_id']}", f"{APIS}/{ids['api_id']}/client-certificates/{ids['alias']}"
     listed = owner.get(f"{APIS}/{ids['api_id']}/client-certificates").json()["certificates"]
     pages, _ = crawl(owner, "/apis", f"{api}/endpoints?certificates", f"{api}/callers")
@@ -53,6 +131,41 @@ def test_no_page_or_operation_fails_and_everything_can_be_replaced_or_deleted(ho
     operations = [operation for operation in REQUESTS if operation.startswith("GET")]
     failed |= {operation for operation in operations if house.ask(owner, operation).status_code >= 500}
     assert failed == set()
+
+    # What can't be read grants nothing, and silences nothing.
+    assert clara.get("/apis").headers["location"].startswith("/sign-in")
+    authorization = {"Authorization": f"Bearer {token}"}
+    assert clara.get(APIS, headers=authorization).status_code == 401
+    assert owner.get(f"{PREFIX}/silences").json()["list"] == []
+    assert owner.get(f"{PREFIX}/users/{house.user.name}").json()["roles"] == []
+    assert owner.get(f"{PREFIX}/audit-events").json()["list"][0]["details"] == {
+        "error": "The stored details can't be read."
+    }
+
+    with inspection.open_to_inspect(shared_storage.location) as session:
+        damages = list(find_damage(session))
+    subjects = {damage.subject for damage in damages if damage.organization == names["organization"]}
+    assert subjects >= {subject.format(**names) for subject in SUBJECTS}
+    assert {f"the gateway group {ids['group']}", f"the gateway {ids['gateway']}"} <= {
+        damage.subject for damage in damages
+    }
+
+    # Traffic is counted, and conditions are evaluated.
+    assert find_requests(store, names["organization"], ids["api_id"], now) == []
+    store_traffic(store, names["organization"], ids["api_id"], now)
+    assert find_requests(store, names["organization"], ids["api_id"], now) == [1]
+    sources = ConditionSources(house.runtime.failures, house.runtime.gateway_sources)
+    Evaluation(sources).run(store, now, everything=True)
+    assert "gateway:eu-1" not in list_condition_keys(store, names["organization"])
+
+    # Gateways of a group whose addresses can't be read don't listen elsewhere.
+    operator = Context(store, Principal(DEFAULT_ORGANIZATION, "operator"), now)
+    group = groups.get_use(operator, ids["group"]).group
+    assert GroupListeners({"production": [("127.0.0.1", 8280)]}).build(group) == []
+    with pytest.raises(UnreadableData, match="Save new ones"):
+        groups.change_group(operator, group.name, groups.GroupChange(display_name="Europe"))
+    groups.change_group(operator, group.name, groups.GroupChange(listen={"production": ["127.0.0.1:8280"]}))
+    assert groups.get_use(operator, ids["group"]).group.listen == {"production": (("127.0.0.1", 8280),)}
 
     # A damaged end neither stops the task that ends exceptions nor makes it hurry.
     due = end_exceptions(house.runtime.store, now)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from sqlalchemy import update
 from structlog.testing import CapturingLogger
 
 from acting import context_of
@@ -40,6 +41,7 @@ from holdfast.store.inspection import open_to_inspect
 from holdfast.store.recovery.contents import list_sealed_secrets
 from holdfast.store.sealing import Sealing
 from holdfast.store.sqlite.files import open_to_read
+from holdfast.store.tables import GatewayAuthorityRow
 
 HOUR = timedelta(hours=1)
 
@@ -323,6 +325,16 @@ def test_a_ca_whose_key_is_lost_is_replaced_once_no_gateway_depends_on_it(store,
     authority = get_authority(store, other_sealing, clock())
     assert authority.pem != membership.authority
     assert get_authority(store, other_sealing, clock()) == authority
+
+
+@pytest.mark.usefixtures("membership")
+def test_a_ca_whose_certificate_cannot_be_read_is_replaced_once_no_gateway_depends_on_it(store, clock, revoke):
+    with store.write() as session:
+        session.execute(update(GatewayAuthorityRow).values(der=b"damaged"))
+    with pytest.raises(AuthorityLost, match=r"can't be read\. Restore"):
+        get_authority(store, SEALING, clock())
+    revoke()
+    assert get_authority(store, SEALING, clock()) == get_authority(store, SEALING, clock())
 
 
 def test_the_discovery_service_gets_its_certificate_from_the_same_ca(store, clock, membership):

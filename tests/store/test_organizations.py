@@ -42,6 +42,7 @@ OF_THE_INSTALLATION = {
     "control_planes.leases": "control planes share work for all organizations",
     "control_planes.messages": "control planes exchange sealed messages",
     "control_planes.sealed_values": "there is one sealing key",
+    "damage": "`holdfast doctor` checks the database of the installation",
     "gateways.connected_gateways": "gateways serve APIs of all organizations",
     "gateways.groups": "gateways serve APIs of all organizations",
     "inspection": "`holdfast doctor` checks the database of the installation",

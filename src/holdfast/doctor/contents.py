@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.certificates.validity import EXPIRING_WITHIN
 from holdfast.doctor.check import Check, list_some
+from holdfast.doctor.stored_values import check_stored_values
 from holdfast.files.sealing_keys import UnusableSealingKey
 from holdfast.network.sockets import CannotStart
 from holdfast.server.sealing.keys import open_sealing
@@ -23,6 +24,7 @@ RENEWED_BEFORE = timedelta(days=7)  # gateways renew their certificates when 10 
 
 def check_contents(session: Session, settings: Settings, data: Path, now: datetime) -> Iterator[Check]:
     """Yield the checks of the content."""
+    yield check_stored_values(session)
     yield _check_secrets(session, settings, data)
     endpoint_certificates = inspection.list_trusted_certificates(session)
     identities = inspection.list_presented_certificates(session)
@@ -100,7 +102,10 @@ def _check_lifetimes(name: str, certificates: Iterable[tuple[str, str, bytes]], 
     """Check when certificates expire. Of several with one name, the last to expire counts, as on pages."""
     ends: dict[str, datetime] = {}
     for organization, subject, der in certificates:
-        end = x509.load_der_x509_certificate(der).not_valid_after_utc
+        try:
+            end = x509.load_der_x509_certificate(der).not_valid_after_utc
+        except ValueError:
+            continue  # the check of stored values names it
         where = f"{subject} of {organization}"
         ends[where] = max(end, ends.get(where, end))
     expired_names = [where for where, end in ends.items() if end < now]

@@ -10,6 +10,7 @@ kept.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -17,10 +18,12 @@ from sqlalchemy import and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.audit.chain import NO_HASH, START, Link, hash_event
+from holdfast.store.stored_values import read_members, read_stored
 from holdfast.store.tables import AuditChainRow, AuditEventRow, OrganizationRow
 
 BATCH = 500  # events that are deleted in one transaction
 CHAIN_BATCH = 200  # events that are chained in one transaction, for which other writers wait
+_UNREADABLE = {"error": "The stored details can't be read."}
 _FEW = 50  # waiting events that a writer chains before its own
 
 
@@ -92,6 +95,14 @@ def forget(session: Session, organization: str, end: datetime, now: datetime) ->
     return len(rows)
 
 
+def read_details(row: AuditEventRow) -> dict[str, Any] | None:
+    """Return the details of an event; if they can't be read, a member that its hash doesn't match."""
+    if row.details is None:
+        return None
+    what, organization = "details of an audit event", row.organization_id
+    return read_stored(partial(read_members, row.details), what, organization, id=str(row.id)) or dict(_UNREADABLE)
+
+
 def describe_event(row: AuditEventRow) -> dict[str, Any]:
     """Return the members of an event that its hash covers, and the hash; null where it isn't chained yet."""
     return {
@@ -104,7 +115,7 @@ def describe_event(row: AuditEventRow) -> dict[str, Any]:
         "action": row.action,
         "subject": row.subject,
         "detail": row.detail,
-        "details": row.details,
+        "details": read_details(row),
         "chainedLater": row.chained_later,
         "previousHash": row.previous_hash.hex() if row.previous_hash else None,
         "hash": row.hash.hex() if row.hash else None,

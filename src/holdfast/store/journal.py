@@ -5,16 +5,17 @@ The rows written with every change: an audit event for people, and a change row 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from holdfast.store.audit_chain import append
+from holdfast.store.audit_chain import append, read_details
 from holdfast.store.tables import AuditEventRow, ChangeRow, OrganizationRow
 
 ChangeKind = Literal["api", "origin"]
 _AFTER = select(ChangeRow).where(ChangeRow.sequence > bindparam("sequence")).order_by(ChangeRow.sequence)
+_KINDS = frozenset(get_args(ChangeKind))
 EVERYTHING = "everything"  # the kind of a change after which everything is read: see `announce_loss`
 
 
@@ -50,7 +51,7 @@ class AuditEvent:
     @classmethod
     def read(cls, row: AuditEventRow) -> "AuditEvent":
         """Return the event in *row*."""
-        of, details = row.organization_id, row.details or {}
+        of, details = row.organization_id, read_details(row) or {}
         return cls(of, row.at, row.user, row.action, row.subject, row.detail, row.address, details, row.request_id)
 
 
@@ -110,7 +111,7 @@ def list_changes_since(session: Session, last: Change | None) -> list[Change]:
     changes = list_changes_after(session, last.sequence - 1 if last else 0)
     if last and (not changes or changes.pop(0) != last):
         raise ChangesLost
-    if any(change.kind == EVERYTHING for change in changes):
+    if any(change.kind not in _KINDS for change in changes):  # EVERYTHING, or one that can't be read
         raise ChangesLost
     return changes
 

@@ -47,7 +47,8 @@ class Group:
     A group of gateways that serve the same APIs.
 
     *urls* are those that callers use, by the member of a listener; a listener without one isn't known. *listen* are
-    the addresses on which its gateways listen, where they differ from the publisher's settings.
+    the addresses on which its gateways listen, where they differ from the publisher's settings. If those that are
+    stored can't be read, it *is_unreadable*, and its gateways listen nowhere new.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Group:
     description: str = ""
     urls: Mapping[str, str] = field(default_factory=dict)
     listen: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
+    is_unreadable: bool = False
 
     @property
     def title(self) -> str:

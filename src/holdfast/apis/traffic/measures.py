@@ -77,12 +77,12 @@ class Measures:
 
     @classmethod
     def restore(cls, members: Mapping[str, Any]) -> Self:
-        """Return the measures with these members, which `to_members` has written."""
+        """Return the measures with these members, which `to_members` has written. Raises as `int` does for others."""
         return cls(
-            {int(status): count for status, count in members["statuses"].items()},
-            tuple(members["latencies"]),
-            members["received"],
-            members["sent"],
-            members["tlsVersions"],
-            members["certificate"],
+            {int(status): int(count) for status, count in members["statuses"].items()},
+            tuple(map(int, members["latencies"])),
+            int(members["received"]),
+            int(members["sent"]),
+            {version: int(count) for version, count in members["tlsVersions"].items()},
+            str(members["certificate"]),
         )

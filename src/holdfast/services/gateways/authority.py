@@ -25,25 +25,34 @@ from holdfast.store.gateways import authorities, certificates
 from holdfast.store.gateways.authorities import SealedAuthority
 from holdfast.store.sealing import CannotUnseal, Sealing
 
+_OTHERWISE = "Without it, revoke all gateways, then enroll them again."
+
 
 class AuthorityLost(CannotUnseal):
-    """The key of the CA can't be decrypted, so gateways can't get certificates; *why* says why."""
+    """The key of the CA can't be decrypted or its certificate can't be read, so gateways can't get certificates."""
 
     def __init__(self, why: str) -> None:
         self.why = why
         Refusal.__init__(
             self,
-            f"Can't decrypt the key of the gateways' CA: {why}. Put back the previous sealing key. Without it, revoke "
-            "all gateways, then enroll them again.",
+            f"Can't decrypt the key of the gateways' CA: {why}. Put back the previous sealing key. {_OTHERWISE}",
         )
+
+
+class AuthorityUnreadable(AuthorityLost):
+    """The certificate of the CA can't be read, because the database was damaged."""
+
+    def __init__(self) -> None:
+        self.why = "its certificate can't be read"
+        Refusal.__init__(self, f"The certificate of the gateways' CA can't be read. Restore a backup. {_OTHERWISE}")
 
 
 def get_authority(store: Transactions, sealing: Sealing, now: datetime) -> Authority:
     """
     Return the CA, and create it if there is none.
 
-    A CA whose key can't be decrypted is replaced once no gateway has a valid certificate. Until then, it raises
-    AuthorityLost.
+    A CA whose key can't be decrypted, or whose certificate can't be read, is replaced once no gateway has a valid
+    certificate. Until then, it raises AuthorityLost.
     """
     with store.read() as session:
         authority = _read(session, sealing, now)
@@ -82,8 +91,8 @@ def _read(session: Session, sealing: Sealing, now: datetime) -> Authority | None
         return None
     try:
         key = open_key(sealing.open(row.sealed_key, row.organization, row.id))
-    except CannotUnseal as error:
+        return Authority(read_certificate(row.der), key)
+    except ValueError as error:
         if certificates.are_valid(session, DEFAULT_ORGANIZATION, now):
-            raise AuthorityLost(error.why) from error
+            raise (AuthorityLost(error.why) if isinstance(error, CannotUnseal) else AuthorityUnreadable()) from error
         return None
-    return Authority(read_certificate(row.der), key)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from holdfast.apis.check import Check
-from holdfast.apis.errors import InvalidField
+from holdfast.apis.errors import InvalidField, UnreadableData
 from holdfast.apis.gateways.group import (
     DEFAULT_GROUP,
     LISTENERS,
@@ -43,7 +43,9 @@ class GroupChange:
     listen: Mapping[str, Sequence[str]] | None = None
 
     def apply(self, group: Group) -> Group:
-        """Return *group* with these values. Raises InvalidFields."""
+        """Return *group* with these values. Raises InvalidFields; UnreadableData if unknown addresses would stay."""
+        if group.is_unreadable and self.listen is None:
+            raise UnreadableData(f"The addresses stored for the group {group.name}", "Save new ones.")
         check = Check()
         after = replace(
             group,
@@ -55,6 +57,7 @@ class GroupChange:
             else check(check_group_description, self.description) or "",
             urls=group.urls if self.urls is None else check(check_urls, self.urls) or {},
             listen=group.listen if self.listen is None else check(check_listen, self.listen) or {},
+            is_unreadable=False,
         )
         check.finish()
         return after

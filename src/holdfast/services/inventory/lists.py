@@ -84,4 +84,7 @@ def iterate_certificates(context: Context, certificate_filter: Filter, section: 
     while batch := list_certificates(context, certificate_filter, replace(section, after=after, limit=_BATCH)):
         context.release()
         yield from batch
-        after = batch[-1].entry.find_position(section.sort)
+        positions = filter(None, (row.entry.find_position(section.sort) for row in reversed(batch)))
+        after = next(positions, None)
+        if len(batch) < _BATCH or after is None:
+            return

@@ -94,7 +94,8 @@ class Evaluation:
         statuses = self._list_gateways(store, organization, now)
         with store.read() as session:
             active = silences.list_active(session, organization, now)
-            before = conditions.list_courses(session, organization, kinds)
+            courses_by_key = conditions.list_courses(session, organization, kinds)
+            before = {key: course for key, course in courses_by_key.items() if course}
             current = self._find_all(session, organization, statuses, now, with_certificates=with_certificates)
             current = _keep_existing(
                 session, organization, current, {key: state.condition for key, state in before.items()}
@@ -102,6 +103,7 @@ class Evaluation:
             steps = list(follow_conditions(organization, before, current.present, now, _match_silences(active)))
             steps = [_quiet(step, current.existing) for step in steps]
             exception_notifications, cursor = _read_exceptions(session, organization, active)
+        unreadable_keys = courses_by_key.keys() - before.keys()  # these begin again, if they are still present
         notifications = [step.notification for step in steps if step.notification]
         with store.read() as session:
             about = {
@@ -113,11 +115,12 @@ class Evaluation:
             new = [step.notification for step in chunk if step.notification]
             if start == 0:
                 new = [*exception_notifications, *new]
-            if not chunk and cursor is None:
+            if not chunk and cursor is None and not unreadable_keys:
                 continue
             with store.note(Topic.NOTIFICATIONS) as session:
                 courses = [step.course for step in chunk if step.course]
-                conditions.replace(session, organization, [step.key for step in chunk], courses)
+                keys = {step.key for step in chunk}
+                conditions.replace(session, organization, keys | unreadable_keys if start == 0 else keys, courses)
                 receivers = channels.list_of_organization(session, organization)
                 outbox.add(session, [address(notification, receivers, responsible) for notification in new])
                 if start == 0 and cursor is not None:

@@ -171,6 +171,8 @@ class Distributor:
         names = []
         for group in groups:
             before = self._groups_by_name.get(group.name)
+            if before and group.is_unreadable:
+                continue  # its gateways keep their listeners
             self._groups_by_name[group.name] = group
             if before is None:
                 self._served_groups[group.name] = ServedGroup(self._groups, group.name, self._drain)

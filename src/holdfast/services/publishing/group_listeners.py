@@ -46,6 +46,8 @@ class GroupListeners:
         return secrets + [self._build(listener, addresses[listener]) for listener in listeners]
 
     def _list_addresses(self, group: Group, listener: Listener) -> Sequence[Address]:
+        if group.is_unreadable:
+            return ()
         settings = self._secure if listener.tls else self._plain
         return group.listen.get(listener.member) or settings.get(listener.environment, ())
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.store.folding import contains
-from holdfast.store.stored_values import read_stored
+from holdfast.store.stored_values import read_stored, read_texts
 from holdfast.store.tables import OrganizationRow, SessionRow, UserRow
 
 SESSION_ID = 16  # hex digits of a session's hash: enough to tell the sessions of one user apart
@@ -114,7 +114,7 @@ def has_password_user(session: Session, organization: str, role: str) -> bool:
     """Return whether a user of *organization* who can sign in with a password has *role*."""
     table = UserRow
     able = (table.organization_id == organization, ~table.disabled, table.issuer.is_(None))
-    return any(role in roles for roles in session.scalars(select(table.roles).where(*able)))
+    return any(role in _read_roles(row) for row in session.scalars(select(table).where(*able)))
 
 
 def get_user_by_subject(session: Session, issuer: str, subject: str) -> User | None:
@@ -192,7 +192,9 @@ def get_session(session: Session, token_hash: str, now: datetime) -> tuple[User,
     """Return the user of a session, as `get_session_user` does, and when the session was last seen."""
     query = select(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.expires_at > now)
     row = session.scalar(query)
-    return (read_user(row.user), row.seen_at) if row and not row.user.disabled else None
+    # SQLite compares texts: one that isn't a time may be greater than every time.
+    is_valid = row is not None and row.expires_at > now and not row.user.disabled
+    return (read_user(row.user), row.seen_at) if row and is_valid else None
 
 
 def mark_seen(session: Session, token_hash: str, now: datetime) -> None:
@@ -250,11 +252,15 @@ def read_user(row: UserRow) -> User:
     identity = None
     if row.issuer is not None and row.subject is not None and row.confirmed_at is not None:
         identity = ConfirmedIdentity(row.issuer, row.subject, row.confirmed_at)
-    stored_roles: set[str] | None = read_stored(partial(set, row.roles), "roles", row.organization_id, user=row.name)
-    roles = frozenset(stored_roles or ())
+    roles = frozenset(_read_roles(row))
     return User(
         row.id, row.organization_id, row.name, row.password_hash, roles, row.disabled, identity, row.signed_in_at
     )
+
+
+def _read_roles(row: UserRow) -> tuple[str, ...]:
+    """Return the roles of a user; none if they can't be read."""
+    return read_stored(partial(read_texts, row.roles), "roles", row.organization_id, user=row.name) or ()
 
 
 def _match_user(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.store.access.accounts import User, read_user
-from holdfast.store.stored_values import read_stored
+from holdfast.store.stored_values import read_stored, read_texts
 from holdfast.store.tables import ApplicationRow, TokenRow
 
 
@@ -79,7 +79,10 @@ def get_token(session: Session, token_hash: str, now: datetime) -> tuple[Token, 
     """Return the token with this hash and its user, unless it has expired or the user is disabled."""
     query = select(TokenRow).where(TokenRow.token_hash == token_hash, TokenRow.expires_at > now)
     row = session.scalar(query)
-    return (_read_token(row), read_user(row.user)) if row and not row.user.disabled else None
+    # SQLite compares texts: one that isn't a time may be greater than every time.
+    if row is None or row.expires_at <= now or row.user.disabled or row.kind not in set(Kind):
+        return None
+    return read_token(row), read_user(row.user)
 
 
 def get_owner(session: Session, token_hash: str) -> str:
@@ -91,14 +94,14 @@ def get_owner(session: Session, token_hash: str) -> str:
 def list_personal_tokens(session: Session, user: User, now: datetime) -> list[Token]:
     """Return the personal tokens of *user*, newest first."""
     query = select(TokenRow).where(*_match_user(user), TokenRow.kind == Kind.PERSONAL.value, TokenRow.expires_at > now)
-    return [_read_token(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc(), TokenRow.id))]
+    return [read_token(row) for row in session.scalars(query.order_by(TokenRow.created_at.desc(), TokenRow.id))]
 
 
 def get_newest_of_kind(session: Session, user: User, kind: Kind, now: datetime) -> Token | None:
     """Return the newest token of *user* of this kind."""
     query = select(TokenRow).where(*_match_user(user), TokenRow.kind == kind.value, TokenRow.expires_at > now)
     row = session.scalar(query.order_by(TokenRow.created_at.desc(), TokenRow.id).limit(1))
-    return _read_token(row) if row else None
+    return read_token(row) if row else None
 
 
 def mark_used(session: Session, token: Token, now: datetime) -> None:
@@ -146,7 +149,8 @@ def get_application(session: Session, application_id: str) -> Application | None
     row = session.scalar(select(ApplicationRow).where(ApplicationRow.id == application_id))
     if row is None or row.user.disabled:
         return None
-    return Application(row.id, row.organization_id, read_user(row.user), row.name, row.secret_hash, tuple(row.grants))
+    grants = read_stored(partial(read_texts, row.grants), "grants of an application", row.organization_id, id=row.id)
+    return Application(row.id, row.organization_id, read_user(row.user), row.name, row.secret_hash, grants or ())
 
 
 def mark_application_used(session: Session, application: Application, now: datetime) -> None:
@@ -178,7 +182,8 @@ def _match_user(user: User) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return TokenRow.organization_id == user.organization, TokenRow.user_id == user.id
 
 
-def _read_token(row: TokenRow) -> Token:
+def read_token(row: TokenRow) -> Token:
+    """Return the token in *row*. Raises ValueError for an unknown kind."""
     return Token(
         id=row.id,
         organization=row.organization_id,
@@ -187,7 +192,7 @@ def _read_token(row: TokenRow) -> Token:
         kind=Kind(row.kind),
         name=row.name,
         # A token whose scopes can't be read opens nothing.
-        scopes=read_stored(partial(tuple, row.scopes), "scopes of a token", row.organization_id, id=row.id) or (),
+        scopes=read_stored(partial(read_texts, row.scopes), "scopes of a token", row.organization_id, id=row.id) or (),
         created_at=row.created_at,
         expires_at=row.expires_at,
         application_id=row.application_id,

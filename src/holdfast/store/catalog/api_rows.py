@@ -155,13 +155,8 @@ class _Parts:
         return endpoint if security is None else replace(endpoint, security=self._read_security(security))
 
     def read_group(self, values: Mapping[str, Any] | None) -> EndpointGroup | None:
-        """Return a group; None without one, or if another version accepted it: the endpoint itself still works."""
-        try:
-            return None if values is None else read_group(values)
-        except InvalidField:
-            return None
-        except (ValueError, TypeError, LookupError):
-            return self.read("endpoint group", partial(read_group, values or {}), None)
+        """Return a group; None without one, or if it can't be read: the endpoint itself still works."""
+        return None if values is None else self.read("endpoint group", partial(read_group, values), None)
 
     def _read_security(self, values: Mapping[str, Any]) -> EndpointSecurity | None:
         # There may be none: the column also has what is kept for revisions.

@@ -50,14 +50,14 @@ def list_of_api(session: Session, organization: str, api_id: str) -> list[Docume
     """Return the documents of an API, ordered by name."""
     table = DocumentRow
     query = select(table).where(table.organization_id == organization, table.api_id == api_id)
-    return [_read_document(row) for row in session.scalars(query.order_by(table.name))]
+    return [read_document(row) for row in session.scalars(query.order_by(table.name))]
 
 
 def get(session: Session, organization: str, api_id: str, document_id: str) -> Document | None:
     """Return a document of an API."""
     table = DocumentRow
     row = session.scalar(select(table).where(*_is(organization, api_id), table.id == document_id))
-    return _read_document(row) if row else None
+    return read_document(row) if row else None
 
 
 def get_content(session: Session, document: Document) -> bytes:
@@ -123,7 +123,8 @@ def _write_values(document: Document) -> dict[str, object]:
     }
 
 
-def _read_document(row: DocumentRow) -> Document:
+def read_document(row: DocumentRow) -> Document:
+    """Return the document in *row*, without its content."""
     return Document(
         id=row.id,
         api_id=row.api_id,

@@ -3,12 +3,14 @@ Queries for the control planes that share a database.
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.apis.gateways.control_plane import ControlPlane
 from holdfast.store.revisions import get_newest_revision
+from holdfast.store.stored_values import read_stored, read_text_members, read_texts
 from holdfast.store.tables import ControlPlaneRow
 from holdfast.store.upsert import upsert
 
@@ -55,7 +57,9 @@ def list_known(session: Session, now: datetime) -> list[ControlPlane]:
     """Return those seen within SHOWN_FOR, live or not, in order of their names; at most the newest 100."""
     query = select(ControlPlaneRow).where(ControlPlaneRow.seen_at > now - SHOWN_FOR)
     rows = session.scalars(query.order_by(ControlPlaneRow.seen_at.desc()).limit(_NEWEST)).all()
-    return sorted(map(_read, rows), key=lambda control_plane: (control_plane.name, control_plane.started_at))
+    return sorted(
+        map(read_control_plane, rows), key=lambda control_plane: (control_plane.name, control_plane.started_at)
+    )
 
 
 def remove(session: Session, control_plane_id: str) -> None:
@@ -69,14 +73,15 @@ def remove_predecessors(session: Session, control_plane_id: str, home: str | Non
     session.execute(statement if home is None else statement.where(ControlPlaneRow.home == home))
 
 
-def _read(row: ControlPlaneRow) -> ControlPlane:
+def read_control_plane(row: ControlPlaneRow) -> ControlPlane:
+    """Return the control plane in *row*, without what can't be read."""
     return ControlPlane(
         row.id,
         row.name,
         row.version,
         row.started_at,
         row.seen_at,
-        tuple(row.discovery),
+        read_stored(partial(read_texts, row.discovery), "addresses", "", control_plane=row.name) or (),
         row.publisher_pin,
-        row.settings,
+        read_stored(partial(read_text_members, row.settings), "settings", "", control_plane=row.name) or {},
     )

@@ -12,6 +12,7 @@ from holdfast.store.tables import LeaseRow
 from holdfast.store.upsert import insert_into
 
 LASTS = timedelta(seconds=10)  # since it was last renewed
+LONGEST = timedelta(hours=1)  # a later end was stored while a clock was wrong, or isn't a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def take(session: Session, name: str, holder: str, now: datetime, lasts: timedel
     statement = row.on_conflict_do_update(
         index_elements=["name"],
         set_={"holder": holder, "term": term, "ends_at": now + lasts},
-        where=(LeaseRow.holder == holder) | (LeaseRow.ends_at <= now),
+        where=(LeaseRow.holder == holder) | (LeaseRow.ends_at <= now) | (LeaseRow.ends_at > now + LONGEST),
     ).returning(LeaseRow.term)
     lease_term = session.scalar(statement)
     return None if lease_term is None else Tenure(name, holder, lease_term)
@@ -39,7 +40,7 @@ def take(session: Session, name: str, holder: str, now: datetime, lasts: timedel
 def is_free(session: Session, name: str, holder: str, now: datetime) -> bool:
     """Return whether *holder* has the lease, or can take it at *now*; waits for nobody."""
     row = session.execute(select(LeaseRow.holder, LeaseRow.ends_at).where(LeaseRow.name == name)).first()
-    return row is None or row.holder == holder or row.ends_at <= now
+    return row is None or row.holder == holder or not now < row.ends_at <= now + LONGEST
 
 
 def holds(session: Session, tenure: Tenure) -> bool:

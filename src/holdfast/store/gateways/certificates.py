@@ -37,12 +37,13 @@ def get_holder(session: Session, organization: str, fingerprint: str, now: datet
     """Return the name and the group of the gateway that may connect with this certificate at *now*; None if none."""
     table = GatewayCertificateRow
     query = (
-        select(GatewayRow.name, GatewayRow.group_name)
+        select(GatewayRow.name, GatewayRow.group_name, table.not_after)
         .join(table, table.gateway_id == GatewayRow.id)
         .where(table.organization_id == organization, table.fingerprint == fingerprint, table.not_after > now)
     )
     row = session.execute(query).first()
-    return (row[0], row[1]) if row else None
+    # SQLite compares texts: one that isn't a time may be greater than every time.
+    return (row[0], row[1]) if row and row[2] > now else None
 
 
 def are_valid(session: Session, organization: str, now: datetime) -> bool:

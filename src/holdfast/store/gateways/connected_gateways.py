@@ -5,12 +5,14 @@ Queries for the gateways that are connected to each control plane.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.apis.gateways.connected_gateway import ConnectedGateway
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import ConnectedGatewayRow, ControlPlaneRow, GatewayOverviewRow
 
 
@@ -86,7 +88,8 @@ def list_by_control_plane(session: Session, control_planes: Collection[str]) -> 
     gateways: dict[str, dict[str, ConnectedGateway]] = {control_plane: {} for control_plane in control_planes}
     query = select(ConnectedGatewayRow).where(ConnectedGatewayRow.control_plane_id.in_(control_planes))
     for row in session.scalars(query):
-        gateways[row.control_plane_id][row.name] = _read(row)
+        if gateway := read_stored(partial(_read, row), "connected gateway", "", gateway=row.name):
+            gateways[row.control_plane_id][row.name] = gateway
     return gateways
 
 

@@ -3,11 +3,13 @@ Queries for gateways.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate, Placement
+from holdfast.store.stored_values import read_stored, read_text_members
 from holdfast.store.tables import GatewayCertificateRow, GatewayRow, JoinTokenRow
 
 
@@ -94,7 +96,7 @@ def _read_gateways(session: Session, organization: str, rows: Sequence[GatewayRo
             id=row.id,
             organization=row.organization_id,
             name=row.name,
-            placement=Placement(row.group_name, row.labels),
+            placement=Placement(row.group_name, _read_labels(row)),
             created_at=row.created_at,
             enrolled_at=row.enrolled_at,
             certificate=_read_certificate(certificates[row.id]) if row.id in certificates else None,
@@ -102,6 +104,10 @@ def _read_gateways(session: Session, organization: str, rows: Sequence[GatewayRo
         )
         for row in rows
     ]
+
+
+def _read_labels(row: GatewayRow) -> dict[str, str]:
+    return read_stored(partial(read_text_members, row.labels), "labels", row.organization_id, gateway=row.name) or {}
 
 
 def _read_certificate(row: GatewayCertificateRow) -> IssuedCertificate:

@@ -2,10 +2,14 @@
 Queries for groups of gateways, which belong to the installation.
 """
 
+from functools import partial
+from ipaddress import ip_address
+
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from holdfast.apis.gateways.group import Group
+from holdfast.apis.gateways.group import DEFAULT_GROUP, Address, Group, check_urls
+from holdfast.store.stored_values import read_members, read_stored
 from holdfast.store.tables import GatewayGroupRow
 
 _ALL = select(GatewayGroupRow).order_by(GatewayGroupRow.name)
@@ -29,7 +33,7 @@ def remove(session: Session, name: str) -> None:
 
 def list_all(session: Session) -> list[Group]:
     """Return all groups, ordered by name."""
-    return [_read_group(row) for row in session.scalars(_ALL)]
+    return [read_group(row) for row in session.scalars(_ALL)]
 
 
 def list_names(session: Session) -> list[str]:
@@ -40,7 +44,7 @@ def list_names(session: Session) -> list[str]:
 def get(session: Session, name: str) -> Group | None:
     """Return the group with this name."""
     row = session.scalar(select(GatewayGroupRow).where(GatewayGroupRow.name == name))
-    return _read_group(row) if row else None
+    return read_group(row) if row else None
 
 
 def _write_values(group: Group) -> dict[str, object]:
@@ -53,13 +57,27 @@ def _write_values(group: Group) -> dict[str, object]:
     }
 
 
-def _read_group(row: GatewayGroupRow) -> Group:
+def read_group(row: GatewayGroupRow) -> Group:
+    """Return the group in *row*, without what can't be read."""
+    # Gateways of the default group listen on the addresses in the settings, whatever is stored.
+    read = partial(_read_listen, row)
+    listen = {} if row.name == DEFAULT_GROUP else read_stored(read, "addresses of a group", "", group=row.name)
     return Group(
         name=row.name,
         created_at=row.created_at,
         updated_at=row.updated_at,
         display_name=row.display_name,
         description=row.description,
-        urls=row.urls,
-        listen={member: tuple((host, port) for host, port in addresses) for member, addresses in row.listen.items()},
+        urls=read_stored(partial(_read_urls, row), "URLs of a group", "", group=row.name) or {},
+        listen=listen or {},
+        is_unreadable=listen is None,
     )
+
+
+def _read_urls(row: GatewayGroupRow) -> dict[str, str]:
+    return check_urls(read_members(row.urls))
+
+
+def _read_listen(row: GatewayGroupRow) -> dict[str, tuple[Address, ...]]:
+    addresses = read_members(row.listen).items()
+    return {member: tuple((str(ip_address(host)), int(port)) for host, port in pairs) for member, pairs in addresses}

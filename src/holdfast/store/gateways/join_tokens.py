@@ -4,11 +4,13 @@ Queries for join tokens. Only hashes are stored.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.apis.gateways.gateway import Gateway, Placement
+from holdfast.store.stored_values import read_stored, read_text_members
 from holdfast.store.tables import GatewayRow, JoinTokenRow
 
 
@@ -52,7 +54,8 @@ def get(session: Session, organization: str, token_hash: str) -> StoredToken | N
     if row is None:
         return None
     token, name = row
-    return StoredToken(name, Placement(token.group_name, token.labels), token.expires_at, token.used_at)
+    labels = read_stored(partial(read_text_members, token.labels), "labels of a join token", organization, gateway=name)
+    return StoredToken(name, Placement(token.group_name, labels or {}), token.expires_at, token.used_at)
 
 
 def use(session: Session, organization: str, token_hash: str, now: datetime) -> bool:
@@ -63,5 +66,7 @@ def use(session: Session, organization: str, token_hash: str, now: datetime) -> 
         JoinTokenRow.used_at.is_(None),
         JoinTokenRow.expires_at > now,
     )
-    statement = update(JoinTokenRow).where(*valid).values(used_at=now).returning(JoinTokenRow.token_hash)
-    return session.scalar(statement) is not None
+    statement = update(JoinTokenRow).where(*valid).values(used_at=now).returning(JoinTokenRow.expires_at)
+    expires_at = session.scalar(statement)
+    # SQLite compares texts: one that isn't a time may be greater than every time.
+    return expires_at is not None and expires_at > now

@@ -69,7 +69,7 @@ def get(session: Session, organization: str, api_id: str, alias: str) -> CallerC
     table = CallerCertificateRow
     query = select(table).where(table.organization_id == organization, table.api_id == api_id, table.alias == alias)
     row = session.scalar(query)
-    return _read_entry(row) if row else None
+    return read_entry(row) if row else None
 
 
 def get_alias(session: Session, organization: str, api_id: str, fingerprint: str) -> str | None:
@@ -97,7 +97,7 @@ def find(
         query = query.where(or_(table.environment.is_(None), table.environment == environment))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(table.alias).offset(offset).limit(limit)
-    return [_read_entry(row) for row in session.scalars(page)], total
+    return [read_entry(row) for row in session.scalars(page)], total
 
 
 def find_expiring(session: Session, organization: str, before: datetime) -> list[ExpiringCaller]:
@@ -138,7 +138,8 @@ def _write_row(entry: CallerCertificate, der: bytes) -> CallerCertificateRow:
     )
 
 
-def _read_entry(row: CallerCertificateRow) -> CallerCertificate:
+def read_entry(row: CallerCertificateRow) -> CallerCertificate:
+    """Return the caller certificate in *row*, whose content may be unreadable."""
     read = partial(read_stored_certificate, row.der, row.fingerprint)
     certificate = read_stored(read, "caller certificate", row.organization_id, api=row.api_id, alias=row.alias)
     return CallerCertificate(

@@ -40,13 +40,13 @@ def get(session: Session, organization: str, origin: str) -> GatewayIdentity | N
     """Return the gateway identity for this origin."""
     table = GatewayIdentityRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.origin == origin))
-    return _read_entry(row) if row else None
+    return read_entry(row) if row else None
 
 
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, GatewayIdentity]:
     """Return the gateway identities for these origins, by origin."""
     rows = (row for parameters in bind(organization, origins) for row in session.scalars(_OF_ORIGINS, parameters))
-    return {row.origin: _read_entry(row) for row in rows}
+    return {row.origin: read_entry(row) for row in rows}
 
 
 def list_of_organization(session: Session, organization: str) -> list[GatewayIdentity]:
@@ -87,7 +87,8 @@ def _write_row(entry: GatewayIdentity) -> GatewayIdentityRow:
     )
 
 
-def _read_entry(row: GatewayIdentityRow) -> GatewayIdentity:
+def read_entry(row: GatewayIdentityRow) -> GatewayIdentity:
+    """Return the gateway identity in *row*, whose chain is empty if it can't be read."""
     return GatewayIdentity(
         id=row.id,
         organization=row.organization_id,

@@ -51,14 +51,14 @@ def get(session: Session, organization: str, name: str) -> Channel | None:
     """Return the channel with this name."""
     table = NotificationChannelRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.name == name))
-    return _read(row) if row else None
+    return read_channel(row) if row else None
 
 
 def list_of_organization(session: Session, organization: str) -> list[Channel]:
     """Return the channels of an organization, by name."""
     row = NotificationChannelRow
     query = select(row).where(row.organization_id == organization).order_by(row.name)
-    return [_read(channel) for channel in session.scalars(query)]
+    return [read_channel(channel) for channel in session.scalars(query)]
 
 
 def count(session: Session, organization: str) -> int:
@@ -140,7 +140,9 @@ def _write_values(channel: Channel) -> dict[str, object]:
     }
 
 
-def _read(row: NotificationChannelRow) -> Channel:
+def read_channel(row: NotificationChannelRow) -> Channel:
+    """Return the channel in *row*, without what can't be read."""
+
     def read() -> tuple[ChannelKind, tuple[str, ...], tuple[EventKind, ...], Audience]:
         events = tuple(EventKind(kind) for kind in row.events if kind in set(EventKind))
         return ChannelKind(row.kind), tuple(row.recipients), events, Audience(row.audience)

@@ -3,6 +3,7 @@ Queries for conditions that people are notified of, and for the last audit event
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
@@ -10,15 +11,19 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.notifications.event import Course, EventKind, read_condition, write_body
 from holdfast.store.journal import AuditEvent
+from holdfast.store.stored_values import read_stored
 from holdfast.store.tables import AuditEventRow, ConditionRow, NotificationCursorRow
 from holdfast.store.upsert import upsert
 
 
-def list_courses(session: Session, organization: str, kinds: Collection[EventKind]) -> dict[str, Course]:
-    """Return what is stored of the conditions of these kinds, by key."""
+def list_courses(session: Session, organization: str, kinds: Collection[EventKind]) -> dict[str, Course | None]:
+    """Return what is stored of the conditions of these kinds, by key; None for what can't be read."""
     row = ConditionRow
     own = (row.organization_id == organization, row.kind.in_([kind.value for kind in kinds]))
-    return {condition.key: _read(condition) for condition in session.scalars(select(row).where(*own))}
+    return {
+        condition.key: read_stored(partial(read_course, condition), "condition", organization, key=condition.key)
+        for condition in session.scalars(select(row).where(*own))
+    }
 
 
 def replace(session: Session, organization: str, keys: Collection[str], remaining_courses: Iterable[Course]) -> None:
@@ -67,19 +72,7 @@ def list_audit_events_after(
     """Return the audit events with these actions after one and up to another, oldest first."""
     row = AuditEventRow
     own = (row.organization_id == organization, row.id > number, row.id <= until, row.action.in_(actions))
-    return [
-        AuditEvent(
-            event.organization_id,
-            event.at,
-            event.user,
-            event.action,
-            event.subject,
-            event.detail,
-            event.address,
-            event.details or {},
-        )
-        for event in session.scalars(select(row).where(*own).order_by(row.id))
-    ]
+    return [AuditEvent.read(event) for event in session.scalars(select(row).where(*own).order_by(row.id))]
 
 
 def _write_values(organization: str, course: Course) -> dict[str, Any]:
@@ -98,7 +91,8 @@ def _write_values(organization: str, course: Course) -> dict[str, Any]:
     }
 
 
-def _read(row: ConditionRow) -> Course:
+def read_course(row: ConditionRow) -> Course:
+    """Return the course in *row*. Raises ValueError, TypeError or LookupError for what can't be read."""
     return Course(
         read_condition(row.key, row.level, row.body),
         row.first_seen_at,

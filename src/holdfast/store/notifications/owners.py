@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from holdfast.store.chunks import split_values
-from holdfast.store.stored_values import read_stored
+from holdfast.store.stored_values import read_stored, read_texts
 from holdfast.store.tables import OwnerRow
 from holdfast.store.upsert import upsert
 
@@ -21,9 +21,14 @@ def list_by_object(session: Session, organization: str, objects: Collection[str]
     for chunk in split_values(objects):
         own = (table.organization_id == organization, table.object.in_(chunk))
         for row in session.scalars(select(table).where(*own)):
-            if value := read_stored(partial(tuple, row.owners), "owners", organization, object=row.object):
+            if value := read_owners(row):
                 owners[row.object] = value
     return owners
+
+
+def read_owners(row: OwnerRow) -> tuple[str, ...]:
+    """Return the owners in *row*; none if they can't be read."""
+    return read_stored(partial(read_texts, row.owners), "owners", row.organization_id, object=row.object) or ()
 
 
 def save(session: Session, organization: str, object_key: str, owners: Sequence[str]) -> None:

@@ -43,11 +43,15 @@ def list_active(session: Session, organization: str, now: datetime) -> list[Sile
     """Return the silences of an organization that haven't ended, the first to end first."""
     row = SilenceRow
     query = select(row).where(row.organization_id == organization, row.ends_at > now).order_by(row.ends_at, row.id)
-    kinds = set(EventKind)
-    return [_read(silence) for silence in session.scalars(query) if silence.kind is None or silence.kind in kinds]
+    kinds = {None, *EventKind}
+    # SQLite compares texts: one that isn't a time may be greater than every time.
+    return [
+        read_silence(silence) for silence in session.scalars(query) if silence.kind in kinds and silence.ends_at > now
+    ]
 
 
-def _read(row: SilenceRow) -> Silence:
+def read_silence(row: SilenceRow) -> Silence:
+    """Return the silence in *row*. Raises ValueError for a kind of another version."""
     return Silence(
         row.id,
         row.organization_id,

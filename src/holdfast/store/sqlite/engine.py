@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from holdfast.store.engine import close_all, count_connections_in_use
 from holdfast.store.errors import StoreFailure
 from holdfast.store.folding import LOWER_ALL
-from holdfast.store.sqlite.files import explain, make_file
+from holdfast.store.sqlite.files import explain, make_file, read_text
 from holdfast.store.sqlite.transaction_count import count_transaction
 from holdfast.store.topics import Topic
 from holdfast.store.turns import MOST_WAITING, PATIENCE, Turns
@@ -108,6 +108,7 @@ def _configure(connection: object, entry: ConnectionPoolEntry) -> None:
     """Configure a connection: commits survive a power cut (FULL), and readers don't wait for writers (WAL)."""
     del entry
     connection.create_function(LOWER_ALL, 1, _lower, deterministic=True)  # type: ignore[attr-defined]
+    connection.text_factory = read_text  # type: ignore[attr-defined]
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DBAPI connection; SQLAlchemy types it as Any
     _wait_for_others(cursor, PATIENCE)
     cursor.execute("PRAGMA journal_mode = WAL")

@@ -54,9 +54,11 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open a database read-only, whether or not a Holdfast runs on it."""
     # Without a log next to it, no process has it open, and reading doesn't need to create files.
     how = "mode=ro" if name_log(path).exists() else "mode=ro&immutable=1"
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"file:{quote(os.fsencode(path.absolute()))}?{how}", uri=True, timeout=PATIENCE, isolation_level=None
     )
+    connection.text_factory = read_text
+    return connection
 
 
 @contextmanager
@@ -67,6 +69,11 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
     except sqlite3.Error as error:
         raise explain(error, path) or StoreUnreadable(path, str(error)) from error
+
+
+def read_text(text: bytes) -> str:
+    """Return a stored text; damaged bytes become U+FFFD, so that no statement fails because of them."""
+    return text.decode("utf-8", "replace")
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreFailure | None:

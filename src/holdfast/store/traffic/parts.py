@@ -20,6 +20,7 @@ from holdfast.store.tables import (
     TrafficRow,
     TrafficSourceRow,
 )
+from holdfast.store.traffic.measures import read_measures
 from holdfast.store.upsert import insert_into
 
 EVERY_API = ""  # the id under which the requests of all APIs of an organization are stored
@@ -105,7 +106,8 @@ def _add(
         table.at == at,
         table.gateway == gateway,
     )
-    stored_measures = {(row[0], row[1]): Measures.restore(row[2]) for row in session.execute(query)}
+    # Measures that can't be read begin again.
+    stored_measures = {(row[0], row[1]): read_measures(organization, row[0], row[2]) for row in session.execute(query)}
     rows = []
     for subject, subject_measures in measures.items():
         before = stored_measures.get((subject.api_id, subject.environment))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.traffic.measures import Measures
 from holdfast.store.tables import TrafficCauseRow, TrafficCoverageRow, TrafficRow
+from holdfast.store.traffic.measures import read_measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,9 @@ def find_traffic(session: Session, selection: Selection) -> list[StoredTraffic]:
     )
     rows = session.execute(query.order_by(table.at, table.environment, table.gateway))
     return [
-        StoredTraffic(at, environment, gateway, Measures.restore(measures))
+        StoredTraffic(at, environment, gateway, readable)
         for at, environment, gateway, measures in rows
+        if (readable := read_measures(selection.organization, selection.api_id, measures))
     ]
 
 

@@ -59,21 +59,21 @@ def get(session: Session, organization: str, alias: str) -> EndpointCertificate 
     """Return the endpoint certificate with this alias."""
     table = EndpointCertificateRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.alias == alias))
-    return _read_entry(row) if row else None
+    return read_entry(row) if row else None
 
 
 def list_with_aliases(session: Session, organization: str, aliases: Collection[str]) -> list[EndpointCertificate]:
     """Return the endpoint certificates with these aliases that exist, ordered by alias."""
     table = EndpointCertificateRow
     query = select(table).where(table.organization_id == organization, table.alias.in_(aliases))
-    return [_read_entry(row) for row in session.scalars(query.order_by(table.alias))]
+    return [read_entry(row) for row in session.scalars(query.order_by(table.alias))]
 
 
 def get_by_id(session: Session, organization: str, entry_id: str) -> EndpointCertificate | None:
     """Return the endpoint certificate with this id."""
     table = EndpointCertificateRow
     row = session.scalar(select(table).where(table.organization_id == organization, table.id == entry_id))
-    return _read_entry(row) if row else None
+    return read_entry(row) if row else None
 
 
 def find(
@@ -104,14 +104,14 @@ def find(
         query = query.where(is_unused(table))
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(table.alias).offset(offset).limit(limit)
-    return [_read_entry(row) for row in session.scalars(page)], total
+    return [read_entry(row) for row in session.scalars(page)], total
 
 
 def list_of_origins(session: Session, organization: str, origins: Collection[str]) -> list[EndpointCertificate]:
     """Return the endpoint certificates for these origins, ordered by alias."""
     queries = (session.scalars(_OF_ORIGINS, parameters).unique() for parameters in bind(organization, origins))
     # Sorted here: for an ORDER BY, SQLite would read all endpoint certificates in the order of their aliases.
-    return [_read_entry(row) for row in sorted(chain.from_iterable(queries), key=lambda row: row.alias)]
+    return [read_entry(row) for row in sorted(chain.from_iterable(queries), key=lambda row: row.alias)]
 
 
 def list_trusted_besides(session: Session, entry: EndpointCertificate) -> list[tuple[str, Certificate]]:
@@ -203,7 +203,8 @@ def _write_observation(entry: EndpointCertificate) -> dict[str, datetime | str |
     }
 
 
-def _read_entry(row: EndpointCertificateRow) -> EndpointCertificate:
+def read_entry(row: EndpointCertificateRow) -> EndpointCertificate:
+    """Return the endpoint certificate in *row*, without certificates if one of them can't be read."""
     current, previous = _read_certificates(row)
     return EndpointCertificate(
         id=row.id,

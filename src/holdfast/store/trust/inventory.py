@@ -21,6 +21,7 @@ from holdfast.store.labels import has_label
 from holdfast.store.parameters import bind
 from holdfast.store.substring import contains
 from holdfast.store.tables import ApiRow, EndpointCertificateRow, TrustedCertificateRow
+from holdfast.store.tables.columns import UNREADABLE_TIME
 from holdfast.store.trust import unused_origins
 from holdfast.store.trust.endpoint_search import is_at, spell_schemes
 from holdfast.store.trust.facts import to_searchable
@@ -133,8 +134,10 @@ class InventoryEntry:
         """The previous certificates, which are still trusted."""
         return tuple(certificate for certificate in self.certificates if certificate.previous)
 
-    def find_position(self, sort: Sort) -> Position:
-        """Return the place of this entry in a list sorted by *sort*."""
+    def find_position(self, sort: Sort) -> Position | None:
+        """Return the place of this entry in a list sorted by *sort*; None: it can't be read, so none is after it."""
+        if sort is Sort.EXPIRES and self.expires_at == UNREADABLE_TIME:
+            return None
         values: dict[Sort, str | datetime] = {
             Sort.EXPIRES: self.expires_at,
             Sort.ALIAS: self.alias,

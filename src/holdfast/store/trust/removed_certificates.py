@@ -52,7 +52,7 @@ def get(session: Session, organization: str, removed_id: str, now: datetime) -> 
     table = RemovedCertificateRow
     query = select(table).where(table.organization_id == organization, table.id == removed_id)
     row = session.scalar(query.where(table.removed_at > now - KEEP_REMOVED))
-    return _read_removed(row) if row else None
+    return read_removed(row) if row else None
 
 
 def get_latest_replaced(session: Session, organization: str, entry_id: str, now: datetime) -> RemovedCertificate | None:
@@ -61,7 +61,7 @@ def get_latest_replaced(session: Session, organization: str, entry_id: str, now:
     query = select(table).where(table.organization_id == organization, table.endpoint_certificate_id == entry_id)
     query = query.where(table.why != Removal.DELETED, table.removed_at > now - KEEP_REMOVED)
     row = session.scalar(query.order_by(table.removed_at.desc(), table.id).limit(1))
-    return _read_removed(row) if row else None
+    return read_removed(row) if row else None
 
 
 def find(
@@ -72,7 +72,7 @@ def find(
     query = select(table).where(table.organization_id == organization, table.removed_at > now - KEEP_REMOVED)
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(table.removed_at.desc(), table.id).offset(offset).limit(limit)
-    return [_read_removed(row) for row in session.scalars(page)], total
+    return [read_removed(row) for row in session.scalars(page)], total
 
 
 def _write_row(removed_certificate: RemovedCertificate) -> RemovedCertificateRow:
@@ -94,9 +94,14 @@ def _write_row(removed_certificate: RemovedCertificate) -> RemovedCertificateRow
     )
 
 
-def _read_removed(row: RemovedCertificateRow) -> RemovedCertificate:
+def read_removed(row: RemovedCertificateRow) -> RemovedCertificate:
+    """Return the removed certificate in *row*, without certificates if they can't be read."""
+
     def read() -> tuple[tuple[Certificate, ...], tuple[Certificate, ...]]:
-        return _read_certificates(row.certificates), _read_certificates(row.previous)
+        certificates = _read_certificates(row.certificates)
+        if not certificates:
+            raise ValueError("there is no certificate")
+        return certificates, _read_certificates(row.previous)
 
     chains = read_stored(read, "removed certificate", row.organization_id, alias=row.alias, id=row.id)
     certificates, previous = chains or ((), ())

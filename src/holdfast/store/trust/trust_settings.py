@@ -42,7 +42,7 @@ def save(session: Session, settings: TrustSettings) -> None:
 def list_by_origin(session: Session, organization: str, origins: Collection[str]) -> dict[str, TrustSettings]:
     """Return the trust settings of these origins, by origin, without origins that have the defaults."""
     rows = (row for parameters in bind(organization, origins) for row in session.scalars(_OF_ORIGINS, parameters))
-    return {row.origin: _read_settings(row) for row in rows}
+    return {row.origin: read_settings(row) for row in rows}
 
 
 def remove(session: Session, organization: str, origin: str) -> None:
@@ -58,7 +58,7 @@ def list_with_exception(session: Session, organization: str, now: datetime) -> l
     query = select(table).where(table.organization_id == organization, table.exception_ends_at > now)
     rows = session.scalars(query.order_by(table.exception_ends_at, table.origin))
     return [
-        settings for settings in map(_read_settings, rows) if settings.exception and settings.exception.ends_at > now
+        settings for settings in map(read_settings, rows) if settings.exception and settings.exception.ends_at > now
     ]
 
 
@@ -66,7 +66,7 @@ def list_with_ended_exception(session: Session, organization: str, now: datetime
     """Return the trust settings whose exception has expired but is still stored."""
     table = TrustSettingsRow
     query = select(table).where(table.organization_id == organization, table.exception_ends_at <= now)
-    return [_read_settings(row) for row in session.scalars(query)]
+    return [read_settings(row) for row in session.scalars(query)]
 
 
 def clear_exception(session: Session, settings: TrustSettings) -> None:
@@ -109,7 +109,8 @@ def _write_row(settings: TrustSettings) -> TrustSettingsRow:
     )
 
 
-def _read_settings(row: TrustSettingsRow) -> TrustSettings:
+def read_settings(row: TrustSettingsRow) -> TrustSettings:
+    """Return the trust settings in *row*, or UnreadableSettings."""
     settings = read_stored(partial(_read_values, row), "trust settings", row.organization_id, origin=row.origin)
     return settings or UnreadableSettings(row.organization_id, row.origin)
 

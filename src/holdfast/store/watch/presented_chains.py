@@ -59,7 +59,7 @@ def get(session: Session, endpoint: WatchedEndpoint, chain: str) -> PresentedCha
     """Return a chain that *endpoint* presented, by its hash; None if it isn't stored, or can't be read."""
     this = (_table.organization_id == endpoint.organization, _table.watched_endpoint_id == endpoint.id)
     row = session.scalar(select(_table).where(*this, _table.chain == chain))
-    presented_chain = _read_chain(row) if row else None
+    presented_chain = read_chain(row) if row else None
     return presented_chain if presented_chain and presented_chain.certificates else None
 
 
@@ -72,10 +72,11 @@ def find(
     )
     total = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(_table.last_at.desc(), _table.id).offset(offset).limit(limit)
-    return [_read_chain(row) for row in session.scalars(page)], total
+    return [read_chain(row) for row in session.scalars(page)], total
 
 
-def _read_chain(row: PresentedChainRow) -> PresentedChain:
+def read_chain(row: PresentedChainRow) -> PresentedChain:
+    """Return the chain in *row*, without what can't be read."""
     return PresentedChain(
         row.chain,
         row.first_at,
@@ -90,4 +91,7 @@ def _read_changes(row: PresentedChainRow) -> tuple[ChangeKind, ...]:
 
 
 def _read_certificates(row: PresentedChainRow) -> tuple[Certificate, ...]:
-    return tuple(read_certificate(bytes(element.raw)) for element in der.read(row.certificates))
+    certificates = tuple(read_certificate(bytes(element.raw)) for element in der.read(row.certificates))
+    if not certificates:
+        raise ValueError("there is no certificate")
+    return certificates

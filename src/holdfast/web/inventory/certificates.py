@@ -142,7 +142,8 @@ def _offer(runtime: Runtime, context: Context, query: ListQuery, chip: Chip) -> 
 
 def _write_address(query: ListQuery, direction: str, certificates: list[ListedCertificate]) -> str:
     entry = certificates[0 if direction == "before" else -1].entry
-    return query.build_address(**{direction: write_position(entry.find_position(query.sort))})
+    position = entry.find_position(query.sort)
+    return query.build_address(**{direction: write_position(position)}) if position else query.build_address()
 
 
 def _describe_total(total: int) -> str:

@@ -1,0 +1,138 @@
+"""
+Stored values that can't be read, across all organizations.
+
+Rows are read in chunks and as Holdfast itself reads them, so that this finds exactly what it can't use. In tables of
+records, which can have millions of rows, the database looks for those that may be damaged.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    LargeBinary,
+    String,
+    case,
+    cast,
+    func,
+    inspect,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.orm import Session
+
+from holdfast.store.examined_tables import ExaminedTable, list_examined_tables
+from holdfast.store.stored_values import collect_unreadable
+from holdfast.store.tables import ApiRow
+from holdfast.store.tables.columns import UNREADABLE_TIME, StoredJson, Text, UnreadableJson, UtcDateTime
+
+_AT_ONCE = 500  # rows
+_API = "api:"
+_REPLACEMENT = "\ufffd"  # what damaged bytes of a text become; a text may also have been stored with it
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """An object of an *organization* (empty: of the installation) with values that can't be read."""
+
+    organization: str
+    subject: str  # the object, as people know it
+    values: tuple[str, ...]
+    remedy: str
+
+
+def find_damage(session: Session) -> Iterator[Damage]:
+    """Yield the objects with values that can't be read, by kind of object."""
+    for table in list_examined_tables():
+        query = select(table.row)
+        if table.records:
+            suspicions = [
+                suspicion
+                for column in inspect(table.row).columns
+                if (suspicion := _suspect(session, column)) is not None
+            ]
+            if not suspicions:
+                continue
+            query = query.where(or_(*suspicions))
+        for row in session.scalars(query.execution_options(yield_per=_AT_ONCE)):
+            if values := _list_unreadable(session, table, row):
+                yield _describe(session, table, row, values)
+
+
+def _list_unreadable(session: Session, table: ExaminedTable, row: Any) -> list[str]:
+    """Return the names of the values of a row, and of the rows that are parts of it, that can't be read."""
+    cells = [(part, column) for part in table.list_parts(row) for column in inspect(type(part)).columns]
+    names = [_name(column) for part, column in cells if _is_unreadable(session, part, column)]
+    with collect_unreadable() as collected:
+        try:
+            table.read(row)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            collected.append("content")
+    # What reading names is closer to what people know than the name of a column.
+    names += collected
+    names += [_name(column) for part, column in cells if not names and _is_no_json(part, column)]
+    return list(dict.fromkeys(names))
+
+
+def _is_unreadable(session: Session, row: Any, column: Column[Any]) -> bool:
+    if isinstance(column.type, UtcDateTime):
+        return getattr(row, str(column.key)) is UNREADABLE_TIME
+    if isinstance(column.type, Text) and _is_sqlite(session):
+        return _REPLACEMENT in (getattr(row, str(column.key)) or "") and not _is_utf8(session, row, column)
+    return False
+
+
+def _is_utf8(session: Session, row: Any, column: Column[Any]) -> bool:
+    this = (key == getattr(row, str(key.key)) for key in inspect(type(row)).primary_key)
+    content = session.scalar(select(cast(type_coerce(column, String), LargeBinary)).where(*this))
+    try:
+        return content is not None and bool(content.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_no_json(row: Any, column: Column[Any]) -> bool:
+    return isinstance(column.type, StoredJson) and isinstance(getattr(row, str(column.key)), UnreadableJson)
+
+
+def _suspect(session: Session, column: Column[Any]) -> ColumnElement[bool] | None:
+    """Return the condition that a value may be unreadable; None if the database itself excludes that."""
+    text = type_coerce(column, String)
+    if isinstance(column.type, UtcDateTime) and _is_sqlite(session):
+        # SQLite changes a date that doesn't exist, such as February 30, and has none for what isn't a time.
+        normal = func.strftime("%Y-%m-%d %H:%M:%S", text).concat(func.substr(text, 20))
+        return column.is_not(None) & normal.is_distinct_from(text)
+    if isinstance(column.type, StoredJson) and _is_sqlite(session):
+        return column.is_not(None) & case((func.json_valid(text) == 0, true()), else_=func.json_type(text) != "object")
+    if isinstance(column.type, StoredJson):
+        return func.json_typeof(column) != "object"
+    return None
+
+
+def _describe(session: Session, table: ExaminedTable, row: Any, values: list[str]) -> Damage:
+    names = [_name_api(session, str(attrgetter(name)(row))) for name in table.names]
+    subject = f"{table.noun} {' '.join(names)}".rstrip()
+    if api_id := getattr(row, "api_id", ""):
+        subject += f" of {_name_api(session, f'{_API}{api_id}')}"
+    return Damage(getattr(row, "organization_id", ""), subject, tuple(values), table.remedy)
+
+
+def _name_api(session: Session, text: str) -> str:
+    """Return the name and version of an API instead of `api:ID`; other texts as they are."""
+    kind, _, api_id = text.rpartition(":")
+    query = select(ApiRow.name, ApiRow.version).where(ApiRow.id == api_id)
+    api = session.execute(query).first() if f"{kind}:" == _API else None
+    return f"the API {api[0]} {api[1]}" if api else text
+
+
+def _name(column: Column[Any]) -> str:
+    return str(column.key).replace("_", " ")
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
