@@ -1,6 +1,8 @@
 """Agents at a discovery port: memberships, renewals, and what they do once they are rejected."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress
 from holdfast.gateway.agent.membership import (
     MEMBERSHIP_FILE,
+    Membership,
     UnusableMembership,
     make_request,
     read_membership,
@@ -115,7 +118,10 @@ def test_a_publisher_that_cannot_be_reached_is_logged_only_after_a_few_seconds(t
     asyncio.run(story())
 
 
-def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_new_one(tmp_path: Path):
+@pytest.mark.parametrize("loses", [False, True], ids=["connected", "loses its control plane while it stores it"])
+def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loses: bool
+):
     async def story(port: Port) -> None:
         membership, fingerprint = port.enroll("eu-1")
         write_membership(tmp_path, membership)
@@ -127,8 +133,20 @@ def test_an_agent_renews_its_certificate_after_two_thirds_and_connects_with_the_
             assert not done_tasks
             waiting.cancel()
             now[0] += CERTIFICATE_LASTS * 0.06
+            loop, is_lost = asyncio.get_running_loop(), threading.Event()
+            loop.set_default_executor(ThreadPoolExecutor(1))
+
+            def store(directory: Path, membership: Membership) -> None:
+                if loses:
+                    loop.call_soon_threadsafe(publisher.lose)
+                    assert is_lost.wait(PATIENCE)
+                write_membership(directory, membership)
+
+            monkeypatch.setattr(control_plane, "write_membership", store)
             async with asyncio.timeout(PATIENCE):
                 await publisher.wait_until_outdated(channel)
+                is_lost.set()
+                await asyncio.to_thread(bool)  # the only thread has stored it then
         new_membership = read_membership(tmp_path)
         assert new_membership is not None
         assert new_membership.credential.key != membership.credential.key

@@ -183,16 +183,20 @@ class RemoteControlPlane:
             try:
                 renewal = await request_renewal(channel, request.csr)
                 membership = self._membership.renew(request.key, renewal)
-                await asyncio.to_thread(write_membership, self._directory, membership)
+                await asyncio.to_thread(self._store, membership)
             except (RenewalFailed, OSError, ValueError) as error:
                 log.warning("the gateway's certificate wasn't renewed", gateway=self._membership.name, why=str(error))
                 await asyncio.sleep(RETRY_AFTER)
             else:
-                self._membership = membership
                 expires = membership.validity[1]
                 log.info("the gateway's certificate was renewed", gateway=membership.name, expires=expires.isoformat())
                 self._events.put_nowait(_Event.RENEWED)
                 return
+
+    def _store(self, membership: Membership) -> None:
+        """Store *membership* and use it, even if the control plane is lost meanwhile: the next start reads it."""
+        write_membership(self._directory, membership)
+        self._membership = membership
 
     async def _wait_until_due(self) -> None:
         not_before, not_after = self._membership.validity
