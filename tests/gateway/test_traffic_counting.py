@@ -1,6 +1,7 @@
 """From the counters of Envoy to numbered parts: nothing counts twice, and nothing is negative."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +22,7 @@ from holdfast.gateway.traffic.metrics_service import Flush, read_flush
 from holdfast.gateway.traffic.recorder import TrafficRecorder
 from holdfast.gateway.traffic.sampling import choose_sample
 from holdfast.gateway.traffic.totals import BEGIN_AGAIN, Totals
+from running import START_WITHIN
 
 NOW = datetime(2026, 11, 29, 12, 0, 30, tzinfo=UTC)
 MINUTE = NOW.replace(second=0)
@@ -215,6 +217,32 @@ async def _kill_and_start_again(tmp_path):
     second.take(flush(s200=9))
     await second.close()
     assert list_statuses((await second.next_part()).clusters) == {200: 4}
+
+
+def test_a_recorder_that_is_cancelled_finishes_writing_before_it_writes_more(tmp_path, monkeypatch):
+    is_writing, may_write, write = threading.Event(), threading.Event(), Memory.write
+
+    def write_slowly(memory, state):
+        is_writing.set()
+        assert may_write.wait(START_WITHIN)
+        write(memory, state)
+
+    async def story():
+        times = iter(NOW + timedelta(seconds=5 * n) for n in range(100))
+        recorder = TrafficRecorder(tmp_path, tmp_path / "admin", lambda: next(times), is_new=True)
+        recorder.take(flush(s200=5))
+        following = asyncio.create_task(recorder.follow())
+        assert await asyncio.to_thread(is_writing.wait, START_WITHIN)
+        following.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not following.done()
+        may_write.set()
+        async with asyncio.timeout(START_WITHIN):
+            await asyncio.wait([following])
+
+    monkeypatch.setattr(Memory, "write", write_slowly)
+    asyncio.run(story())
 
 
 def test_a_file_that_cannot_be_read_begins_a_new_source(tmp_path):

@@ -99,3 +99,24 @@ def test_all_tasks_end_with_the_block():
         return [task.cancelled for task in tasks]
 
     assert play(story()) == [1, 1]
+
+
+def test_a_task_that_fails_when_it_is_cancelled_ends_with_the_block():
+    async def story():
+        task = Task()
+
+        async def work():
+            try:
+                await task.work()
+            except asyncio.CancelledError:
+                if task.cancelled == 1:
+                    raise OSError("no such luck") from None
+                raise
+
+        async with asyncio.timeout(PATIENCE), Background() as background:
+            background.start("task", work)
+            await task.run()
+        return task.cancelled, background.states[0].failures
+
+    with capture_logs():
+        assert play(story()) == (1, 1)

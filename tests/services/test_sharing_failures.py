@@ -26,6 +26,7 @@ from holdfast.services.probing.offers import Offer
 from holdfast.services.probing.verdicts import Verdict
 from holdfast.store.control_planes import failures as rows
 from holdfast.store.control_planes.failures import SharedPart
+from holdfast.store.errors import StoreFailure
 from holdfast.store.tables import FailureRow
 from holdfast.store.topics import Topic
 from issuing import issue
@@ -228,6 +229,29 @@ def test_many_failures_cause_few_writes(store, monkeypatch):
         (row,) = read_rows(store)
         assert row.number <= 2 + (monotonic() - before) / 0.2
 
+    play(store, story)
+
+
+def test_failures_are_read_again_if_reading_fails_in_between(store, monkeypatch):
+    find_unread, fails = rows.find_unread, []
+
+    def find_first_page(session, last_numbers):
+        page = find_unread(session, last_numbers)
+        if not fails and any(part.key[2] == "failure" for part in page):
+            fails.append(page)
+            return page
+        if len(fails) == 1:
+            fails.append(page)
+            raise StoreFailure("The database was busy.", "Nothing was changed.")
+        return page
+
+    async def story(a, b):
+        b.fail("r1")
+        await until(lambda: a.ids == {"r1"})
+        assert len(fails) == 2
+
+    monkeypatch.setattr(rows, "AT_ONCE", 1)
+    monkeypatch.setattr(rows, "find_unread", find_first_page)
     play(store, story)
 
 

@@ -4,11 +4,9 @@ Background tasks: restarts them when they fail, and knows the state of each.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
@@ -17,7 +15,6 @@ from holdfast.store.errors import StoreFailure, StoreUnreachable
 from holdfast.store.topics import Topic
 
 log = structlog.get_logger()
-T = TypeVar("T")
 FIRST_PAUSE = 0.1  # seconds before a failed task is restarted; doubled each time
 LONGEST_PAUSE = 10.0
 UNTIL_REACHABLE = 1.0  # seconds before a task is restarted that couldn't reach the database
@@ -95,20 +92,6 @@ def wake_on_write(store: Store, topic: Topic = Topic.CHANGES) -> asyncio.Event:
     return event
 
 
-async def run_to_end(thread: Executor | None, work: Callable[[], T]) -> T:
-    """
-    Run *work* in *thread* (None: a shared one), and wait for its end even if the task is cancelled.
-
-    So it neither outlives the store nor runs next to its successor.
-    """
-    running = asyncio.get_running_loop().run_in_executor(thread, work)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
-
-
 async def _keep_running(state: TaskState, work: Work) -> None:
     loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
     while True:
@@ -124,6 +107,8 @@ async def _keep_running(state: TaskState, work: Work) -> None:
         except Exception as error:
             state.fail(error)
             log.exception("background task failed", task=state.name)
+        if _is_cancelled():  # *work* was cancelled, and failed while it ended
+            raise asyncio.CancelledError
         if loop.time() - began > CALM_AFTER:
             pause = FIRST_PAUSE
         await asyncio.sleep(pause)
@@ -136,8 +121,12 @@ async def _run(work: Work) -> None:
     try:
         await work()
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task and task.cancelling():
+        if _is_cancelled():
             raise
         raise TaskEnded("Something that the task waited for was cancelled.") from error
     raise TaskEnded("The task ended unexpectedly.")
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

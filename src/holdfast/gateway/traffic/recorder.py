@@ -5,6 +5,7 @@ The traffic of a gateway: from the statistics of its Envoy to numbered parts for
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from holdfast.gateway.resources.constants import CERTIFICATE_SAMPLE_KEY, SAMPLE_KEY
@@ -16,6 +17,7 @@ from holdfast.gateway.traffic.memory import Memory, TrafficState
 from holdfast.gateway.traffic.metrics_service import Flush
 from holdfast.gateway.traffic.sampling import ENOUGH, Sampling
 from holdfast.gateway.traffic.totals import Totals
+from holdfast.work.threads import run_to_end
 
 EVERY = timedelta(seconds=10)  # between parts, if they are small
 GAP = timedelta(seconds=90)  # between flushes; after more, requests of several minutes are counted together
@@ -105,7 +107,7 @@ class TrafficRecorder:
         """Write the parts that aren't in the file yet, which may then be handed out."""
         if state := self._unwritten:
             self._unwritten = None
-            await asyncio.to_thread(self._memory.write, state)
+            await run_to_end(None, partial(self._memory.write, state))  # `close` writes the same file
             self._written = state.number
             self._ready.set()
 

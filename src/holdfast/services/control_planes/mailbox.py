@@ -15,13 +15,14 @@ from uuid import UUID, uuid4
 import structlog
 from sqlalchemy.orm import Session
 
-from holdfast.services.background import run_to_end, wake_on_write
+from holdfast.services.background import wake_on_write
 from holdfast.services.control_planes.messages import MAX_AGE, BadMessage, Message, Sealer, Verb
 from holdfast.store.control_planes import messages
 from holdfast.store.control_planes.messages import Key, SealedMessage
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 from holdfast.store.topics import Topic
+from holdfast.work.threads import run_to_end
 
 log = structlog.get_logger()
 Handler = Callable[[str, bytes], AsyncGenerator[bytes, None]]

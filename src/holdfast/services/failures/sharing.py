@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from holdfast.services.background import run_to_end, wake_on_write
+from holdfast.services.background import wake_on_write
 from holdfast.services.control_planes.presence import Presence
 from holdfast.services.failures.backend_probe import BackendProbe
 from holdfast.services.failures.failure import Failure, Key
@@ -25,6 +25,7 @@ from holdfast.store.control_planes import failures as rows
 from holdfast.store.control_planes.failures import PartKey, SharedPart
 from holdfast.store.database import Store
 from holdfast.store.topics import Topic
+from holdfast.work.threads import run_to_end
 
 log = structlog.get_logger()
 EVERY = 0.5  # seconds between two writes
@@ -173,13 +174,16 @@ class SharedFailures:
 
     def _read(self, own: str) -> list[SharedPart]:
         parts: list[SharedPart] = []
+        last_numbers = dict(self._last_numbers)
         with self._store.read() as session:
             while True:
-                page = rows.find_unread(session, self._last_numbers | {own: _HIGHEST})
-                self._last_numbers |= {part.control_plane: part.number for part in page}
+                page = rows.find_unread(session, last_numbers | {own: _HIGHEST})
+                last_numbers |= {part.control_plane: part.number for part in page}
                 parts += page
                 if len(page) < rows.AT_ONCE:
-                    return parts
+                    break
+        self._last_numbers = last_numbers  # if a page can't be read, all of them are read again
+        return parts
 
     def _apply(self, parts: Sequence[SharedPart]) -> None:
         failures: dict[Key, Failure] = {}

@@ -14,7 +14,7 @@ import structlog
 from holdfast.apis.notifications.channel import Channel
 from holdfast.apis.notifications.message import MAX_LISTED, Message
 from holdfast.network.delivery import NotDelivered
-from holdfast.services.background import AFTER_PUBLISHING, run_to_end, wake_on_write
+from holdfast.services.background import AFTER_PUBLISHING, wake_on_write
 from holdfast.services.notifications.channels import open_secrets
 from holdfast.services.notifications.evaluation import ConditionSources, Evaluation
 from holdfast.services.notifications.sending import Sender
@@ -24,6 +24,7 @@ from holdfast.store.notifications import channels, outbox
 from holdfast.store.notifications.outbox import OpenMessage
 from holdfast.store.sealing import Sealing
 from holdfast.store.topics import Topic
+from holdfast.work.threads import run_to_end
 
 log = structlog.get_logger()
 PAUSE = 2.0  # seconds between evaluations, unless something changes

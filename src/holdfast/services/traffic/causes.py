@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 
-from holdfast.services.background import run_to_end
 from holdfast.services.failures.failed_calls import FailedCall
 from holdfast.services.traffic.recording import LATE
 from holdfast.store.database import Store
@@ -17,6 +16,7 @@ from holdfast.store.errors import StoreFailure
 from holdfast.store.topics import Topic
 from holdfast.store.traffic import parts
 from holdfast.store.traffic.parts import Subject
+from holdfast.work.threads import run_to_end
 
 EVERY = 10.0  # seconds between two writes
 MAX_COUNTS = 20_000  # that wait to be written; further ones aren't counted

@@ -17,11 +17,11 @@ from holdfast.apis.traffic.periods import DAY, HOUR, MINUTE
 from holdfast.gateway.control.traffic import TrafficReport
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.resources.cluster_names import read_cluster_name
-from holdfast.services.background import run_to_end
 from holdfast.store.database import Store
 from holdfast.store.topics import Topic
 from holdfast.store.traffic import parts
 from holdfast.store.traffic.parts import EVERY_API, Subject
+from holdfast.work.threads import run_to_end
 
 log = structlog.get_logger()
 MAX_WAITING = 4  # parts of one gateway, which sends one at a time, over several streams while earlier ones time out
