@@ -75,3 +75,25 @@ def test_a_record_that_names_no_process_signals_none(tmp_path: Path, monkeypatch
         agent = RecordFile(tmp_path).read()
         assert agent
         assert not agent.send_signal(signal.SIGTERM)
+
+
+def test_an_agent_that_ended_is_not_started_again_once_the_publisher_stops(tmp_path: Path, monkeypatch):
+    RecordFile(tmp_path).write("local", "1", (), utc_now())
+    starts = []
+
+    async def spawn(_: LocalGateway) -> None:
+        starts.append(1)
+
+    async def story() -> None:
+        gateway = LocalGateway(tmp_path, tmp_path / "discovery", 0.0)
+        keeping = asyncio.create_task(gateway.keep())
+        await asyncio.sleep(0)  # it has noticed the end, and pauses
+        await gateway.stop(0.0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        keeping.cancel()
+
+    monkeypatch.setattr(local_gateway, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(LocalGateway, "_spawn", spawn)
+    asyncio.run(story())
+    assert not starts

@@ -114,7 +114,8 @@ class LocalGateway:
             log.error("gateway agent ended", again_in_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
-            await self._spawn()
+            if not self._stopping:
+                await self._spawn()
 
     async def stop(self, drain: float) -> None:
         """
