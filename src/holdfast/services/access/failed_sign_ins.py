@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session
@@ -33,6 +34,7 @@ from holdfast.store.audit import Action
 from holdfast.store.audit_of_users import FailedSignIn
 from holdfast.store.database import Store
 from holdfast.store.errors import StoreFailure
+from holdfast.work.threads import run_to_end
 
 log = structlog.get_logger()
 UNKNOWN_USER = "unknown user"
@@ -122,7 +124,8 @@ class FailedSignIns:
     async def follow(self, store: Store, now: Callable[[], datetime], control_planes: Callable[[], int]) -> None:
         """Write what is due every second, until cancelled; *control_planes* returns how many share the database."""
         while True:
-            await asyncio.to_thread(self.write, store, now(), control_planes=control_planes())
+            # To its end, because `write` is called once more when the process ends.
+            await run_to_end(None, partial(self.write, store, now(), control_planes=control_planes()))
             await asyncio.sleep(WRITE_EVERY)
 
     def write(self, store: Store, now: datetime, *, control_planes: int = 1, everything: bool = False) -> None:
