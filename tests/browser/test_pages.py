@@ -91,7 +91,7 @@ def test_axe_finds_nothing_on_any_dialog(signed_in: Page, api: PublishedApi):
         assert violations_by_theme(signed_in) == [], button
 
 
-def test_axe_finds_nothing_where_errors_are_shown(signed_in: Page, api: PublishedApi):
+def test_axe_finds_nothing_where_errors_are_shown(signed_in: Page, api: PublishedApi, identity: Identity):
     signed_in.goto("/apis/new")
     signed_in.get_by_role("button", name="Create").click()
     expect(signed_in.locator("#name-error")).to_be_visible()
@@ -100,7 +100,8 @@ def test_axe_finds_nothing_where_errors_are_shown(signed_in: Page, api: Publishe
     signed_in.get_by_role("button", name=ADD_CERTIFICATE).click()
     dialog = signed_in.get_by_role("dialog")
     dialog.get_by_label("Alias").fill("a b")
-    dialog.get_by_label("Certificate", exact=True).set_input_files(FilePayload(name="x", mimeType="", buffer=b"no"))
+    certificate = FilePayload(name="backend.pem", mimeType="", buffer=identity.pem)
+    dialog.get_by_label("Certificate", exact=True).set_input_files(certificate)
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.locator("#alias-error")).to_contain_text("Aliases can't contain")
     assert violations_by_theme(signed_in) == []
