@@ -109,6 +109,8 @@ def test_a_request_is_found_by_the_id_in_its_response(signed_in: Page, holdfast:
 def test_the_page_updates_and_keeps_the_focus(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
     signed_in.goto("/failures")
     article = item(signed_in, failing)
+    badge = signed_in.get_by_role("navigation", name="Main").locator("[href='/failures'] .badge-count")
+    before = int(badge.text_content() or "")
     article.get_by_role("link", name="Change the endpoint").focus()
     article.evaluate("(element) => { element.dataset.same = 'yes' }")
     newer = fail(holdfast, failing)
@@ -118,12 +120,14 @@ def test_the_page_updates_and_keeps_the_focus(signed_in: Page, holdfast: Holdfas
         other = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, other)
         expect(item(signed_in, other)).to_contain_text("self_signed_not_trusted")
+        expect(badge).to_have_text(str(before + 1))
         expect(signed_in.locator("tbody tr").first).to_contain_text(other.name)
         assert article.get_attribute("data-same") == "yes"
         expect(article.get_by_role("link", name="Change the endpoint")).to_be_focused()
         assert violations(signed_in) == []
         alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
         expect(item(signed_in, other)).to_have_count(0)
+        expect(badge).to_have_text(str(before))
         expect(article.get_by_role("link", name="Change the endpoint")).to_be_focused()
         holdfast.delete_certificate(alias)
         holdfast.delete_api(other)

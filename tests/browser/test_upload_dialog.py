@@ -187,7 +187,9 @@ def test_pem_can_be_pasted_into_the_text_field(
     dialog.get_by_text("Paste PEM text instead").click()
     dialog.get_by_label("PEM text").fill(identity.pem.decode())
     save(dialog)
-    expect(signed_in.locator(".certificate-row", has_text="pasted").locator(ENFORCED)).to_be_visible()
+    enforcement = signed_in.locator(".certificate-row", has_text="pasted").locator(ENFORCED)
+    expect(enforcement).to_have_text("Enforced on 1 gateway")
+    assert enforcement.evaluate("(element) => element.offsetHeight < 2 * parseFloat(getComputedStyle(element).lineHeight)")
     holdfast.delete_certificate("pasted")
 
 

@@ -182,6 +182,7 @@ def test_no_page_or_operation_fails_and_everything_can_be_replaced_or_deleted(ho
     assert snapshot.credentials[key]["production"][0].value is None
 
     assert "be read: endpoint security and request rules" in owner.get(f"{api}/callers").text
+    assert "The stored description of" in owner.get(api).text
     assert "Gateways still accept the certificate with this fingerprint" in owner.get(f"{api}/callers").text
     after = owner.get(f"{APIS}/{ids['api_id']}/client-certificates").json()["certificates"]
     assert after == [listed[0] | {"expiryStatus": "Unreadable"}]
@@ -211,5 +212,6 @@ def test_no_page_or_operation_fails_and_everything_can_be_replaced_or_deleted(ho
     response = owner.put(f"{APIS}/{ids['api_id']}", json={"endpointConfig": config} | rules)
     assert response.status_code == 200, response.text
     assert "be read: endpoint security" not in owner.get(f"{api}/callers").text
+    assert "data-unreadable" not in owner.get(api).text
     assert owner.delete(f"{PREFIX}/notification-channels/ops").status_code == 204
     assert owner.delete(f"{APIS}/{ids['api_id']}").status_code == 200

@@ -38,8 +38,9 @@ def test_a_count_above_zero_becomes_a_badge(client, monkeypatch):
     numbers = iter((1200, 0))
     entry = replace(ENTRIES[0], count=lambda *_: next(numbers))
     monkeypatch.setattr(navigation, "ENTRIES", (entry,))
-    assert '<span class="badge-count">1,200</span>' in read_menu(client.get("/failures").text)
-    assert "badge-count" not in read_menu(client.get("/failures").text)
+    badge = '<span class="badge-count" data-badge="home" {}>{}</span>'
+    assert badge.format("", "1,200") in read_menu(client.get("/failures").text)
+    assert badge.format("hidden", "0") in read_menu(client.get("/failures").text)
 
 
 def test_no_page_has_the_address_of_an_object_with_a_chosen_name(shared_runtime):

@@ -18,6 +18,7 @@ from holdfast.services.errors import NotFound
 from holdfast.services.runtime import Runtime
 from holdfast.store.request_store import RequestStore
 from holdfast.web.access.session import NotSignedIn, authenticate
+from holdfast.web.navigation import count_failures
 
 # A regular comment detects that the browser is gone or the session has ended.
 HEARTBEAT = 15.0  # seconds
@@ -30,6 +31,8 @@ Read = Callable[[Context], Any]
 def stream_state(request: Request, runtime: Runtime, user: Principal, read_state: Read, pause: float = 0.0) -> Response:
     """
     Send the state now and after every change, at most every *pause* seconds, until the browser or the session is gone.
+
+    Each event also has the number in the badge of *Failures*, which is on every page.
 
     Raises Busy if the user has too many live pages open.
     """
@@ -49,10 +52,10 @@ async def write_events(
     try:
         while True:
             observer.clear()
-            state = await asyncio.to_thread(_read_state, runtime, user, read_state)
-            if state != latest:
-                latest = state
-                yield f"data: {json.dumps(state)}\n\n"
+            event = await asyncio.to_thread(_read_event, runtime, user, read_state)
+            if event != latest:
+                latest = event
+                yield f"data: {json.dumps(event)}\n\n"
                 await asyncio.sleep(pause)
             try:
                 async with asyncio.timeout(HEARTBEAT):
@@ -69,7 +72,8 @@ async def write_events(
             del runtime.live_pages[user.account]
 
 
-def _read_state(runtime: Runtime, user: Principal, read_state: Read) -> Any:
+def _read_event(runtime: Runtime, user: Principal, read_state: Read) -> dict[str, Any]:
     """Read the current state in a separate transaction, so that none stays open until the next change."""
     with RequestStore(runtime.store) as store:
-        return read_state(Context(store, user, runtime.now(), runtime.asks_callers))
+        context = Context(store, user, runtime.now(), runtime.asks_callers)
+        return {"state": read_state(context), "failing": count_failures(runtime, context)}

@@ -42,7 +42,8 @@ class Tab:
     path: str
 
 
-def _count_failures(runtime: Runtime, context: Context) -> int:
+def count_failures(runtime: Runtime, context: Context) -> int:
+    """Return the number in the badge of *Failures*: failing backends that nobody has acknowledged."""
     return diagnosis.count_open(context, runtime.failures)
 
 
@@ -51,7 +52,7 @@ ENTRIES = (
     Entry("home", "Home", "/", "home"),
     Entry("apis", "APIs", "/apis", "stack-2"),
     Entry("certificates", "Certificates", "/certificates", "lock", Permission.VIEW_ENDPOINT_CERTIFICATES),
-    Entry("failures", "Failures", "/failures", "plug-connected-x", count=_count_failures),
+    Entry("failures", "Failures", "/failures", "plug-connected-x", count=count_failures),
     Entry("gateways", "Gateways", "/gateways", "server-2"),
     Entry("audit", "Audit log", "/audit", "history", Permission.READ_AUDIT_LOG),
     Entry("notifications", "Notifications", "/notifications", "bell", Permission.MANAGE_NOTIFICATIONS),

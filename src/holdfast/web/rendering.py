@@ -27,7 +27,7 @@ from holdfast.web.access.audit_links import find_link, write_subject
 from holdfast.web.actions import find_button
 from holdfast.web.commands import build_commands
 from holdfast.web.fingerprints import abbreviate_fingerprints, is_fingerprint, write_digits, write_hex
-from holdfast.web.navigation import API_TABS, list_links
+from holdfast.web.navigation import API_TABS, count_failures, list_links
 from holdfast.web.notices import forget_notice, read_notice
 from holdfast.web.static_files import STYLE_SHEETS, get_static_url
 from holdfast.web.times import Form, describe_days_left, mark_up, rate_days_left, write_time
@@ -73,8 +73,9 @@ def render(
         request=request,
         user=context.user if context else None,
         notice=notice,
-        # Functions, because only whole pages need the values.
+        # Functions, because only whole pages need the values, or only lists that are polled.
         links=lambda section: list_links(request.app.state.runtime, context, section) if context else [],
+        failing=lambda: count_failures(request.app.state.runtime, context) if context and wants_part(request) else None,
         exceptions=cache(lambda: trust_settings.list_exceptions(context) if context else []),
         server_warnings=lambda: (
             list_server_warnings(context, request.app.state.runtime.server_certificates) if context else []

@@ -82,6 +82,11 @@ READS = {
     api_documents.list_members: lambda session, org, pair: [
         members["of"] for members in api_documents.list_members(session, org, _ids(pair)).values()
     ],
+    api_documents.has_unreadable_members: lambda session, org, pair: [
+        own.name
+        for own in pair
+        if own.name == org and not api_documents.has_unreadable_members(session, org, own.api.id)
+    ],
     api_documents.list_types: lambda session, org, pair: api_documents.list_types(session, org, _ids(pair)).values(),
     api_documents.get_definition: lambda session, org, pair: [
         definition.strip('"')

@@ -36,6 +36,15 @@ class FullApi:
         ]
 
 
+def describe_unreadable(api: Api) -> str:
+    """Write that the stored description of *api* can't be read, and what to do."""
+    return (
+        f"The stored description of {api.name} {api.version} can't be read. Its request rules and required caller "
+        "certificates still apply, but other members, such as tags, are missing, and the next change of this API "
+        f"discards them. Restore a backup, or send the whole description again with PUT /apis/{api.id}."
+    )
+
+
 def complete_endpoint_config(full_api: FullApi) -> dict[str, Any]:
     """Return the stored member `endpointConfig`, completed with the endpoints and their settings."""
     api, stored_config = full_api.api, full_api.members.get("endpointConfig") or {}

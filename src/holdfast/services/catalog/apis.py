@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog import api as rules
 from holdfast.apis.catalog.api import Api
-from holdfast.apis.catalog.description import FullApi
+from holdfast.apis.catalog.description import FullApi, describe_unreadable
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS
 from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.catalog.members import check_members, merge_members
@@ -92,6 +92,14 @@ def get_full_api(context: Context, api_id: str) -> FullApi:
     context.user.require(Permission.VIEW_APIS)
     with context.read() as session:
         return find_full_api(session, context, api_id)
+
+
+def explain_description(context: Context, api: Api) -> str:
+    """Return that the stored description of *api* can't be read, and what to do; empty if it can."""
+    context.user.require(Permission.VIEW_APIS)
+    with context.read() as session:
+        is_unreadable = api_documents.has_unreadable_members(session, context.user.organization, api.id)
+    return describe_unreadable(api) if is_unreadable else ""
 
 
 def find_full_api(session: Session, context: Context, api_id: str) -> FullApi:

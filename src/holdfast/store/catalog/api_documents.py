@@ -34,6 +34,13 @@ def list_members(session: Session, organization: str, ids: Collection[str]) -> d
     return members | _derive_members(session, organization, unreadable_ids)
 
 
+def has_unreadable_members(session: Session, organization: str, api_id: str) -> bool:
+    """Return whether stored members of an API can't be read."""
+    table = ApiDocumentRow
+    query = select(table.members).where(table.organization_id == organization, table.api_id == api_id)
+    return any(not isinstance(members, dict) for members in session.scalars(query))
+
+
 def _derive_members(session: Session, organization: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
     query = select(ApiRow).where(ApiRow.organization_id == organization, ApiRow.id.in_(ids))
     by_id = {}

@@ -99,6 +99,7 @@ def show_overview(request: Request, runtime: CurrentRuntime, context: RequestCon
         context=context,
         api=api,
         page="overview",
+        description_problem=apis.explain_description(context, api),
         certificates=certificates,
         owners=list_owners(context, "api", api.id),
         trust_rows=read_trust_rows(runtime, context, api),

@@ -1,3 +1,5 @@
+import { showFailing } from "./failure-badge.js";
+
 // <live-list src="..."> polls its content while the page is visible. Unchanged items stay in place and keep the focus.
 // With every="...", it polls after as many seconds. With events="...", it asks when a server-sent event says that something has changed, and polls rarely.
 const ASK_AGAIN = 3000; // milliseconds
@@ -16,7 +18,10 @@ customElements.define("live-list", class extends HTMLElement {
     this.poll(source ? ASK_RARELY : 1000 * this.getAttribute("every") || ASK_AGAIN);
     if (!source) return;
     this.events = new EventSource(source);
-    this.events.onmessage = () => this.ask();
+    this.events.onmessage = ({ data }) => {
+      showFailing(JSON.parse(data).failing);
+      this.ask();
+    };
     // After an interruption, the browser reconnects; not after an answer without events.
     this.events.onerror = () => this.events.readyState === EventSource.CLOSED && this.poll(ASK_AGAIN);
   }
@@ -56,6 +61,7 @@ customElements.define("live-list", class extends HTMLElement {
 
   take(html) {
     const latest = new DOMParser().parseFromString(html, "text/html").body;
+    showFailing(latest.querySelector("[data-failing]")?.value);
     const [before, after] = [this, latest].map((root) => root.querySelector("[data-list]"));
     if (before && after) {
       this.merge(before, after);

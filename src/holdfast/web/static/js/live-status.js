@@ -1,3 +1,4 @@
+import { showFailing } from "./failure-badge.js";
 import { writeText } from "./local-time.js";
 
 // <live-status src="..."> updates its [data-origin] and [data-failure] elements by server-sent events, or else by polling.
@@ -29,7 +30,11 @@ customElements.define("live-status", class extends HTMLElement {
     this.silence();
     if (!("EventSource" in window)) return this.poll();
     this.events = new EventSource(`${this.getAttribute("src")}/live`);
-    this.events.onmessage = (event) => this.take(JSON.parse(event.data));
+    this.events.onmessage = ({ data }) => {
+      const { state, failing } = JSON.parse(data);
+      showFailing(failing);
+      this.take(state);
+    };
     this.events.onerror = () => {
       // After an interruption, the browser reconnects.
       if (this.events.readyState === EventSource.CLOSED) this.poll();
