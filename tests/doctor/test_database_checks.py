@@ -129,8 +129,7 @@ def test_values_that_cannot_be_read_are_named_up_to_twenty_objects(data, unwell,
     outcome, text, advice = unwell()["stored values"]
     assert outcome == "failed"
     assert text.startswith("22 objects have values that can't be read: the API Api")
-    assert "the API Api00 1.0.0 of default (request rules): save it again." in text
-    assert text.endswith("2 more aren't listed.")
+    assert text.endswith("; the API Api19 1.0.0 of default (request rules: save it again); and 2 more.")
     assert advice.startswith("Do what the text says for each, or restore a backup.")
 
 

@@ -52,5 +52,5 @@ def test_an_object_with_a_damaged_byte_is_named(store, storage, api):
         (f"the API {api.name} {api.version}", ("description", "created at")),
         ("the certificate pizza-backend", ("not after",)),
         (f"the caller certificate shop of the API {api.name} {api.version}", ("caller certificate",)),
-        ("change 1", ("at",)),
+        ("1 of the changes for gateways", ("at",)),
     ]

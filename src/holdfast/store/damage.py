@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     LargeBinary,
+    Select,
     String,
     case,
     cast,
@@ -38,30 +39,41 @@ _REPLACEMENT = "\ufffd"  # what damaged bytes of a text become; a text may also 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """An object of an *organization* (empty: of the installation) with values that can't be read."""
+    """Objects of an *organization* (empty: several, or the installation) with values that can't be read."""
 
     organization: str
     subject: str  # the object, as people know it
     values: tuple[str, ...]
     remedy: str
+    count: int = 1  # of objects; more only of records
 
 
 def find_damage(session: Session) -> Iterator[Damage]:
-    """Yield the objects with values that can't be read, by kind of object."""
+    """Yield the objects with values that can't be read, by kind of object; records of one kind together."""
     for table in list_examined_tables():
-        query = select(table.row)
         if table.records:
-            suspicions = [
-                suspicion
-                for column in inspect(table.row).columns
-                if (suspicion := _suspect(session, column)) is not None
-            ]
-            if not suspicions:
-                continue
-            query = query.where(or_(*suspicions))
-        for row in session.scalars(query.execution_options(yield_per=_AT_ONCE)):
+            yield from _find_damaged_records(session, table)
+            continue
+        for row in _read_rows(session, select(table.row)):
             if values := _list_unreadable(session, table, row):
                 yield _describe(session, table, row, values)
+
+
+def _find_damaged_records(session: Session, table: ExaminedTable) -> Iterator[Damage]:
+    columns = inspect(table.row).columns
+    suspicions = [suspicion for column in columns if (suspicion := _suspect(session, column)) is not None]
+    rows = _read_rows(session, select(table.row).where(or_(*suspicions))) if suspicions else ()
+    count, names = 0, dict[str, None]()
+    for row in rows:
+        values = _list_unreadable(session, table, row)
+        count += bool(values)
+        names |= dict.fromkeys(values)
+    if count:
+        yield Damage("", f"{count:,} of the {table.noun}", tuple(names), table.remedy, count)
+
+
+def _read_rows(session: Session, query: Select[Any]) -> Iterator[Any]:
+    return iter(session.scalars(query.execution_options(yield_per=_AT_ONCE)))
 
 
 def _list_unreadable(session: Session, table: ExaminedTable, row: Any) -> list[str]:

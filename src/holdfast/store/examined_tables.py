@@ -2,6 +2,7 @@
 The tables that are examined for damage: how people call their objects, how rows are read, and what to do.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +42,6 @@ from holdfast.store.tables import (
     IdentityChainRow,
     JoinTokenRow,
     NotificationChannelRow,
-    NotificationDeliveryRow,
     NotificationMessageRow,
     NotificationRow,
     OwnerRow,
@@ -66,6 +66,7 @@ from holdfast.store.watch import presented_chains
 
 _SAVE = "Save it again"
 _REPLACE = "Replace or delete it"
+_NOTHING = "Nothing needs to be done"
 _RESTORE = "Restore a backup, if you need it"
 
 
@@ -74,12 +75,12 @@ class ExaminedTable:
     """
     A table: what people call an object in it, the columns that name it, and what to do if it is damaged.
 
-    *read* reads a row as Holdfast does. Of *records*, there can be millions.
+    *read* reads a row as Holdfast does. Of *records*, there can be millions; their *noun* is a plural.
     """
 
     row: type[Table]
     noun: str
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
     remedy: str = _RESTORE
     read: Callable[[Any], object] = bool
     records: bool = False
@@ -113,6 +114,24 @@ def _read_revision(row: ApiRevisionRow) -> None:
         read_stored(partial(json.loads, row.definition), "definition", row.organization_id)
 
 
+def _read_endpoint_certificate(row: EndpointCertificateRow) -> None:
+    has_fingerprints = row.described_at == row.updated_at
+    if row.observed or not (
+        has_fingerprints and all(_is_stored(part.der, part.fingerprint) for part in row.certificates)
+    ):
+        endpoint_certificates.read_entry(row)
+
+
+def _read_caller_certificate(row: CallerCertificateRow) -> None:
+    if not _is_stored(row.der, row.fingerprint):
+        caller_certificates.read_entry(row)
+
+
+def _is_stored(der: bytes, fingerprint: str | None) -> bool:
+    """Return whether *der* is what was stored, and so can be read: hashing it takes far less time than reading it."""
+    return hashlib.sha256(der).hexdigest() == fingerprint
+
+
 def _read_kind(row: SilenceRow) -> None:
     if row.kind is not None:
         read_stored(partial(EventKind, row.kind), "kind", row.organization_id)
@@ -141,7 +160,7 @@ _TABLES = (
         "the certificate",
         ("alias",),
         _REPLACE,
-        endpoint_certificates.read_entry,
+        _read_endpoint_certificate,
         parts="certificates",
     ),
     ExaminedTable(
@@ -167,7 +186,7 @@ _TABLES = (
         gateway_identities.read_entry,
         parts="chain",
     ),
-    ExaminedTable(CallerCertificateRow, "the caller certificate", ("alias",), _REPLACE, caller_certificates.read_entry),
+    ExaminedTable(CallerCertificateRow, "the caller certificate", ("alias",), _REPLACE, _read_caller_certificate),
     ExaminedTable(UserRow, "the user", ("name",), "Change the user's roles", accounts.read_user),
     ExaminedTable(TokenRow, "the token", ("name", "id"), "Revoke it, and create another one", tokens.read_token),
     ExaminedTable(ApplicationRow, "the application", ("name", "id"), "Register it again", _read_grants),
@@ -189,19 +208,24 @@ _TABLES = (
         PresentedChainRow, "the presented chain", ("chain",), "It is recorded again", presented_chains.read_chain
     ),
     ExaminedTable(ControlPlaneRow, "the control plane", ("name",), "Restart it", read_control_plane),
-    ExaminedTable(AuditEventRow, "the audit event", ("id",), read=read_details, records=True),
+    ExaminedTable(
+        AuditEventRow,
+        "audit events",
+        remedy="Find them with `holdfast audit verify`",
+        read=read_details,
+        records=True,
+    ),
     ExaminedTable(
         TrafficRow,
-        "traffic of",
-        ("at", "gateway"),
+        "rows of traffic",
+        remedy=_NOTHING,
         read=lambda row: read_measures(row.organization_id, row.api_id, row.measures),
         records=True,
     ),
-    ExaminedTable(TrafficCauseRow, "failures of", ("at", "gateway"), records=True),
-    ExaminedTable(TrafficCoverageRow, "coverage of", ("at", "gateway"), records=True),
-    ExaminedTable(NotificationRow, "the notification", ("id",), read=history.read_notification, records=True),
-    ExaminedTable(NotificationMessageRow, "the message", ("id",), records=True),
-    ExaminedTable(NotificationDeliveryRow, "the delivery", ("id",), records=True),
-    ExaminedTable(ChangeRow, "change", ("sequence",), records=True),
-    ExaminedTable(FailureRow, "the failure of", ("cluster", "gateway"), records=True),
+    ExaminedTable(TrafficCauseRow, "rows of failures by cause", remedy=_NOTHING, records=True),
+    ExaminedTable(TrafficCoverageRow, "rows of reported seconds", remedy=_NOTHING, records=True),
+    ExaminedTable(NotificationRow, "notifications", remedy=_NOTHING, read=history.read_notification, records=True),
+    ExaminedTable(NotificationMessageRow, "messages to channels", remedy=_NOTHING, records=True),
+    ExaminedTable(ChangeRow, "changes for gateways", remedy=_NOTHING, records=True),
+    ExaminedTable(FailureRow, "failures of backends", remedy=_NOTHING, records=True),
 )
