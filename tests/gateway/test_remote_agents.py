@@ -113,7 +113,9 @@ def test_a_publisher_that_cannot_be_reached_is_logged_only_after_a_few_seconds(t
             now += PASSES_WITHIN
             await asyncio.to_thread(wait_until, lambda: logs.entries)
             following.cancel()
-        assert [entry["event"] for entry in logs.entries] == ["can't reach the control plane"]
+        (entry,) = logs.entries
+        assert entry["event"] == "can't reach the control plane"
+        assert entry["why"].startswith("No publisher is running with this data directory.")
 
     asyncio.run(story())
 

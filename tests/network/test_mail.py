@@ -53,7 +53,7 @@ def test_a_mail_is_sent_over_verified_tls_with_a_password(tls_server):
 
 def test_a_server_that_cannot_be_verified_gets_neither_password_nor_mail(tls_server):
     before = len(tls_server.received)
-    with pytest.raises(NotDelivered, match="can't be verified"):
+    with pytest.raises(NotDelivered, match=r"can't be verified: [^\[_]*\. If a private CA issued it, set HOLDFAST_"):
         send_mail(describe_server(tls_server), MAIL, trust(issue(ca=True).pem))
     with pytest.raises(NotDelivered, match="can't be verified"):
         send_mail(describe_server(tls_server, host="127.0.0.1"), MAIL, trust())

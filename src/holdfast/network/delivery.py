@@ -14,3 +14,11 @@ class NotDelivered(Exception):
         self.pause = pause
         self.rejected = rejected
         super().__init__(why)
+
+
+def explain_unverified(where: str, problem: str) -> str:
+    """Return why the certificate of the receiver *where* was rejected, and what to do about it."""
+    return (
+        f"The certificate of {where} can't be verified: {problem}. If a private CA issued it, set "
+        "HOLDFAST_NOTIFICATION_CA_FILE."
+    )

@@ -12,7 +12,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from enum import StrEnum
 
-from holdfast.network.delivery import NotDelivered
+from holdfast.network.delivery import NotDelivered, explain_unverified
+from holdfast.network.tls_verification import find_verification_problem
 
 WITHIN = 15.0  # seconds for each step
 
@@ -68,7 +69,9 @@ def send_mail(server: MailServer, mail: Mail, tls: ssl.SSLContext) -> None:
     except smtplib.SMTPException as error:
         raise NotDelivered(f"{where} can't be used: {_decode(str(error))}") from error
     except ssl.SSLError as error:
-        raise NotDelivered(f"{where} can't be verified: {_decode(str(error))}") from error
+        problem = find_verification_problem(str(error))
+        text = explain_unverified(where, problem) if problem else f"{where} can't use TLS: {_decode(str(error))}"
+        raise NotDelivered(text) from error
     except OSError as error:
         raise NotDelivered(f"{where} can't be reached: {_decode(error.strerror or str(error))}.") from error
 

@@ -10,7 +10,8 @@ from http import HTTPStatus
 from ipaddress import ip_address
 
 from holdfast.network.addresses import AddressRefused, Network, NoAddress, resolve
-from holdfast.network.delivery import NotDelivered
+from holdfast.network.delivery import NotDelivered, explain_unverified
+from holdfast.network.tls_verification import find_verification_problem
 
 WITHIN = 15.0  # seconds for the whole request, including DNS
 DNS_WITHIN = 5.0
@@ -49,7 +50,10 @@ async def post(
         text = f"{target.host} has only addresses that Holdfast may not connect to. See HOLDFAST_PROBE_NETWORKS."
         raise NotDelivered(text) from error
     except (httpx2.HTTPError, ssl.SSLError, OSError) as error:
-        raise NotDelivered(f"{target.host}:{target.port} can't be reached: {_describe(error)}.") from error
+        where, text = f"{target.host}:{target.port}", _describe(error)
+        if problem := find_verification_problem(text):
+            raise NotDelivered(explain_unverified(where, problem)) from error
+        raise NotDelivered(f"{where} can't be reached: {text}.") from error
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         ending = f": {text.rstrip('.')}." if text else "."
         raise NotDelivered(

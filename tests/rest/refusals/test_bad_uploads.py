@@ -24,7 +24,7 @@ FILES = {
     "one good, one bad": (BACKEND.pem + OTHER.pem.replace(b"\nM", b"\n!", 1), "Block 2 of 2 can't be read"),
     "certificate and private key": (BACKEND.pem + BACKEND.key_pem, "Block 2 of 2 is a private key"),
     "private key before": (BACKEND.key_pem + BACKEND.pem, "Block 1 of 2 is a private key"),
-    "only a private key": (BACKEND.key_pem, "openssl x509"),
+    "only a private key": (BACKEND.key_pem, "Choose the file with the certificate instead"),
     "request in pem": (REQUEST.public_bytes(Encoding.PEM), "signing request (CSR). Upload the certificate"),
     "request in der": (REQUEST.public_bytes(Encoding.DER), "signing request (CSR). Upload the certificate"),
     "too large": (b"#" * (1024 * 1024) + BACKEND.pem, "larger than 1024 KiB"),

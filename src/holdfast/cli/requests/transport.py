@@ -14,6 +14,7 @@ from holdfast.apis.publisher_paths import PREFIX
 from holdfast.cli.failures import CannotConnect, InvalidUsage, WrongFile
 from holdfast.cli.requests.publisher import Credentials, Publisher
 from holdfast.network.public_trust import make_public_context
+from holdfast.network.tls_verification import find_verification_problem
 
 _ERROR_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
@@ -99,8 +100,7 @@ def _make_tls(publisher: Publisher) -> ssl.SSLContext | bool:
 
 def _explain(url: str, error: httpx2.RequestError) -> str:
     reason = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in reason:
-        why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "verification failed"
+    if why := find_verification_problem(reason):
         return (
             f"The certificate of {url} can't be verified: {why}. "
             "If a private CA issued it, name the CA with `holdfast login --ca-file` or HOLDFAST_CA_FILE."

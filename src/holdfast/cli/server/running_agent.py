@@ -68,7 +68,7 @@ class Status:
                 f": {reason} Run `holdfast gateway enroll` for it at the publisher, then `holdfast gateway stop` and "
                 "`holdfast gateway join` here"
             )
-        return f": {reason}" if reason else "; its log says why"
+        return f": {reason.removesuffix('.')}" if reason else "; its log says why"
 
     def to_members(self) -> dict[str, Any]:
         """Return it as a JSON object."""

@@ -6,6 +6,7 @@ An update is acknowledged when this gateway's Envoy uses it and it is stored, so
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -39,6 +40,18 @@ REJECTIONS = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED
 PASSING, PASSES_WITHIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}, timedelta(seconds=5)
 SETTLES_WITHIN = 5.0  # seconds for Envoy to use what is stored, before the control plane is asked for differences
 _END = "end of the initial state"  # no resource has this name, so its removal follows all resources of a type
+# The socket of the publisher with the same data directory. It is missing, or nothing listens there.
+_NO_PUBLISHER = re.compile(r"unix:.*(No such file or directory|Connection refused)")
+
+
+def explain_failure(details: str) -> str:
+    """Return why the control plane can't be reached, from gRPC's *details*."""
+    if _NO_PUBLISHER.search(details):
+        return (
+            "No publisher is running with this data directory. Start it with `holdfast up`, or let this gateway join "
+            "one on another machine with `holdfast gateway join`."
+        )
+    return details
 
 
 class Upstream:
@@ -185,14 +198,15 @@ class Upstream:
                     log.info("connected to the control plane", gateway=self._node)
                 self._take(response, acknowledgements)
         except grpc.aio.AioRpcError as error:
+            why = explain_failure(error.details() or str(error.code()))
             if not self._may_pass(error.code()):
-                self._on_problem(error.details() or str(error.code()), error.code() in REJECTIONS)
+                self._on_problem(why, error.code() in REJECTIONS)
             if is_connected:
-                log.warning("lost the control plane", gateway=self._node, why=error.details())
-            elif error.details() != self._problem and not self._may_pass(error.code()):
+                log.warning("lost the control plane", gateway=self._node, why=why)
+            elif why != self._problem and not self._may_pass(error.code()):
                 # Once, however often it is tried.
-                log.warning("can't reach the control plane", gateway=self._node, why=error.details())
-                self._problem = error.details()
+                log.warning("can't reach the control plane", gateway=self._node, why=why)
+                self._problem = why
             self._on_loss()
         except asyncio.CancelledError:
             task = asyncio.current_task()
