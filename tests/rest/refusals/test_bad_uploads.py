@@ -22,7 +22,10 @@ FILES = {
     "truncated der": (BACKEND.der[:-10], "can't be read"),
     "bad base64": (BACKEND.pem.replace(b"\nM", b"\n!", 1), "base64 is damaged"),
     "one good, one bad": (BACKEND.pem + OTHER.pem.replace(b"\nM", b"\n!", 1), "Block 2 of 2 can't be read"),
-    "certificate and private key": (BACKEND.pem + BACKEND.key_pem, "Block 2 of 2 is a private key"),
+    "certificate and private key": (
+        BACKEND.pem + BACKEND.key_pem,
+        "Block 2 of 2 is a private key. Holdfast needs only the certificate, so nothing was stored. Export only",
+    ),
     "private key before": (BACKEND.key_pem + BACKEND.pem, "Block 1 of 2 is a private key"),
     "only a private key": (BACKEND.key_pem, "Choose the file with the certificate instead"),
     "request in pem": (REQUEST.public_bytes(Encoding.PEM), "signing request (CSR). Upload the certificate"),
