@@ -76,6 +76,7 @@ class GatewaysElsewhere:
         self._lock = threading.Lock()
         self._planes: dict[str, OtherControlPlane] = {}
         self._others = NOBODY
+        self._wake: asyncio.Event | None = None
 
     @property
     def is_shared(self) -> bool:
@@ -133,7 +134,7 @@ class GatewaysElsewhere:
         """Read what other control planes write, and call *tell* after each change, until cancelled."""
         if self._own is None:
             await asyncio.Event().wait()
-        wake = wake_on_write(store, Topic.GATEWAYS)
+        wake = self._wake = self._wake or wake_on_write(store, Topic.GATEWAYS)
         latest = NOBODY
         while True:
             wake.clear()

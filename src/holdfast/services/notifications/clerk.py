@@ -53,10 +53,11 @@ class Clerk:
         self._now = now
         self._sending: dict[str, asyncio.Task[None]] = {}  # by channel
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._wake: asyncio.Event | None = None
 
     async def follow(self, store: Notes) -> None:
         """Notify people, until cancelled; *store* is what can be written while the lease lasts."""
-        wake = wake_on_write(self._store)
+        wake = self._wake = self._wake or wake_on_write(self._store)
         try:
             while True:
                 wake.clear()
