@@ -1,5 +1,7 @@
 """Tables are readable on terminals of any width."""
 
+from functools import partial
+
 import pytest
 
 from holdfast.cli.terminal.output import write_facts, write_table
@@ -41,6 +43,16 @@ def test_a_table_that_does_not_fit_is_a_block_for_each_row(render):
         "NAME      Pasta",
         "ENDPOINT  https://127.0.0.1:8443",
         "STATE     CREATED",
+    ]
+
+
+def test_a_table_with_titles_that_does_not_fit_is_a_line_for_each_row(render):
+    rows = [("ok", "Envoy", "/opt/holdfast/bin/envoy"), ("failed", "TLS", "File not found.")]
+    titles = ["ok      Envoy", "failed  TLS"]
+    assert render(36, partial(write_table, titles=titles), ("", "Check", "Result"), rows, "") == [
+        "ok      Envoy",
+        "/opt/holdfast/bin/envoy",
+        "failed  TLS    File not found.",
     ]
 
 

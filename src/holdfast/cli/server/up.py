@@ -237,7 +237,9 @@ def write_checks(checks: "list[Check]", *, as_json: bool) -> bool:
         write_json({"count": len(checks), "list": [asdict(check) for check in checks]})
     else:
         rows = [(check.outcome, check.name, f"{check.text} {check.advice}".strip()) for check in checks]
-        write_table(("", "Check", "Result"), rows, "")
+        width = max((len(check.outcome) for check in checks), default=0)
+        titles = [f"{check.outcome:<{width}}  {check.name}" for check in checks]
+        write_table(("", "Check", "Result"), rows, "", titles=titles)
     return all(check.outcome != "failed" for check in checks)
 
 

@@ -64,11 +64,14 @@ def tell(text: str) -> None:
     typer.echo(make_plain(text, lines=True), err=True)
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
+def write_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str, *, titles: Sequence[str] = ()
+) -> None:
     """
     Print a table, or the sentence *nothing* if there are no rows.
 
-    If the terminal is too narrow, each row is a block of lines: no word is broken, and nothing is cut off.
+    If the terminal is too narrow, each row is a block of lines: no word is broken, and nothing is cut off. With
+    *titles*, one for each row, its last value follows its title instead.
     """
     from rich.table import Table
 
@@ -82,6 +85,9 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]], nothin
         for name, values in zip(columns, zip(*cells, strict=True), strict=True)
     ]
     if sum(least) + GAP * (len(columns) - 1) > console.width:
+        if titles:
+            write_facts(zip(titles, (row[-1] for row in cells), strict=True))
+            return
         for number, row in enumerate(cells):
             if number:
                 say("")
