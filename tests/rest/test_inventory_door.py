@@ -94,6 +94,12 @@ def test_several_certificates_are_deleted_together_or_not_at_all(three):
     assert (response.json(), aliases(three)) == ({"count": 2, "list": ["a", "b"]}, ["-c"])
     removed_certificates = three.get(f"{PREFIX}/removed-endpoint-certificates").json()["list"]
     assert {certificate["alias"] for certificate in removed_certificates} == {"a", "b"}
+    events = three.get(f"{PREFIX}/audit-events").json()["list"][:2]
+    assert [(event["subject"], event["action"]) for event in events] == [
+        ("b", "delete certificate"),
+        ("a", "delete certificate"),
+    ]
+    assert events[0]["previousHash"] == events[1]["hash"]
     assert three.post(f"{CERTIFICATES}/delete", json={"aliases": []}).status_code == 400
 
 

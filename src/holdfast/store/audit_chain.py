@@ -36,17 +36,18 @@ class ChainState:
     anchored_at: datetime | None
 
 
-def append(session: Session, row: AuditEventRow) -> None:
-    """Insert an event, chained unless too many earlier ones wait for that."""
-    head = _get_head(session, row.organization_id)
+def append(session: Session, *rows: AuditEventRow) -> None:
+    """Insert events of one organization in this order, chained unless too many earlier ones wait for that."""
+    head = _get_head(session, rows[0].organization_id)
     waiting = _find_waiting(session, head, _FEW + 1)
-    session.add(row)
+    session.add_all(rows)
     if len(waiting) > _FEW:
         return
     _chain_later(head, waiting)
-    number, digest = _link(head, row)
-    session.flush()  # numbers the row
-    head.number, head.hash, head.event_id = number, digest, row.id
+    for row in rows:
+        head.number, head.hash = _link(head, row)
+    session.flush()  # numbers the rows
+    head.event_id = rows[-1].id
 
 
 def chain_waiting_events(session: Session, organization: str) -> int:
@@ -100,7 +101,8 @@ def read_details(row: AuditEventRow) -> dict[str, Any] | None:
     if row.details is None:
         return None
     what, organization = "details of an audit event", row.organization_id
-    return read_stored(partial(read_members, row.details), what, organization, id=str(row.id)) or dict(_UNREADABLE)
+    details = read_stored(partial(read_members, row.details), what, organization, id=str(row.id))
+    return dict(_UNREADABLE) if details is None else details
 
 
 def describe_event(row: AuditEventRow) -> dict[str, Any]:

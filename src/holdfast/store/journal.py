@@ -55,9 +55,13 @@ class AuditEvent:
         return cls(of, row.at, row.user, row.action, row.subject, row.detail, row.address, details, row.request_id)
 
 
-def record(session: Session, event: AuditEvent) -> None:
-    """Write an audit event, chained to the one before, in the transaction of the only writer."""
-    row = AuditEventRow(
+def record(session: Session, *events: AuditEvent) -> None:
+    """Write audit events of one organization, chained to the one before, in the transaction of the only writer."""
+    append(session, *map(_write_row, events))
+
+
+def _write_row(event: AuditEvent) -> AuditEventRow:
+    return AuditEventRow(
         organization_id=event.organization,
         at=event.at,
         user=event.user,
@@ -69,7 +73,6 @@ def record(session: Session, event: AuditEvent) -> None:
         request_id=event.request_id,
         chained_later=False,
     )
-    append(session, row)
 
 
 def list_audit_events(session: Session, organization: str) -> list[AuditEvent]:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.apis.label import LabeledKind, LabeledObject
+from holdfast.store.chunks import split_values
 from holdfast.store.tables import LabelRow
 
 Column = InstrumentedAttribute[str]
@@ -56,9 +57,12 @@ def replace(session: Session, organization: str, labeled_object: LabeledObject) 
     session.flush()
 
 
-def remove(session: Session, organization: str, kind: LabeledKind, name: str) -> None:
-    """Delete the labels of the object *name*, which is deleted."""
-    session.execute(delete(LabelRow).where(*_match_object(organization, kind, name)))
+def remove(session: Session, organization: str, kind: LabeledKind, *names: str) -> None:
+    """Delete the labels of the objects with these *names*, which are deleted."""
+    table = LabelRow
+    for chunk in split_values(names):
+        these = (table.organization_id == organization, table.kind == kind, table.object.in_(chunk))
+        session.execute(delete(table).where(*these), execution_options={"synchronize_session": False})
 
 
 def has_label(

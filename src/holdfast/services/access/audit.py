@@ -2,7 +2,7 @@
 The audit log: each event is written in the transaction of the change, as JSON and as text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -34,19 +34,34 @@ def write_down(
 
     With *change* (an API's id or an origin), the distributor rebuilds the affected APIs.
     """
-    event = AuditEvent(
-        organization=user.organization,
-        at=now,
-        user=user.name,
-        action=action,
-        subject=subject,
-        detail=_HTTP1_REASON if action is Action.SWITCH_TO_HTTP1 else describe_details(details),
-        address=user.address,
-        details=audit.to_json(details),
-        request_id=get_contextvars().get("request_id"),  # under which the log has the request, too
-    )
-    journal.record(session, event)
-    if change:
+    write_down_all(session, user, now, action, {subject: details}, [change] if change else ())
+
+
+def write_down_all(
+    session: Session,
+    user: Principal,
+    now: datetime,
+    action: Action,
+    details_by_subject: Mapping[str, Details],
+    changes: Collection[tuple[ChangeKind, str]] = (),
+) -> None:
+    """Write the audit events of what *user* did to several subjects, as `write_down` does for one."""
+    events = [
+        AuditEvent(
+            organization=user.organization,
+            at=now,
+            user=user.name,
+            action=action,
+            subject=subject,
+            detail=_HTTP1_REASON if action is Action.SWITCH_TO_HTTP1 else describe_details(details),
+            address=user.address,
+            details=audit.to_json(details),
+            request_id=get_contextvars().get("request_id"),  # under which the log has the request, too
+        )
+        for subject, details in details_by_subject.items()
+    ]
+    journal.record(session, *events)
+    for change in changes:
         journal.announce(session, user.organization, *change, now)
 
 

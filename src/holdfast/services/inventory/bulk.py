@@ -77,8 +77,7 @@ def delete_certificates(context: Context, aliases: Sequence[str]) -> list[Endpoi
     _check_number(aliases)
     with context.write() as session:
         entries = _find_all(session, context, aliases)
-        for entry in entries:
-            removal.delete_entry(session, context, entry)
+        removal.delete_entries(session, context, entries)
     return entries
 
 

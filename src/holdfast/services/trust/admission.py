@@ -3,7 +3,7 @@ Checks that certificates must pass before they are trusted for an origin, and th
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import find_indistinguishable
 from holdfast.certificates.validity import Status, get_status
-from holdfast.services.access.audit import write_down
+from holdfast.services.access.audit import write_down, write_down_all
 from holdfast.services.access.context import Context
 from holdfast.services.errors import (
     AlreadyExists,
@@ -86,14 +86,27 @@ def record_change(
     removals: Sequence[Certificate] = (),
 ) -> None:
     """Write the audit event and the change row for a change of *entry*; *removals* are no longer trusted."""
-    details = CertificatesOf(
+    details = _describe(entry, removals)
+    user, now = context.user, context.now
+    write_down(session, user, now, action, entry.alias, details, change=("origin", entry.origin))
+
+
+def record_changes(
+    session: Session, context: Context, action: Action, entries: Collection[EndpointCertificate]
+) -> None:
+    """Write the audit events and the change rows for the same change of several *entries*."""
+    details = {entry.alias: _describe(entry) for entry in entries}
+    origins = dict.fromkeys(entry.origin for entry in entries)
+    write_down_all(session, context.user, context.now, action, details, [("origin", origin) for origin in origins])
+
+
+def _describe(entry: EndpointCertificate, removals: Sequence[Certificate] = ()) -> CertificatesOf:
+    return CertificatesOf(
         entry.endpoint,
         _list_fingerprints(entry.certificates),
         _list_fingerprints(entry.previous),
         _list_fingerprints(removals),
     )
-    user, now = context.user, context.now
-    write_down(session, user, now, action, entry.alias, details, change=("origin", entry.origin))
 
 
 def _list_fingerprints(certificates: Sequence[Certificate]) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def delete_certificate(context: Context, alias: str, expected: Expected = None) 
     with context.write() as session:
         entry = admission.find_certificate(session, context, alias)
         check_expected(expected, make_certificate_tag(entry))
-        removal.delete_entry(session, context, entry)
+        removal.delete_entries(session, context, [entry])
     return entry
 
 

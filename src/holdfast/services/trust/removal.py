@@ -81,12 +81,21 @@ def restore_certificate(context: Context, removed_id: str, alias: str | None = N
     return after
 
 
-def delete_entry(session: Session, context: Context, entry: EndpointCertificate) -> None:
-    """Delete *entry*, in the caller's transaction; it can be restored."""
-    endpoint_certificates.remove(session, entry)
-    of = {"certificates": entry.certificates, "previous": entry.previous}
-    keep(session, context, entry, Removal.DELETED, **of)
-    admission.record_change(session, context, Action.DELETE_CERTIFICATE, entry)
+def delete_entries(session: Session, context: Context, entries: Sequence[EndpointCertificate]) -> None:
+    """
+    Delete *entries*, of which there is at least one, in the caller's transaction; they can be restored.
+
+    What can't be read can't be restored either. Statements are for all entries, because other writers wait.
+    """
+    endpoint_certificates.remove(session, *entries)
+    removed_entries = [
+        _build_removed(context, entry, Removal.DELETED, entry.certificates, entry.previous)
+        for entry in entries
+        if entry.certificates
+    ]
+    if removed_entries:
+        removed_certificates.insert(session, *removed_entries)
+    admission.record_changes(session, context, Action.DELETE_CERTIFICATE, entries)
 
 
 def keep(
@@ -103,9 +112,18 @@ def keep(
 
     What can't be read can't be restored either.
     """
-    if not certificates:
-        return
-    removed_entry = RemovedCertificate(
+    if certificates:
+        removed_certificates.insert(session, _build_removed(context, before, why, certificates, previous))
+
+
+def _build_removed(
+    context: Context,
+    before: EndpointCertificate,
+    why: Removal,
+    certificates: Sequence[Certificate],
+    previous: Sequence[Certificate],
+) -> RemovedCertificate:
+    return RemovedCertificate(
         id=str(uuid.uuid4()),
         organization=before.organization,
         entry_id=before.id,
@@ -121,7 +139,6 @@ def keep(
         removed_by=context.user.name,
         created_by=before.created_by,
     )
-    removed_certificates.insert(session, removed_entry)
 
 
 def _add_previous(

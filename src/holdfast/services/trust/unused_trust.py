@@ -126,8 +126,8 @@ def _find_trust(session: Session, context: Context, origins: Collection[str]) ->
 
 def _delete(session: Session, context: Context, trust: UnusedTrust) -> UnusedTrust:
     """Delete the parts of *trust* that the user can; return those."""
-    for entry in trust.certificates:
-        removal.delete_entry(session, context, entry)
+    if trust.certificates:
+        removal.delete_entries(session, context, trust.certificates)
     settings = trust.settings if context.user.may(Permission.CHANGE_TRUST_SETTINGS) else None
     identity = trust.identity if context.user.may(Permission.MANAGE_GATEWAY_IDENTITIES) else None
     if settings:

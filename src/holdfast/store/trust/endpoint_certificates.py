@@ -15,6 +15,7 @@ from holdfast.apis.label import LabeledKind
 from holdfast.apis.trust.endpoint_certificate import EndpointCertificate, Generation, Observation
 from holdfast.certificates.certificate import Certificate
 from holdfast.store import labels
+from holdfast.store.chunks import split_values
 from holdfast.store.labels import has_label
 from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.stored_values import read_stored, read_stored_certificate
@@ -46,13 +47,14 @@ def update(session: Session, entry: EndpointCertificate) -> None:
         session.flush()
 
 
-def remove(session: Session, entry: EndpointCertificate) -> None:
-    """Delete an endpoint certificate with its X.509 certificates."""
-    table = EndpointCertificateRow
-    statement = delete(table).where(table.organization_id == entry.organization, table.id == entry.id)
-    # To compare the statement with each row that the session has read takes longer the more are deleted.
-    session.execute(statement, execution_options={"synchronize_session": False})
-    labels.remove(session, entry.organization, LabeledKind.CERTIFICATE, entry.alias)
+def remove(session: Session, *entries: EndpointCertificate) -> None:
+    """Delete endpoint certificates of one organization, with their X.509 certificates."""
+    table, organization = EndpointCertificateRow, entries[0].organization
+    for chunk in split_values(entry.id for entry in entries):
+        statement = delete(table).where(table.organization_id == organization, table.id.in_(chunk))
+        # To compare the statement with each row that the session has read takes longer the more are deleted.
+        session.execute(statement, execution_options={"synchronize_session": False})
+    labels.remove(session, organization, LabeledKind.CERTIFICATE, *(entry.alias for entry in entries))
 
 
 def get(session: Session, organization: str, alias: str) -> EndpointCertificate | None:

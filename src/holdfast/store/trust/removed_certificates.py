@@ -18,15 +18,15 @@ MAX_OF_ALIAS = 20  # replaced and retired certificates
 MAX_OF_ORGANIZATION = 1000
 
 
-def insert(session: Session, removed_certificate: RemovedCertificate) -> None:
-    """Insert a removed certificate, and delete the oldest ones beyond the limits."""
-    session.add(_write_row(removed_certificate))
+def insert(session: Session, *certificates: RemovedCertificate) -> None:
+    """Insert removed certificates of one organization, and delete the oldest ones beyond the limits."""
+    session.add_all(map(_write_row, certificates))
     session.flush()
     table = RemovedCertificateRow
-    own = table.organization_id == removed_certificate.organization
+    own = table.organization_id == certificates[0].organization
     _limit(session, MAX_OF_ORGANIZATION, own)
-    if removed_certificate.why is not Removal.DELETED:
-        of_entry = table.endpoint_certificate_id == removed_certificate.entry_id
+    for entry_id in {certificate.entry_id for certificate in certificates if certificate.why is not Removal.DELETED}:
+        of_entry = table.endpoint_certificate_id == entry_id
         _limit(session, MAX_OF_ALIAS, own, of_entry, table.why != Removal.DELETED)
 
 
