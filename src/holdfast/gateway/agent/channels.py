@@ -1,8 +1,10 @@
 """
-Channels from an agent to control planes, over a unix socket or mutual TLS; the first one of several that connects.
+Channels from an agent to control planes, over a unix socket or mutual TLS; the first one of several that connects;
+and why one doesn't.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 
 import grpc
@@ -29,6 +31,8 @@ OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.http2.max_pings_without_data", 0),  # unlimited; the default is two
     ("grpc.enable_http_proxy", 0),  # joining uses none either, and a proxy of the environment may be for something else
 ]
+# The socket of the publisher with the same data directory. It is missing, or nothing listens there.
+_NO_PUBLISHER = re.compile(r"unix:.*(No such file or directory|Connection refused)")
 
 
 def open_local_channel(address: str) -> grpc.aio.Channel:
@@ -90,3 +94,13 @@ async def _does_connect(channel: grpc.aio.Channel) -> bool:
             return False
         await channel.wait_for_state_change(state)
     return True
+
+
+def explain_failure(details: str) -> str:
+    """Return why the control plane can't be reached, from gRPC's *details*."""
+    if _NO_PUBLISHER.search(details):
+        return (
+            "No publisher is running with this data directory. Start it with `holdfast up`, or let this gateway join "
+            "one on another machine with `holdfast gateway join`."
+        )
+    return details

@@ -6,7 +6,6 @@ An update is acknowledged when this gateway's Envoy uses it and it is stored, so
 
 import asyncio
 import random
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
 
 from holdfast.gateway.agent.acknowledgement import Acknowledgements
 from holdfast.gateway.agent.callers_tls import CallersTls
+from holdfast.gateway.agent.channels import explain_failure
 from holdfast.gateway.agent.expiry import Expiries
 from holdfast.gateway.agent.in_force import EnvoyProgress, State
 from holdfast.gateway.agent.rejections import Rejections
@@ -40,18 +40,6 @@ REJECTIONS = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED
 PASSING, PASSES_WITHIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL}, timedelta(seconds=5)
 SETTLES_WITHIN = 5.0  # seconds for Envoy to use what is stored, before the control plane is asked for differences
 _END = "end of the initial state"  # no resource has this name, so its removal follows all resources of a type
-# The socket of the publisher with the same data directory. It is missing, or nothing listens there.
-_NO_PUBLISHER = re.compile(r"unix:.*(No such file or directory|Connection refused)")
-
-
-def explain_failure(details: str) -> str:
-    """Return why the control plane can't be reached, from gRPC's *details*."""
-    if _NO_PUBLISHER.search(details):
-        return (
-            "No publisher is running with this data directory. Start it with `holdfast up`, or let this gateway join "
-            "one on another machine with `holdfast gateway join`."
-        )
-    return details
 
 
 class Upstream:
