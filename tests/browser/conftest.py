@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Cookie,
 from backends import Backend
 from browser_path import find_chromium
 from issuing import Identity, issue
-from running import Holdfast, write_identity
+from running import Holdfast, wait_until, write_identity
 
 HERE = Path(__file__).parent
 THEMES: Sequence[Literal["light", "dark"]] = ("light", "dark")
@@ -161,3 +161,16 @@ def violations_by_theme(page: Page) -> list[str]:
         expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
         violations_found += [f"{theme}: {violation}" for violation in violations(page, rules)]
     return violations_found
+
+
+def wait_for_current_badge(page: Page, holdfast: Holdfast) -> Locator:
+    """Wait until the number of failures in the navigation is current, whatever other tests left, and return it."""
+
+    def is_current() -> bool:
+        items = holdfast.rest.get("/attention").json()["list"]
+        number = sum(item["count"] for item in items if item["kind"] == "failing-backends")
+        return badge.text_content() == str(number)
+
+    badge = page.get_by_role("navigation", name="Main").locator("[href='/failures'] .badge-count")
+    wait_until(is_current)
+    return badge

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from backends import Backend, closed_port
-from browser.conftest import sign_in, violations, violations_by_theme
+from browser.conftest import sign_in, violations, violations_by_theme, wait_for_current_badge
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
 from holdfast.web.notices import describe
@@ -41,12 +41,6 @@ def fail(holdfast: Holdfast, api: PublishedApi) -> str:
     wait_until(told_after_call)
     wait_until(lambda: find_reported() == request_ids[-1:])
     return request_ids[-1]
-
-
-def count_failing(holdfast: Holdfast) -> str:
-    """Return the number of failing backends that nobody has acknowledged."""
-    items = holdfast.rest.get("/attention").json()["list"]
-    return str(sum(item["count"] for item in items if item["kind"] == "failing-backends"))
 
 
 def item(page: Page, api: PublishedApi) -> Locator:
@@ -115,7 +109,6 @@ def test_a_request_is_found_by_the_id_in_its_response(signed_in: Page, holdfast:
 def test_the_page_updates_and_keeps_the_focus(signed_in: Page, holdfast: Holdfast, failing: PublishedApi):
     signed_in.goto("/failures")
     article = item(signed_in, failing)
-    badge = signed_in.get_by_role("navigation", name="Main").locator("[href='/failures'] .badge-count")
     article.get_by_role("link", name="Change the endpoint").focus()
     article.evaluate("(element) => { element.dataset.same = 'yes' }")
     newer = fail(holdfast, failing)
@@ -125,14 +118,14 @@ def test_the_page_updates_and_keeps_the_focus(signed_in: Page, holdfast: Holdfas
         other = holdfast.publish_api(backend.url(host="localhost"))
         fail(holdfast, other)
         expect(item(signed_in, other)).to_contain_text("self_signed_not_trusted")
-        wait_until(lambda: badge.text_content() == count_failing(holdfast))
+        wait_for_current_badge(signed_in, holdfast)
         expect(signed_in.locator("tbody tr").first).to_contain_text(other.name)
         assert article.get_attribute("data-same") == "yes"
         expect(article.get_by_role("link", name="Change the endpoint")).to_be_focused()
         assert violations(signed_in) == []
         alias = holdfast.import_certificate(backend.url(host="localhost"), identity.pem)
         expect(item(signed_in, other)).to_have_count(0)
-        wait_until(lambda: badge.text_content() == count_failing(holdfast))
+        wait_for_current_badge(signed_in, holdfast)
         expect(article.get_by_role("link", name="Change the endpoint")).to_be_focused()
         holdfast.delete_certificate(alias)
         holdfast.delete_api(other)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from backends import Backend
-from browser.conftest import ENFORCED, violations
+from browser.conftest import ENFORCED, violations, wait_for_current_badge
 from holdfast.apis.wso2_wording import UPLOAD_CERTIFICATE
 from holdfast.gateway.failures.causes import Cause
 from holdfast.gateway.failures.explanations import EXPLANATIONS
@@ -69,12 +69,9 @@ def test_a_failure_is_shown_next_to_its_endpoint_until_it_is_fixed(
     with Backend(identity) as own:
         api = holdfast.publish_api(own.url(host="localhost"))
         signed_in.goto(f"/apis/{api.id}/endpoints")
-        badge = signed_in.get_by_role("navigation", name="Main").locator("[href='/failures'] .badge-count")
         wait_until(lambda: holdfast.call(api.path).status_code == 503 and is_reported(holdfast, api))
         failure = signed_in.locator("[data-failure=production]")
-        # Failures of other tests can end meanwhile.
-        wait_until(lambda: badge.text_content() == count_failing(holdfast))
-        expect(badge).to_be_visible()
+        expect(wait_for_current_badge(signed_in, holdfast)).to_be_visible()
         expect(failure).to_contain_text(EXPLANATIONS[Cause.SELF_SIGNED_NOT_TRUSTED].sentence)
         expect(failure).to_contain_text(re.compile("self_signed_not_trusted: seen .* request ID"))
         assert violations(signed_in) == []
@@ -91,15 +88,9 @@ def test_a_failure_is_shown_next_to_its_endpoint_until_it_is_fixed(
         expect(trust).to_contain_text("is, or was issued by, localhost")
         expect(failure).to_be_hidden()
         expect(trust.locator(ENFORCED)).to_be_visible()
-        wait_until(lambda: badge.text_content() == count_failing(holdfast))
+        wait_for_current_badge(signed_in, holdfast)
         assert signed_in.evaluate("document.activeElement !== document.body")
         holdfast.delete_certificate("from-overview")
-
-
-def count_failing(holdfast: Holdfast) -> str:
-    """Return the number of failing backends that nobody has acknowledged."""
-    items = holdfast.rest.get("/attention").json()["list"]
-    return str(sum(item["count"] for item in items if item["kind"] == "failing-backends"))
 
 
 def is_reported(holdfast: Holdfast, api: PublishedApi) -> bool:
