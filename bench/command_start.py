@@ -24,7 +24,7 @@ STARTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "`holdfast --version`": (["--version"], {}),
     "`holdfast --help`": (["--help"], {}),
     "`holdfast api list --help`": (["api", "list", "--help"], {}),
-    "`holdfast cert` and the Tab key": ([], TAB),
+    "completing a command with the Tab key": ([], TAB),
 }
 
 
