@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
+from databases import begin_to_listen
 from holdfast.apis.enforcement import Progress
 from holdfast.gateway.control.reports import Report, Traffic
 from holdfast.gateway.peer import Peer
@@ -38,6 +39,7 @@ def statements():
 def notes(store):
     """The transactions about gateways."""
     writes = []
+    begin_to_listen(store)
     store.on_note(Topic.GATEWAYS, lambda: writes.append(1))
     return writes
 
