@@ -35,6 +35,10 @@ from holdfast.services.publishing.listeners import Listeners, ListenerState
 from holdfast.store.database import Store
 from holdfast.store.request_store import RequestStore
 from holdfast.store.sealing import Sealing
+from holdfast.work.pace import Pace
+
+# Live pages read what they show after each change; with many of them, this leaves time for everything else.
+LIVE_SHARE = 0.25  # of one CPU at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Runtime:
     other_requests: OtherRequests | None = None  # failed requests that other control planes know; None: there are none
     gateway_states: GatewayStates = field(default_factory=GatewayStates)  # what gateways report
     live_pages: Counter[str] = field(default_factory=Counter)  # open event streams by account
+    live_reads: Pace = field(default_factory=lambda: Pace(LIVE_SHARE))  # of what these show
     sender: Sender = field(default_factory=Sender)  # of notifications
     retire_after: timedelta = timedelta(days=1)  # without use, after which pages suggest retiring previous certificates
 

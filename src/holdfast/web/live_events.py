@@ -5,6 +5,7 @@ Server-sent events of pages that show a state while it changes.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -24,6 +25,7 @@ from holdfast.web.navigation import count_failures
 HEARTBEAT = 15.0  # seconds
 MAX_STREAMS = 20  # per user
 SECONDS = 30  # until the browser should retry
+SOON = 0.03  # seconds for which changes are collected: most gateways have acknowledged a change by then
 Read = Callable[[Context], Any]
 """Returns the state as a JSON value. Raises NotFound if there is nothing to show anymore."""
 
@@ -52,7 +54,7 @@ async def write_events(
     try:
         while True:
             observer.clear()
-            event = await asyncio.to_thread(_read_event, runtime, user, read_state)
+            event = await runtime.live_reads.run(partial(_read_event, runtime, user, read_state))
             if event != latest:
                 latest = event
                 yield f"data: {json.dumps(event)}\n\n"
@@ -60,6 +62,7 @@ async def write_events(
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     await observer.wait()
+                await asyncio.sleep(SOON)
             except TimeoutError:
                 await asyncio.to_thread(authenticate, runtime, runtime.store, request)
                 yield ": still here\n\n"
