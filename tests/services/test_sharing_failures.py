@@ -1,7 +1,7 @@
 """Failures look the same from every control plane."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -24,6 +24,8 @@ from holdfast.services.failures.sharing import SharedFailures
 from holdfast.services.probing.faults import Fault
 from holdfast.services.probing.offers import Offer
 from holdfast.services.probing.verdicts import Verdict
+from holdfast.store.clock import read_database_time
+from holdfast.store.control_planes import control_planes
 from holdfast.store.control_planes import failures as rows
 from holdfast.store.control_planes.failures import SharedPart
 from holdfast.store.errors import StoreFailure
@@ -306,6 +308,28 @@ def test_a_test_that_cannot_be_written_keeps_nothing_else_from_the_others(store,
         await until(lambda: a.ids == {"r1", "r2"})
 
     play(store, story)
+
+
+def test_failures_that_another_one_writes_while_the_first_one_begins_stay(store, monkeypatch):
+    remove_of_ended = rows.remove_of_ended
+
+    def write(session, name):
+        rows.save(session, [SharedPart((PASTA, name, "failure"), name, 1, utc_now(), b"[{}]")])
+
+    def remove_and_meanwhile_start_another(session, seen_after):
+        with store.note(Topic.FAILURES) if store.is_shared else nullcontext(session) as another:
+            now = read_database_time(another)
+            control_planes.save(another, ControlPlane("another", "another", "1", now, now), "", now)
+            write(another, "another")
+        remove_of_ended(session, seen_after)
+
+    async def story(_):
+        await until(lambda: [row.control_plane for row in read_rows(store)] == ["another"])
+
+    with store.note(Topic.FAILURES) as session:
+        write(session, "ended")
+    monkeypatch.setattr(rows, "remove_of_ended", remove_and_meanwhile_start_another)
+    play(store, story, "a")
 
 
 def test_only_as_many_tests_are_stored_as_one_control_plane_keeps(store, monkeypatch):

@@ -22,6 +22,7 @@ from holdfast.services.failures.failures import Failures
 from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
 from holdfast.store.control_planes import failures as rows
+from holdfast.store.control_planes.control_planes import LIVE_FOR
 from holdfast.store.control_planes.failures import PartKey, SharedPart
 from holdfast.store.database import Store
 from holdfast.store.topics import Topic
@@ -128,13 +129,13 @@ class SharedFailures:
         """Forget what was written before all control planes were stopped."""
         own = self._presence.own
         with self._store.note(Topic.FAILURES) as session:
-            live = control_planes.list_live(session, read_database_time(session))
+            now = read_database_time(session)
             if not [
                 control_plane
-                for control_plane in live
+                for control_plane in control_planes.list_live(session, now)
                 if (control_plane.started_at, control_plane.id) < (own.started_at, own.id)
             ]:
-                rows.keep_only(session, {control_plane.id for control_plane in live})
+                rows.remove_of_ended(session, now - LIVE_FOR)
                 self._number += 1
                 start = SharedPart((*_NOWHERE, Part.START), own.id, self._number, own.started_at, b"")
                 rows.save(session, [start])

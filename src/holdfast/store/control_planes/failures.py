@@ -2,14 +2,14 @@
 Queries for failures that control planes share.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
-from holdfast.store.tables import FailureRow
+from holdfast.store.tables import ControlPlaneRow, FailureRow
 from holdfast.store.upsert import insert_into
 
 AT_ONCE = 200  # rows that are read
@@ -73,6 +73,8 @@ def remove_ends(session: Session, before: datetime) -> None:
     session.execute(delete(FailureRow).where(FailureRow.body.is_(None), FailureRow.written_at < before))
 
 
-def keep_only(session: Session, control_planes: Collection[str]) -> None:
-    """Delete what others than *control_planes* (ids) wrote."""
-    session.execute(delete(FailureRow).where(FailureRow.control_plane.not_in(control_planes)))
+def remove_of_ended(session: Session, seen_after: datetime) -> None:
+    """Delete what control planes wrote that were not seen after a time of the database's clock."""
+    # In one statement, so that it sees each control plane whose rows it sees.
+    live = select(ControlPlaneRow.id).where(ControlPlaneRow.seen_at > seen_after)
+    session.execute(delete(FailureRow).where(FailureRow.control_plane.not_in(live)))
