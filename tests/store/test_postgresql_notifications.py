@@ -75,6 +75,23 @@ def test_tests_of_a_quiet_connection_wake_nobody(database, monkeypatch):
             woken.get(timeout=0.5)
 
 
+def test_a_change_during_a_test_of_the_connection_wakes_the_other_control_plane_at_once(stores, monkeypatch):
+    """It arrives with the server's answer to the test."""
+    monkeypatch.setattr(notifications, "TEST", 0.01)
+    one, second = stores
+    notify = notifications.notify
+
+    def write_before_the_test(topic, sender):
+        monkeypatch.setattr(notifications, "TEST", 60)  # nothing else arrives
+        with second.write():
+            pass
+        return notify(topic, sender)
+
+    monkeypatch.setattr(notifications, "notify", write_before_the_test)
+    woken = follow(one, Topic.CHANGES)
+    assert woken.get(timeout=WITHIN)[0] == Topic.CHANGES
+
+
 def test_a_change_wakes_the_other_control_plane_within_50_milliseconds(stores):
     one, second = stores
     woken, own = follow(one, Topic.CHANGES), follow(second, Topic.CHANGES)

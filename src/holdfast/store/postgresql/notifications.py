@@ -89,7 +89,13 @@ class Notifications:
             selector.register(connection.fileno(), selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._ended.is_set():
-                selector.select(max((polls_at if is_pooled else tests_at) - time.monotonic(), 0))
+                if time.monotonic() < tests_at:
+                    selector.select(max((polls_at if is_pooled else tests_at) - time.monotonic(), 0))
+                else:
+                    is_pooled |= not test_arrived
+                    # What arrives with the answer is received at once, because the selector wouldn't report it.
+                    connection.execute(notify(_TEST, self._own_name))
+                    tests_at, test_arrived = time.monotonic() + TEST, False
                 topics = self._receive(connection)
                 test_arrived |= _TEST in topics
                 # Only then, and not whenever one arrives: listeners may write something, which sends the next one.
@@ -97,10 +103,6 @@ class Notifications:
                     topics |= set(Topic)
                     polls_at = time.monotonic() + POLL
                 self._tell_of(topics)
-                if time.monotonic() >= tests_at:
-                    is_pooled |= not test_arrived
-                    connection.execute(notify(_TEST, self._own_name))
-                    tests_at, test_arrived = time.monotonic() + TEST, False
 
     def _receive(self, connection: ServerConnection) -> set[str]:
         """Return the topics of waiting notifications, without waiting for any."""
