@@ -25,7 +25,6 @@ from holdfast.store.database import Store
 from holdfast.store.location import Location, PostgresqlLocation
 from holdfast.store.postgresql.engine import WRITERS
 from holdfast.store.postgresql.location import parse_location
-from holdfast.store.topics import Topic
 from postgresql_files import ADMIN, alone
 
 _TEMPLATE = "migrated"  # a database on the shared server
@@ -286,8 +285,15 @@ def without(storage: Storage, table: str) -> Iterator[None]:
     storage.execute(f"ALTER TABLE elsewhere RENAME TO {table}")
 
 
-def begin_to_listen(store: Store) -> None:
-    """Wait until a shared database reports what other processes do; at first, it calls all listeners."""
-    connection = threading.Event()
-    store.on_note(list(Topic)[-1], connection.set)
-    assert not store.is_shared or connection.wait(30)
+def of_this_process(listener: Callable[[], object]) -> Callable[[], object]:
+    """
+    Return a listener that ignores transactions of other processes.
+
+    A shared database also reports these, in a thread, when it only assumes them: at first, and after a reconnection.
+    """
+
+    def listen() -> None:
+        if threading.current_thread().name != "notifications":
+            listener()
+
+    return listen

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from acting import context_of
 from backends import V4, Backend, closed_port
-from databases import begin_to_listen
+from databases import of_this_process
 from following import GATEWAY, PATIENCE, following
 from holdfast.apis.watch.watched_endpoint import ChangeKind, WatchStatus
 from holdfast.gateway.control.service import Control
@@ -188,8 +188,7 @@ def test_only_changes_are_written(store, anna, publish, watching, clock):
 
     with Backend(issue(HOST)) as backend:
         publish(anna, "Pizza", url(backend))
-        begin_to_listen(store)
-        store.on_note(Topic.WATCH, lambda: notes.append(1))
+        store.on_note(Topic.WATCH, of_this_process(lambda: notes.append(1)))
         assert play(story()) == 1  # how far the watch has come
 
 

@@ -5,13 +5,14 @@ import sqlite3
 import threading
 import traceback
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, InternalError
 
 import cheap_databases
-from databases import begin_to_listen
+from databases import of_this_process
 from holdfast.server.clock import utc_now
 from holdfast.store import journal
 from holdfast.store.access import accounts
@@ -83,8 +84,7 @@ def test_an_error_of_the_database_shows_no_values(store):
 @pytest.mark.usefixtures("anna")
 def test_a_failed_transaction_is_rolled_back(store):
     woken = []
-    begin_to_listen(store)
-    store.on_write(lambda: woken.append(True))
+    store.on_write(of_this_process(lambda: woken.append(True)))
 
     def write_half(session):
         apis.insert(session, make_api())
@@ -112,8 +112,7 @@ def test_listeners_are_called_after_the_change_can_be_read(store):
         with store.read() as session:
             changes.append(journal.get_last_sequence(session))
 
-    begin_to_listen(store)
-    store.on_write(look)
+    store.on_write(of_this_process(look))
     with store.write() as session:
         journal.announce(session, "default", "api", "1", NOW)
     assert changes == [1]
@@ -121,9 +120,8 @@ def test_listeners_are_called_after_the_change_can_be_read(store):
 
 def test_a_note_wakes_those_who_wait_for_its_topic_and_nobody_else(store):
     woken = []
-    begin_to_listen(store)
     for topic in (Topic.CHANGES, Topic.GATEWAYS, Topic.MESSAGES):
-        store.on_note(topic, lambda topic=topic: woken.append(topic))
+        store.on_note(topic, of_this_process(partial(woken.append, topic)))
     with store.note(Topic.GATEWAYS) as session:
         session.execute(text("UPDATE change SET key = key"))
         assert woken == []
