@@ -7,6 +7,9 @@ and only prints both.
 """
 
 import argparse
+import asyncio
+import math
+import multiprocessing
 import os
 import secrets
 import ssl
@@ -14,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +42,8 @@ ROUNDS = 30
 IDLE = 10.0  # seconds for which idle CPU is measured
 CALM = 8.0  # seconds after the start, until everything is served
 PAUSE = 0.1  # seconds from one change to the next
+PAGES = 100  # overviews that are open, in one of the measurements
+PAGES_OF_A_USER = 20  # the most that Holdfast allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +88,12 @@ def name_address(number: int) -> str:
     return f"https://127.1.{number // 250}.{number % 250 + 1}:9"
 
 
-def measure(size: int, rounds: int, sources: Path | None) -> Cost:
-    """Start Holdfast (of *sources*) with *size* APIs, and import and delete a certificate *rounds* times."""
+def measure(size: int, rounds: int, sources: Path | None, pages: int = 0) -> Cost:
+    """
+    Start Holdfast (of *sources*) with *size* APIs, and import and delete a certificate *rounds* times.
+
+    *pages* overviews are open meanwhile.
+    """
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as directory:
         data, password = Path(directory) / "data", secrets.token_urlsafe()
         data.mkdir(mode=0o700)
@@ -93,16 +103,72 @@ def measure(size: int, rounds: int, sources: Path | None) -> Cost:
         with holdfast_up(data, password, publisher, gateway, sandbox, sources, HOLDFAST_WATCH_INTERVAL="0") as pid:
             pids = pid, find_envoy_process(data)
             time.sleep(CALM)
-            idle = _measure_cpu_while(pids, lambda: time.sleep(IDLE))
-            with httpx2.Client(
-                base_url=f"http://127.0.0.1:{publisher}{PREFIX}", auth=("admin", password), trust_env=False, timeout=60
-            ) as client:
-                client.get("/settings").raise_for_status()
+            url = f"http://127.0.0.1:{publisher}"
+            with (
+                httpx2.Client(
+                    base_url=f"{url}{PREFIX}", auth=("admin", password), trust_env=False, timeout=60
+                ) as client,
+                open_overviews(client, url, pages),
+            ):
+                idle = _measure_cpu_while(pids, lambda: time.sleep(IDLE))
                 cpu_times = _measure_cpu_while(pids, lambda: _change(client, rounds, size))
         seconds = rounds * 2 * PAUSE
         shares = [milliseconds / 1000 / IDLE for milliseconds in idle]
         costs = [(cpu - share * seconds * 1000) / rounds / 2 for cpu, share in zip(cpu_times, shares, strict=True)]
         return Cost(*costs, *shares)
+
+
+@contextmanager
+def open_overviews(client: httpx2.Client, url: str, count: int) -> Iterator[None]:
+    """Follow the live states of *count* APIs, as open pages do, in a separate process until the block ends."""
+    apis = [api["id"] for api in client.get("/apis", params={"limit": max(count, 1)}).raise_for_status().json()["list"]]
+    users = [f"user{number}" for number in range(math.ceil(count / PAGES_OF_A_USER))]
+    password = secrets.token_urlsafe()
+    for user in users:
+        body = {"name": user, "password": password, "roles": ["viewer"]}
+        client.post("/users", json=body).raise_for_status()
+    context = multiprocessing.get_context("fork")
+    following = context.Semaphore(0)
+    process = context.Process(target=follow_all, args=(url, users, password, apis[:count], following.release))
+    process.start()
+    try:
+        for _ in range(count):
+            if not following.acquire(timeout=30):
+                raise RuntimeError("The overviews don't get the state.")
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def follow_all(
+    url: str, users: Sequence[str], password: str, apis: Sequence[str], opened: Callable[[], object]
+) -> None:
+    """Follow the live states of *apis*, PAGES_OF_A_USER for each user; call *opened* when one has arrived."""
+
+    async def follow_of_user(user: str, apis: Sequence[str]) -> None:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=None) as client:
+            await client.post("/sign-in", data={"name": user, "password": password})
+            await asyncio.gather(*(follow(client, api) for api in apis))
+
+    async def follow(client: httpx2.AsyncClient, api: str) -> None:
+        async with client.stream("GET", f"/apis/{api}/enforcement/live") as response:
+            lines = response.raise_for_status().aiter_lines()
+            await anext(lines)
+            opened()
+            async for _ in lines:
+                pass
+
+    async def follow_of_users() -> None:
+        starts = range(0, len(apis), PAGES_OF_A_USER)
+        await asyncio.gather(
+            *(
+                follow_of_user(user, apis[start : start + PAGES_OF_A_USER])
+                for user, start in zip(users, starts, strict=True)
+            )
+        )
+
+    asyncio.run(follow_of_users())
 
 
 def _fill_with(sources: Path | None, path: Path, size: int) -> None:
@@ -127,20 +193,20 @@ def _change(client: httpx2.Client, rounds: int, size: int) -> None:
         time.sleep(PAUSE)
 
 
-def write_table(costs: Mapping[tuple[str, int], Cost]) -> list[str]:
-    """Return the table: one line for each version and number of APIs."""
+def write_table(costs: Mapping[tuple[str, int, int], Cost]) -> list[str]:
+    """Return the table: one line for each version, number of APIs and number of open pages."""
     lines = [
         "| published APIs | publisher, per change | Envoy, per change | publisher, idle | Envoy, idle |",
         "|---|---:|---:|---:|---:|",
     ]
-    for (version, size), cost in costs.items():
-        name = f"{size:,} {version}".strip()
+    for (version, size, pages), cost in costs.items():
+        name = " ".join(filter(None, (f"{size:,}", pages and f"with {pages} open pages", version)))
         changes = f"{cost.publisher:.1f} ms | {cost.envoy:.1f} ms"
         lines.append(f"| {name} | {changes} | {cost.idle_publisher:.1%} | {cost.idle_envoy:.1%} |")
     return lines
 
 
-def report(costs: Mapping[tuple[str, int], Cost], noise: float, rounds: int) -> str:
+def report(costs: Mapping[tuple[str, int, int], Cost], noise: float, rounds: int) -> str:
     """Return the section for docs/reference/benchmarks.md."""
     return "\n".join(
         [
@@ -149,7 +215,8 @@ def report(costs: Mapping[tuple[str, int], Cost], noise: float, rounds: int) -> 
             f"CPU time of {rounds} imports and {rounds} deletions of a certificate, {PAUSE * 1000:.0f} ms apart,",
             "for different APIs.",
             "Each API is published and has its own https endpoint with one certificate. Idle is the share of one CPU,",
-            "without requests. The watch is off (`HOLDFAST_WATCH_INTERVAL=0`).",
+            "without changes. The watch is off (`HOLDFAST_WATCH_INTERVAL=0`). Open pages are overviews of different",
+            "APIs.",
             "",
             *write_table(costs),
             "",
@@ -162,6 +229,7 @@ def main() -> None:
     """Measure, print the section, and write it to the page."""
     parser = argparse.ArgumentParser(description="Measure the CPU time of a change with many published APIs.")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of published APIs")
+    parser.add_argument("--pages", type=int, default=PAGES, help="overviews that are open in the last measurement")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="imports and deletions")
     parser.add_argument("--before", type=Path, help="only print, with another version, whose directory `src` this is")
     parser.add_argument("--only-print", action="store_true", help="don't change docs/reference/benchmarks.md")
@@ -171,10 +239,11 @@ def main() -> None:
         fill(options.fill, options.sizes[0])
         return
     noise, costs = Noise(), {}
-    for size in options.sizes:
+    situations = [(size, 0) for size in options.sizes] + [(max(options.sizes[0], options.pages), options.pages)]
+    for size, pages in situations:
         if options.before:
-            costs["before", size] = measure(size, options.rounds, options.before)
-        costs["", size] = measure(size, options.rounds, None)
+            costs["before", size, pages] = measure(size, options.rounds, options.before, pages)
+        costs["", size, pages] = measure(size, options.rounds, None, pages)
     section = report(costs, noise.measure(), options.rounds)
     print(section)
     if not options.only_print and not options.before:
