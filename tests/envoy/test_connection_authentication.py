@@ -13,7 +13,7 @@ import pytest
 
 from backends import V4, Backend
 from issuing import issue, server_context
-from running import Holdfast, PublishedApi, refusal, wait_until
+from running import NO_TLS, Holdfast, PublishedApi, refusal, wait_until
 
 pytestmark = pytest.mark.envoy
 IDENTITY = issue(V4)
@@ -95,7 +95,7 @@ def set_connection(holdfast: Holdfast, api: PublishedApi, url: str, **settings: 
 def caller(holdfast: Holdfast) -> httpx2.Client:
     """A caller with its own connection."""
     limits = httpx2.Limits(max_connections=1, keepalive_expiry=None)
-    return httpx2.Client(base_url=holdfast.gateway_url, limits=limits, timeout=30)
+    return httpx2.Client(base_url=holdfast.gateway_url, verify=NO_TLS, limits=limits, timeout=30)
 
 
 def test_no_caller_receives_another_callers_answers(holdfast: Holdfast, shared_api: PublishedApi):

@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.server.middleware.concurrency_limit import MAX_WAITING, OF_USER
 from holdfast.services.access.attempts import FREE
-from running import REST, Holdfast
+from running import NO_TLS, REST, Holdfast
 
 pytestmark = pytest.mark.envoy
 MANY = OF_USER + MAX_WAITING + 20
@@ -34,7 +34,8 @@ def client_at(holdfast, address, user="admin", password=""):
     credentials = base64.b64encode(f"{user}:{password or holdfast.admin_password}".encode()).decode()
     headers = {"X-Forwarded-For": address, "Authorization": f"Basic {credentials}"}
     limits = httpx2.Limits(max_connections=None)
-    return httpx2.AsyncClient(base_url=holdfast.publisher_url + REST, headers=headers, timeout=60, limits=limits)
+    url = holdfast.publisher_url + REST
+    return httpx2.AsyncClient(base_url=url, headers=headers, verify=NO_TLS, timeout=60, limits=limits)
 
 
 async def most_ahead(holdfast, work, status, is_enough):

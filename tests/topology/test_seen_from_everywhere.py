@@ -94,6 +94,7 @@ def test_failures_outlive_the_control_plane_that_knew_them(installation: Install
     own, other = installation.sides_of(gateway)
     with Backend(IDENTITY) as backend:
         api = other.publish_api(backend.url())
+        other.wait_until_served(api)
         # Until the gateway has the backend, it answers 503 as well, without a failure.
         wait_until(lambda: gateway.status_of(api) == 503 and failures(other, api, gateway))
         own.kill_publisher()
