@@ -1,15 +1,22 @@
 """The progress of a change: its REST values and sentences."""
 
+from dataclasses import replace
+
 import pytest
 
+from holdfast.apis.catalog.lifecycle import State
 from holdfast.apis.enforcement import Enforcement, Progress
+from holdfast.apis.gateways.group import DEFAULT_GROUP
 from holdfast.cli.requests.enforcement import describe_enforcement
+from holdfast.services.publishing.unused_origins import NO_API
+from store.values import make_api
 
 
 @pytest.mark.parametrize(
     ("enforcement", "words", "sentence"),
     [
         (Enforcement(Progress.NOT_SERVED), "not served", "Takes effect when the API is published"),
+        (Enforcement(Progress.NOT_SERVED, reason=NO_API), "not served", "No API has this endpoint"),
         (Enforcement(Progress.NO_GATEWAY), "no gateway", "Waiting for gateways: none is connected"),
         (Enforcement(Progress.WAITING, 1), "waiting", "Waiting for gateways"),
         (Enforcement(Progress.WAITING, 2, 1), "waiting", "Waiting for gateways (1 of 2)"),
@@ -53,14 +60,28 @@ def test_a_command_repeats_a_progress_that_it_does_not_know():
     assert describe_enforcement({"progress": "paused"}) == "paused"
 
 
-def test_a_published_api_without_its_working_copy_waits_for_the_deployment():
-    not_served, on_one = Enforcement(Progress.NOT_SERVED), Enforcement(Progress.ENFORCED, 1, 1)
-    assert not_served.describe(is_undeployed=True) == "Takes effect when the working copy is deployed"
-    assert not_served.describe(is_undeployed=False) == str(not_served)
-    assert on_one.describe(is_undeployed=True, with_time=True) == str(on_one)
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({"state": State.CREATED}, "Takes effect when the API is published"),
+        ({"state": State.CREATED, "mocks": ()}, "Takes effect when the API is published"),
+        (
+            {"state": State.PUBLISHED, "pinned": {(DEFAULT_GROUP, "1")}},
+            "Takes effect when the working copy is deployed",
+        ),
+        ({"state": State.PUBLISHED, "groups": frozenset()}, "Takes effect when the working copy is deployed"),
+        ({"state": State.PROTOTYPED, "mocks": ()}, "Not used: gateways answer with examples"),
+        ({"state": State.RETIRED}, "Not used: the API is retired"),
+    ],
+)
+def test_what_gateways_do_not_use_yet_is_explained_by_the_state_of_its_api(members, text):
+    api = replace(make_api(), **members)
+    assert Enforcement(Progress.NOT_SERVED).describe(api.unserved_text) == text
+    on_one = Enforcement(Progress.ENFORCED, 1, 1)
+    assert on_one.describe(api.unserved_text, with_time=True) == str(on_one)
 
 
 def test_pages_say_how_long_it_took_only_in_tooltips():
     enforcement = Enforcement(Progress.ENFORCED, 1, 1, 98)
-    assert enforcement.describe(is_undeployed=False) == "Enforced on 1 gateway"
-    assert enforcement.describe(is_undeployed=False, with_time=True) == "Enforced on 1 gateway (98 ms)"
+    assert enforcement.describe() == "Enforced on 1 gateway"
+    assert enforcement.describe(with_time=True) == "Enforced on 1 gateway (98 ms)"

@@ -55,8 +55,10 @@ def test_add_and_wait_report_the_enforcement_as_json(command, endpoint_url, back
 
 @pytest.mark.envoy
 def test_waiting_for_an_unpublished_api_ends_immediately_with_the_reason(command, endpoint, backend):
-    command.run("api", "create", "Pizza", "/pizza", "1.0", "--production", endpoint)
     message = command.fail("certificate", "add", "pizza", endpoint, backend[1], "--wait", code=6)
+    assert message == "holdfast: Saved. No API has this endpoint. Add it to an API, then publish the API.\n"
+    command.run("api", "create", "Pizza", "/pizza", "1.0", "--production", endpoint)
+    message = command.fail("certificate", "replace", "pizza", backend[1], "--wait", code=6)
     assert message == "holdfast: Saved. Takes effect when an API with this endpoint is published.\n"
 
 

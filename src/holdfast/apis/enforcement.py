@@ -49,8 +49,9 @@ class Enforcement:
     The state of a policy at the gateways.
 
     *gateways* and *enforced_on* count connected gateways. *milliseconds* is the time from the last change to its
-    enforcement, or None if this process didn't measure it. *waiting_for* are connected gateways that don't have the
-    change yet, or that rejected it; *disconnected* ones may still have the state before it.
+    enforcement, or None if this process didn't measure it. *reason* says why a gateway rejected the change, why what
+    is stored is unusable, or why no gateway needs the policy. *waiting_for* are connected gateways that don't have
+    the change yet, or that rejected it; *disconnected* ones may still have the state before it.
     """
 
     progress: Progress
@@ -62,14 +63,14 @@ class Enforcement:
     waiting_for: tuple[str, ...] = field(default=(), compare=False)
     disconnected: tuple[str, ...] = field(default=(), compare=False)
 
-    def describe(self, *, is_undeployed: bool, with_time: bool = False) -> str:
+    def describe(self, unserved_text: str = "", *, with_time: bool = False) -> str:
         """
-        Return the text for an API; *is_undeployed*: it is published, but only as revisions.
+        Return the text for an API; *unserved_text* is its own for what gateways don't need.
 
         *with_time*: also how long it took, which says nothing about whether requests work.
         """
-        if is_undeployed and self.progress is Progress.NOT_SERVED:
-            return "Takes effect when the working copy is deployed"
+        if unserved_text and self.progress is Progress.NOT_SERVED:
+            return unserved_text
         return str(self if with_time else replace(self, milliseconds=None))
 
     def __str__(self) -> str:
@@ -77,7 +78,7 @@ class Enforcement:
         absent = f". Not connected: {_list_first(self.disconnected)}" if self.disconnected else ""
         match self.progress:
             case Progress.NOT_SERVED:
-                return "Takes effect when the API is published"
+                return self.reason or "Takes effect when the API is published"
             case Progress.NO_GATEWAY:
                 return "Waiting for gateways: none is connected"
             case Progress.WAITING:

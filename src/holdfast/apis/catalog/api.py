@@ -79,9 +79,15 @@ class Api:
         return self.groups.difference(group for group, _ in self.pinned)
 
     @property
-    def is_undeployed(self) -> bool:
-        """Whether gateways serve it, but not its working copy."""
-        return self.state.is_live and bool(self.groups) and not self.working_copy_groups
+    def unserved_text(self) -> str:
+        """What makes gateways use those of its endpoints and callers that they don't use."""
+        if self.state is State.RETIRED:
+            return "Not used: the API is retired"
+        if self.state.is_served and self.mocks is not None:
+            return "Not used: gateways answer with examples"
+        if self.state.is_live and not self.working_copy_groups:
+            return "Takes effect when the working copy is deployed"
+        return "Takes effect when the API is published"
 
     @property
     def problem(self) -> str:

@@ -63,8 +63,10 @@ def wait_until_enforced(
                 case "refused":
                     raise NotEnforced(f"Saved, but a gateway rejects it: {enforcement['reason']}", answer)
                 case "not served":
-                    text = "Saved. Takes effect when an API with this endpoint is published."
-                    raise NotEnforced(text, answer)
+                    effect = "Takes effect when an API with this endpoint is published."
+                    if reason := enforcement["reason"]:  # older publishers have none
+                        effect = f"{reason}. Add it to an API, then publish the API."
+                    raise NotEnforced(f"Saved. {effect}", answer)
             state = describe_enforcement(enforcement)
         except CannotConnect as error:
             state = str(error)  # the publisher may be restarting; the change is already saved

@@ -25,6 +25,7 @@ from holdfast.services.publishing.published_changes import PublishedChanges
 from holdfast.services.publishing.snapshot import ApiKey, Snapshot
 from holdfast.services.publishing.tally import describe_early, tally_gateways
 from holdfast.services.publishing.target import Target, find_targets
+from holdfast.services.publishing.unused_origins import explain_unused
 from holdfast.store import journal
 from holdfast.store.gateways import gateways
 
@@ -104,10 +105,13 @@ class Enforcements:
     def find_by_origin(self, context: Context, origins: Collection[str]) -> dict[str, Enforcement]:
         """Return by origin whether its trust, as it is in the database, is in force at every connected gateway."""
         situation, organization = self._read(context), context.user.organization
-        return {origin: self._find((organization, OriginTrust(origin)), situation) for origin in origins}
+        enforcements = {origin: self._find((organization, OriginTrust(origin)), situation) for origin in origins}
+        return explain_unused(context, enforcements)
 
     def find(self, context: Context, policy: Policy) -> Enforcement:
         """Return whether *policy*, as it is in the database, is in force at every connected gateway."""
+        if isinstance(policy, OriginTrust):
+            return self.find_by_origin(context, [policy.origin])[policy.origin]
         return self._find((context.user.organization, policy), self._read(context))
 
     def find_of_path(self, context: Context, path: str) -> Enforcement:

@@ -50,7 +50,7 @@ def collect_state(runtime: Runtime, api_id: str, context: Context) -> dict[str, 
         enforcements[api.id] = runtime.enforcements.find(context, ApiCallers(api.id))
     return {
         "enforcement": {
-            origin: {"progress": enforcement.progress, "text": enforcement.describe(is_undeployed=api.is_undeployed)}
+            origin: {"progress": enforcement.progress, "text": enforcement.describe(api.unserved_text)}
             for origin, enforcement in enforcements.items()
         },
         "failures": {
