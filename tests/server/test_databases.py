@@ -74,8 +74,9 @@ def check(capsys, *arguments):
     """Return the outcomes and texts of `holdfast database check` by name."""
     with suppress(typer.Exit):
         databases.check(*arguments, as_json=True)
-    output = capsys.readouterr().out
-    checks = json.loads(output[output.index("{\n") :])["list"]  # after log lines
+    output, log = capsys.readouterr()
+    checks = json.loads(output[output.index("{\n") :])["list"]  # after the output of earlier commands
+    assert "can't be reached" not in log
     return {row["name"]: row["outcome"] for row in checks}, {row["name"]: row["text"] for row in checks}
 
 
@@ -104,8 +105,11 @@ def test_a_copy_can_be_checked_and_used(data, database, capsys):
     assert texts["sealing key"] == "It decrypts all secrets (1)."
 
 
-def test_a_copy_needs_a_stopped_current_and_complete_database_and_an_empty_one(data, database, tmp_path):
+def test_a_copy_needs_a_stopped_current_and_complete_database_and_an_empty_one(data, database, tmp_path, capsys):
     copy = databases.copy
+    capsys.readouterr()
+    assert "Can't connect" in refusal(databases.migrate, data, "postgresql://nobody@127.0.0.1:1/x")
+    assert capsys.readouterr().err == ""  # the error is the whole message
     assert "--database" in refusal(copy, data, None)
     assert "no SQLite database" in refusal(copy, tmp_path, database.url)
     with lock_data_directory(data):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.cli.server.failures import failures_in_words
-from holdfast.cli.server.local import read_settings
+from holdfast.cli.server.local import CHECKS_LOG, read_settings
 from holdfast.cli.terminal.output import say
 from holdfast.server.clock import utc_now
 from holdfast.server.database import changes
@@ -32,7 +32,7 @@ def check(data: Path | None, database: str | None) -> "list[Check]":
     from holdfast.doctor.database import check_database  # only this command needs it
 
     with failures_in_words():
-        settings = read_settings({"data": data, "database": database})
+        settings = read_settings({"data": data, "database": database}, CHECKS_LOG)
         return list(check_database(settings, settings.data.expanduser(), utc_now()))
 
 

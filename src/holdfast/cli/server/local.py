@@ -11,9 +11,15 @@ from holdfast.network.sockets import CannotStart
 from holdfast.server.logs import configure_logging
 from holdfast.server.settings import Settings
 
+CHECKS_LOG = "critical"  # the level for checks, whose results contain all that others log
 
-def read_settings(options: Mapping[str, Any]) -> Settings:
-    """Read settings from *options* (None: not given) and variables, and configure logging. Raises CannotStart."""
+
+def read_settings(options: Mapping[str, Any], log_level: str = "") -> Settings:
+    """
+    Read settings from *options* (None: not given) and variables, and configure logging.
+
+    *log_level* is used instead of the setting, if any. Raises CannotStart.
+    """
     try:
         settings = Settings(**{name: value for name, value in options.items() if value is not None})
         settings.data.expanduser()
@@ -27,5 +33,5 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
         raise CannotStart(
             f"Can't expand {settings.data}: there is no home directory. Choose a directory with --data."
         ) from error
-    configure_logging(settings.log_level)
+    configure_logging(log_level or settings.log_level)
     return settings

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from holdfast.apis.catalog.api import DEFAULT_ORGANIZATION
 from holdfast.cli.server.failures import failures_in_words
-from holdfast.cli.server.local import read_settings
+from holdfast.cli.server.local import CHECKS_LOG, read_settings
 from holdfast.cli.server.signals import run_until_stopped
 from holdfast.network.sockets import CannotStart
 from holdfast.server.access.admin_password import PASSWORD_FILE
@@ -70,7 +70,7 @@ def diagnose(options: dict[str, Any]) -> "list[Check]":
     from holdfast.doctor.check import Check
 
     try:
-        settings = read_settings(options)
+        settings = read_settings(options, CHECKS_LOG)
     except CannotStart as error:
         return [Check.failed("settings", str(error), "Correct it. The other checks were skipped.")]
     return [Check.ok("settings", "Valid."), *examine(settings, utc_now())]

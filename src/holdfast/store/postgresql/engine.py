@@ -63,6 +63,7 @@ class PostgresqlEngine:
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "handle_error", self._explain)
         self.is_reachable = True  # as far as the latest transaction knows
+        self._was_reached = False
         self._noting = threading.Lock()
         self._crowded_at = -CROWDED_AGAIN
         self._notifications: Notifications | None = None
@@ -149,6 +150,7 @@ class PostgresqlEngine:
         except StoreUnreachable as failure:
             self._note_failure(failure)
             raise
+        self._was_reached = True
         if not self.is_reachable:
             self._note_success()
 
@@ -160,7 +162,7 @@ class PostgresqlEngine:
                     self._crowded_at = time.monotonic()
                     log.warning("database server accepts no more connections", reason=str(failure))
                 return
-            if self.is_reachable:
+            if self.is_reachable and self._was_reached:  # whoever opens the database reports a failure before that
                 log.error("database can't be reached", reason=str(failure))
             self.is_reachable = False
 
