@@ -57,6 +57,14 @@ def test_an_event_says_who_changed_what_when_and_from_where(client, berta, audit
     ]
 
 
+def test_a_change_with_the_whole_description_names_only_what_changed(client):
+    path = f"{PREFIX}/apis/{create_api(client)['id']}"
+    for change in ({"description": "new"}, {"tags": ["a"]}, {"tags": []}):
+        client.put(path, json=client.get(path).json() | change).raise_for_status()
+    details = [event["detail"].rpartition(", ")[2] for event in events(client, action="change API")]
+    assert details == ["changed tags", "changed tags", "changed description"]
+
+
 @pytest.mark.parametrize(
     ("filters", "actions"),
     [

@@ -1,7 +1,9 @@
 """The audit log: its actions, and the details of each, as JSON and as text."""
 
 import ast
+import dataclasses
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import get_args
@@ -12,9 +14,11 @@ import holdfast
 from holdfast.apis.catalog.endpoint_security import EndpointSecurity, SealedSecret, SecurityKind
 from holdfast.apis.catalog.security_members import summarize_security
 from holdfast.apis.catalog.token_settings import Grant, TokenSettings
+from holdfast.apis.trust.trust_settings import TrustSettings
 from holdfast.services.access.audit import describe_details, write_down
 from holdfast.services.access.audit_objects import ACTIONS, list_changes
 from holdfast.services.access.principal import Principal
+from holdfast.services.trust.trust_settings import compare_settings
 from holdfast.store import audit, audit_of_users, journal
 from holdfast.store.access import accounts
 from holdfast.store.audit import Action, ChangedSetting, EndpointUse
@@ -64,12 +68,12 @@ WORDS = [
     ),
     (audit.ApiChange((), (EndpointUse(URL),)), f"endpoints none -> {URL}"),
     (audit.ApiChange((EndpointUse(URL, SECURITY),), (EndpointUse(URL, GROUP),)), f"endpoints {SIGNED_IN} -> {GROUPED}"),
-    (audit.ApiChange((), (), requires_certificate=True), "endpoints none -> none, callers need a certificate"),
-    (audit.ApiChange((), (), requires_certificate=False), "endpoints none -> none, callers need no certificate"),
+    (audit.ApiChange((), (), requires_certificate=True), "callers need a certificate"),
+    (audit.ApiChange((), (), requires_certificate=False), "callers need no certificate"),
     (audit.FailingEnvironment("production"), "production"),
     (
         audit.ApiChange((), (), description=("a", "b"), members=("tags",)),
-        "endpoints none -> none, changed description tags",
+        "changed description tags",
     ),
     (audit.StateChange("CREATED", "PUBLISHED"), "CREATED -> PUBLISHED"),
     (audit_of_users.UserRoles(("admin", "viewer"), disabled=True), "roles admin viewer, disabled"),
@@ -188,10 +192,21 @@ def test_values_are_listed_before_and_after(action, details, changes):
 
 @pytest.mark.parametrize("action", Action)
 def test_values_before_and_after_are_listed_for_all_details_even_of_other_versions(action):
-    odd = [{"before": 1, "after": {"a": [None]}}, {"settings": [1, {}]}, {"certificate": [], "x": {"url": "u"}}]
+    odd = [
+        {"before": 1, "after": {"a": [None, True, {"b": {"c": False}}]}},
+        {"settings": [1, {}, {"name": "any name", "before": ["False"], "after": ["True"]}]},
+        {"certificate": [], "x": {"url": "u", "settings": {"list": [None, True, {"b": None}]}}},
+    ]
     for details in [*(json.loads(json.dumps(audit.to_json(details))) for details, _ in WORDS), *odd]:
         event = AuditEvent("default", NOW, "anna", action, "Pizza", "", None, details)
-        assert all(isinstance(value, str) for change in list_changes(event) for value in change.before + change.after)
+        values = [value for change in list_changes(event) for value in change.before + change.after]
+        assert not [value for value in values if re.search(r"\b(True|False|None)\b|[\[{']", value)]
+
+
+def test_settings_that_are_on_or_off_are_written_as_yes_and_no():
+    settings = TrustSettings("default", "https://pizza.test")
+    changes = compare_settings(settings, dataclasses.replace(settings, any_name=True, sni=""))
+    assert describe_details(changes) == "any name: no -> yes; sni: host -> none"
 
 
 def test_times_are_written_in_utc_for_any_time_zone():

@@ -11,6 +11,7 @@ from holdfast.apis.catalog.connection_settings import REST_NAMES
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Environment
 from holdfast.apis.catalog.endpoint_group import GroupKind, Member
 from holdfast.apis.catalog.group_members import GROUP_TYPES, pair, write_group
+from holdfast.apis.catalog.member_defaults import DEFAULT_CONFIG
 from holdfast.apis.catalog.security_members import SECURITY, write_security
 from holdfast.apis.definitions.openapi import Operation, make_definition
 
@@ -49,7 +50,7 @@ def complete_endpoint_config(full_api: FullApi) -> dict[str, Any]:
     """Return the stored member `endpointConfig`, completed with the endpoints and their settings."""
     api, stored_config = full_api.api, full_api.members.get("endpointConfig") or {}
     groups = [group for environment in ENVIRONMENTS if (group := api.find_group(environment))]
-    config = {"endpoint_type": "http"} | stored_config
+    config = DEFAULT_CONFIG | stored_config
     config.pop(SECURITY, None)  # of an earlier version, which didn't use it
     if config["endpoint_type"] in GROUP_TYPES:
         config["endpoint_type"] = "http"  # the groups were removed since

@@ -9,28 +9,10 @@ from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.api_types import DEFAULT_TYPE
 from holdfast.apis.catalog.description import FullApi, complete_endpoint_config
 from holdfast.apis.catalog.endpoint_security import SecurityKind
+from holdfast.apis.catalog.member_defaults import DEFAULTS
 from holdfast.apis.catalog.obedience import list_unobeyed
 from holdfast.rest.catalog.responses import SearchResult
 from holdfast.rest.catalog.security_body import OLDER_SECURITY
-
-# The defaults of WSO2's description, except that lists of features that Holdfast doesn't have are empty.
-_DEFAULTS: dict[str, Any] = {
-    "type": DEFAULT_TYPE,
-    "isDefaultVersion": False,
-    "transport": ["http"],
-    "tags": [],
-    "policies": [],
-    "securityScheme": [],
-    "visibility": "PUBLIC",
-    "visibleRoles": [],
-    "labels": [],
-    "accessControl": "NONE",
-    "accessControlRoles": [],
-    "endpointImplementationType": "ENDPOINT",
-    "scopes": [],
-    "operations": [],
-    "categories": [],
-}
 
 
 def summarize_api(api: Api, kind: str | None = None) -> dict[str, Any]:
@@ -63,7 +45,7 @@ def describe_api(full_api: FullApi) -> dict[str, Any]:
         own |= {"membersWithoutEffect": names}
     own |= {PROPERTIES: complete_properties(members.get(PROPERTIES))}
     own |= {"endpointConfig": complete_endpoint_config(full_api)} | _write_older_security(api)
-    return {**_DEFAULTS, **{name: value for name, value in members.items() if name != OLDER_SECURITY}, **own}
+    return {**DEFAULTS, **{name: value for name, value in members.items() if name != OLDER_SECURITY}, **own}
 
 
 def _write_older_security(api: Api) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 The audit log: each event is written in the transaction of the change, as JSON and as text.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -92,12 +92,8 @@ def describe_details(details: Details) -> str:
             return "expired; verification is on" if is_expired else "ended early; verification is on"
         case audit.ApiEndpoints(endpoints):
             return f"endpoints {_join_endpoints(endpoints)}"
-        case audit.ApiChange(before, after, requires, groups):
-            others = [*(["description"] if details.description else []), *details.members]
-            callers = {None: "", True: ", callers need a certificate", False: ", callers need no certificate"}[requires]
-            groups_text = "" if groups is None else f", deployed to {', '.join(groups)}"
-            others_text = f", changed {' '.join(others)}" if others else ""
-            return f"endpoints {_join_endpoints(before)} -> {_join_endpoints(after)}{callers}{groups_text}{others_text}"
+        case audit.ApiChange():
+            return ", ".join(_describe_api_change(details)) or "nothing changed"
         case audit.StateChange(before_state, after_state):
             return f"{before_state} -> {after_state}"
         case audit.RevisionOf(revision, groups, instead_of, description):
@@ -134,6 +130,17 @@ def describe_details(details: Details) -> str:
             return f"{'with' if with_sealing_key else 'without'} the sealing key"
         case audit.OwnersOf(owners_before, owners_after):
             return f"{_join_values(owners_before)} -> {_join_values(owners_after)}"
+
+
+def _describe_api_change(details: audit.ApiChange) -> Iterator[str]:
+    if details.before != details.after:
+        yield f"endpoints {_join_endpoints(details.before)} -> {_join_endpoints(details.after)}"
+    if details.requires_certificate is not None:
+        yield f"callers need {'a' if details.requires_certificate else 'no'} certificate"
+    if details.groups is not None:
+        yield f"deployed to {', '.join(details.groups)}"
+    if others := [*(["description"] if details.description else []), *details.members]:
+        yield f"changed {' '.join(others)}"
 
 
 def _describe_certificates(details: audit.CertificatesOf) -> str:

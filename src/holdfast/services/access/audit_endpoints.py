@@ -1,5 +1,5 @@
 """
-Endpoints with their settings, as text for readers of the audit log.
+Endpoints with their settings, and other values, as text for readers of the audit log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,11 @@ _CONSTANT = {"enabled", "apiKeyIdentifierType"}
 # Random, so that another secret is another id; the beginning shows that.
 _IDS = {"secretId": "secret ID", "passwordId": "password ID"}
 _SHOWN = 8  # characters of an id
+
+
+def write_flag(*, is_set: bool) -> str:
+    """Write a value that is true or false."""
+    return "yes" if is_set else "no"
 
 
 def describe_endpoint(url: object, settings: object) -> str:
@@ -31,11 +36,15 @@ def _describe(name: str, value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"{name} {' and '.join(map(_describe_item, value))}" if value else ""
     if isinstance(value, bool):
-        return f"{name} {'yes' if value else 'no'}"
+        return f"{name} {write_flag(is_set=value)}"
     return "" if value is None or value == "" else f"{name} {value}"
 
 
 def _describe_item(value: object) -> str:
     if isinstance(value, Mapping) and "url" in value:
         return describe_endpoint(value["url"], {name: setting for name, setting in value.items() if name != "url"})
-    return str(value)
+    if isinstance(value, Mapping):
+        return f"({_join(value)})"
+    if isinstance(value, bool):
+        return write_flag(is_set=value)
+    return "" if value is None else str(value)

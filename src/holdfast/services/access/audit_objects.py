@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from holdfast.services.access.audit_endpoints import describe_endpoint
+from holdfast.services.access.audit_endpoints import describe_endpoint, write_flag
 from holdfast.store.audit import Action
 from holdfast.store.journal import AuditEvent
 
@@ -117,6 +117,8 @@ _VALUES: dict[str, str] = {
     Action.CHANGE_LIFECYCLE: "state",
     Action.CHANGE_OWNERS: "owners",
 }  # what `before` and `after` are
+_FLAGS = {"any name", "revocation of path"}  # settings that are yes or no
+_EARLIER_FLAGS = {"True": write_flag(is_set=True), "False": write_flag(is_set=False)}  # as earlier versions wrote them
 _REMOVALS = {Action.DELETE_CERTIFICATE, Action.REMOVE_IDENTITY, Action.DELETE_CALLER, Action.REVOKE_GATEWAY}
 
 
@@ -148,9 +150,7 @@ def list_changes(event: AuditEvent) -> list[Change]:
         return _compare_certificates(event.action, details)
     if details.get("settings") and isinstance(details["settings"], list):
         settings = [setting for setting in details["settings"] if isinstance(setting, Mapping)]
-        return [
-            _build_change(str(setting.get("name")), setting.get("before"), setting.get("after")) for setting in settings
-        ]
+        return [_compare_setting(setting) for setting in settings]
     if "certificate" in details:
         return _compare_certificate(event.action, details)
     if "roles" in details:
@@ -171,6 +171,15 @@ def list_changes(event: AuditEvent) -> list[Change]:
     values = {name: value for name, value in details.items() if value is not False}
     changes = [Change(name.replace("_", " "), (), _list_values(value)) for name, value in values.items()]
     return [change for change in changes if change.after]
+
+
+def _compare_setting(setting: Mapping[str, Any]) -> Change:
+    name = str(setting.get("name"))
+    change = _build_change(name, setting.get("before"), setting.get("after"))
+    if name not in _FLAGS:
+        return change
+    before, after = (tuple(_EARLIER_FLAGS.get(text, text) for text in texts) for texts in (change.before, change.after))
+    return Change(name, before, after)
 
 
 def _compare_certificates(action: str, details: Mapping[str, Any]) -> list[Change]:
@@ -207,7 +216,8 @@ def _compare_certificate(action: str, details: Mapping[str, Any]) -> list[Change
 
 
 def _compare_values(action: str, details: Mapping[str, Any]) -> list[Change]:
-    changes = [_build_change(_VALUES.get(action, "value"), details["before"], details["after"])]
+    values = _build_change(_VALUES.get(action, "value"), details["before"], details["after"])
+    changes = [values] if values.before != values.after or action != Action.CHANGE_API else []
     requires = details.get("requires_certificate")
     if requires is not None:
         words = "not required", "required"
@@ -240,10 +250,10 @@ def _list_values(value: object) -> tuple[str, ...]:
     if isinstance(value, Mapping):
         if "url" in value:
             return (describe_endpoint(value["url"], value.get("settings")),)
-        return tuple(f"{name} {item}" for name, item in value.items())
+        return tuple(f"{name} {' and '.join(_list_values(item)) or 'none'}" for name, item in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(text for item in value for text in _list_values(item))
     if isinstance(value, bool):
-        return ("yes" if value else "no",)
+        return (write_flag(is_set=value),)
     text = str(value)
     return (f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC" if _TIME.fullmatch(text) else text,)

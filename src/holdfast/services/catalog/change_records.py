@@ -6,8 +6,10 @@ from sqlalchemy.orm import Session
 
 from holdfast.apis.catalog.api import Api
 from holdfast.apis.catalog.description import FullApi
+from holdfast.apis.catalog.member_defaults import list_changed_members
 from holdfast.services.access.audit import write_down
 from holdfast.services.access.context import Context
+from holdfast.services.catalog.deployments import MEMBER as GROUPS_MEMBER
 from holdfast.services.catalog.endpoints import describe_endpoints
 from holdfast.store.audit import Action, ApiChange, Details
 
@@ -21,9 +23,7 @@ def describe_change(before: FullApi, after: FullApi) -> ApiChange:
         requires if requires != before.api.requires_certificate else None,
         *_find_changed_groups(before.api, after.api),
         (before.api.description, after.api.description) if after.api.description != before.api.description else None,
-        tuple(
-            name for name in {**before.members, **after.members} if before.members.get(name) != after.members.get(name)
-        ),
+        tuple(name for name in list_changed_members(before.members, after.members) if name != GROUPS_MEMBER),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from holdfast.apis.catalog.member_defaults import list_changed_members
 from holdfast.apis.catalog.revision import Revision, RevisionContent, keep_current
 from holdfast.apis.errors import UnreadableData
 from holdfast.services.access.context import Context
@@ -38,7 +39,7 @@ def _find_differences(session: Session, revision: Revision, current: RevisionCon
 
 def _compare(content: RevisionContent, other: RevisionContent) -> list[str]:
     settings = {_name(key): None for key in _list_changes(content.settings, other.settings)}
-    members = _list_changes(keep_current(content.members, {}), other.members)
+    members = sorted(list_changed_members(keep_current(content.members, {}), keep_current(other.members, {})))
     definition = [_DEFINITION] if content.definition != other.definition else []
     return list(dict.fromkeys([*settings, *map(_split, members), *definition]))
 

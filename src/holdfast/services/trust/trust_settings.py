@@ -19,6 +19,7 @@ from holdfast.certificates.findings.examination import Finding, Severity, judge_
 from holdfast.certificates.revocation import RevocationList
 from holdfast.certificates.trust import TrustSet
 from holdfast.services.access.audit import SYSTEM, write_down
+from holdfast.services.access.audit_endpoints import write_flag
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
 from holdfast.services.access.principal import Principal
@@ -221,7 +222,7 @@ def _refuse_rejecting(before: TrustSettings, trust: EndpointTrust) -> None:
 def compare_settings(before: TrustSettings, after: TrustSettings) -> ChangedSettings:
     """Return the settings that differ, with their values as text, for the audit log."""
     changes = (
-        ChangedSetting(field.name.replace("_", " "), _list_values(old), _list_values(new))
+        ChangedSetting(field.name.replace("_", " "), _list_values(field.name, old), _list_values(field.name, new))
         for field in fields(TrustSettings)
         if (old := getattr(before, field.name)) != (new := getattr(after, field.name))
     )
@@ -232,9 +233,13 @@ def _describe_end(exception: TrustException | None, *, expired: bool) -> Excepti
     return ExceptionEnd(expired, exception.ends_at, exception.reason) if exception else ExceptionEnd(expired)
 
 
-def _list_values(value: object) -> tuple[str, ...]:
+def _list_values(name: str, value: object) -> tuple[str, ...]:
+    if name == "sni":
+        return ("host" if value is None else str(value) or "none",)
     if isinstance(value, tuple):
         return tuple(f"CRL {item.fingerprint}" if isinstance(item, RevocationList) else str(item) for item in value)
+    if isinstance(value, bool):
+        return (write_flag(is_set=value),)
     return () if value in {None, ""} else (str(value),)
 
 
