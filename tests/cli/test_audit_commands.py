@@ -32,7 +32,7 @@ def test_events_are_listed_with_filters(command, user):
     assert "isn't a day or time" in command.fail("audit", "list", "--from", "yesterday", code=2)
 
 
-def test_the_table_shortens_details_and_wide_shows_all_of_them(command):
+def test_the_table_shortens_details_and_wide_shows_all_of_them(command, monkeypatch):
     name = f"t{uuid.uuid4().hex[:8]}"
     scopes = list(SCOPES)
     command.run("token", "create", name, *(part for scope in scopes for part in ("--scope", scope)))
@@ -40,6 +40,10 @@ def test_the_table_shortens_details_and_wide_shows_all_of_them(command):
     assert " ..." in table
     assert scopes[-1] not in table
     assert scopes[-1] in command.run("audit", "list", "--subject", name, "-o", "wide").output
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = command.run("audit", "list", "--subject", name).output.split()
+    assert narrow[:3] == ["TIME", "USER", "EVENT"]
+    assert " ".join(narrow[5:]).startswith(f"admin create token: {name}, {scopes[0]}")
 
 
 def test_new_events_are_followed_until_ctrl_c(command, user, monkeypatch):

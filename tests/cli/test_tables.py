@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from holdfast.cli.terminal.output import write_facts, write_table
+from holdfast.cli.terminal.output import NarrowTable, write_facts, write_table
 
 COLUMNS = ["NAME", "ENDPOINT", "STATE"]
 ROWS = [
@@ -44,6 +44,13 @@ def test_a_table_that_does_not_fit_is_a_block_for_each_row(render):
         "ENDPOINT  https://127.0.0.1:8443",
         "STATE     CREATED",
     ]
+
+
+def test_a_table_that_does_not_fit_has_fewer_columns_if_these_fit(render):
+    narrow = NarrowTable(["NAME", "IS"], [("Pasta", "CREATED")])
+    assert render(32, partial(write_table, narrow=narrow), COLUMNS, ROWS[1:], "") == ["NAME   IS", "Pasta  CREATED"]
+    blocks = render(12, write_table, COLUMNS, ROWS[1:], "")
+    assert render(12, partial(write_table, narrow=narrow), COLUMNS, ROWS[1:], "") == blocks
 
 
 def test_a_table_with_titles_that_does_not_fit_is_a_line_for_each_row(render):

@@ -19,7 +19,7 @@ from holdfast.cli.requests.client import Client, connect
 from holdfast.cli.terminal.files import write_pieces
 from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Form, Listing, Output, write_listing
-from holdfast.cli.terminal.output import AsJson, say, tell, write_json
+from holdfast.cli.terminal.output import AsJson, NarrowTable, say, tell, write_json
 from holdfast.cli.terminal.text import make_plain
 
 PATH = "/audit-events"
@@ -72,6 +72,7 @@ def list_events(
     List events, the newest first; with --follow, the oldest first, and new ones until Ctrl-C.
 
     The table leaves out the IDs of APIs, and shortens fingerprints and long details; `-o wide` and --json have all.
+    On a narrow terminal, action, subject and detail are in one column.
     With --follow --json, each event is a line.
     """
     filters = _build_filters(start, end, user=user, action=action, kind=kind, subject=subject, query=query)
@@ -85,9 +86,11 @@ def list_events(
         for event in page["list"]
     ]
     names = [str(event["number"] or "") for event in page["list"]]
-    write_listing(
-        Listing(page, ["TIME", "USER", "ACTION", "SUBJECT", "DETAIL"], rows, names, "No events."), output, as_json
+    columns = ["TIME", "USER", "ACTION", "SUBJECT", "DETAIL"]
+    narrow = NarrowTable(
+        ["TIME", "USER", "EVENT"], [(at, who, _join(what, subject, detail)) for at, who, what, subject, detail in rows]
     )
+    write_listing(Listing(page, columns, rows, names, "No events.", narrow=narrow), output, as_json)
 
 
 @commands.command(
@@ -206,6 +209,10 @@ def _shorten(text: str) -> str:
     """Leave out what nobody reads in a table, such as all scopes of a token."""
     text = _FINGERPRINT.sub(r"\1...", _ID.sub("", text))
     return textwrap.shorten(text, LONGEST, placeholder=" ...")
+
+
+def _join(action: str, subject: str, detail: str) -> str:
+    return f"{action}: {', '.join(filter(None, (subject, detail)))}" if subject or detail else action
 
 
 def _read_event_time(event: dict[str, Any]) -> datetime:

@@ -14,7 +14,7 @@ import typer
 from typer import Option
 
 from holdfast.cli.failures import CannotConnect, InvalidUsage
-from holdfast.cli.terminal.output import say, tell, write_json, write_table
+from holdfast.cli.terminal.output import NarrowTable, say, tell, write_json, write_table
 from holdfast.cli.terminal.text import make_plain
 
 PAUSE = 2.0  # seconds between two reads with --watch
@@ -43,7 +43,7 @@ class Listing:
     A list: *body* is its JSON, and *names* are those that `-o name` prints.
 
     *rows* have a value for each of *columns* and then of *wide*, the columns that only `-o wide` shows. *nothing* is a
-    sentence for an empty list, and *notes* follow the table.
+    sentence for an empty list, and *notes* follow the table. *narrow* is the table for terminals that are too narrow.
     """
 
     body: dict[str, Any]
@@ -53,6 +53,7 @@ class Listing:
     nothing: str
     wide: Sequence[str] = ()
     notes: Sequence[str] = field(default_factory=tuple)
+    narrow: NarrowTable | None = None
 
 
 def write_listing(listing: Listing, output: Form | None, as_json: bool) -> None:
@@ -70,7 +71,8 @@ def write_listing(listing: Listing, output: Form | None, as_json: bool) -> None:
                 say(name)
         case _:
             columns = [*listing.columns, *listing.wide] if form is Form.WIDE else listing.columns
-            write_table(columns, [row[: len(columns)] for row in listing.rows], listing.nothing)
+            narrow = None if form is Form.WIDE else listing.narrow
+            write_table(columns, [row[: len(columns)] for row in listing.rows], listing.nothing, narrow=narrow)
             for note in listing.notes:
                 say(note)
 

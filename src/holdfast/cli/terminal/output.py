@@ -7,6 +7,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,42 +65,43 @@ def tell(text: str) -> None:
     typer.echo(make_plain(text, lines=True), err=True)
 
 
+@dataclass(frozen=True, slots=True)
+class NarrowTable:
+    """A table with the same content in fewer columns."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
 def write_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str, *, titles: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    nothing: str,
+    *,
+    titles: Sequence[str] = (),
+    narrow: NarrowTable | None = None,
 ) -> None:
     """
     Print a table, or the sentence *nothing* if there are no rows.
 
-    If the terminal is too narrow, each row is a block of lines: no word is broken, and nothing is cut off. With
-    *titles*, one for each row, its last value follows its title instead.
+    If the terminal is too narrow, the table is *narrow*, or each row is a block of lines: no word is broken, and
+    nothing is cut off. With *titles*, one for each row, its last value follows its title instead.
     """
-    from rich.table import Table
-
     cells = [[_build_cell(value) for value in row] for row in rows]
     if not cells:
         say(nothing)
         return
-    console = _make_console()
-    least = [
-        _find_least_width([name, *map(str, values)])
-        for name, values in zip(columns, zip(*cells, strict=True), strict=True)
-    ]
-    if sum(least) + GAP * (len(columns) - 1) > console.width:
-        if titles:
-            write_facts(zip(titles, (row[-1] for row in cells), strict=True))
-            return
-        for number, row in enumerate(cells):
-            if number:
-                say("")
-            write_facts(zip(columns, row, strict=True))
+    if _write_if_it_fits(columns, cells):
         return
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for column, width in zip(table.columns, least, strict=True):
-        column.min_width = width
-        column.overflow = "fold"  # text that is cut off can't be copied
-    for row in cells:
-        table.add_row(*row)
-    _write(console, table)
+    if narrow and _write_if_it_fits(narrow.columns, [[_build_cell(value) for value in row] for row in narrow.rows]):
+        return
+    if titles:
+        write_facts(zip(titles, (row[-1] for row in cells), strict=True))
+        return
+    for number, row in enumerate(cells):
+        if number:
+            say("")
+        write_facts(zip(columns, row, strict=True))
 
 
 def write_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -152,6 +154,27 @@ def ask(question: str) -> str:
         tell("")
         raise CommandFailed("No answer. Nothing was changed. Use --yes without a terminal.")
     return line.strip()
+
+
+def _write_if_it_fits(columns: Sequence[str], cells: Sequence[Sequence["Text"]]) -> bool:
+    """Print a table, and return True, unless the terminal is too narrow."""
+    from rich.table import Table
+
+    console = _make_console()
+    least = [
+        _find_least_width([name, *map(str, values)])
+        for name, values in zip(columns, zip(*cells, strict=True), strict=True)
+    ]
+    if sum(least) + GAP * (len(columns) - 1) > console.width:
+        return False
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column, width in zip(table.columns, least, strict=True):
+        column.min_width = width
+        column.overflow = "fold"  # text that is cut off can't be copied
+    for row in cells:
+        table.add_row(*row)
+    _write(console, table)
+    return True
 
 
 def _find_least_width(values: Sequence[str]) -> int:
