@@ -162,3 +162,11 @@ def test_a_real_backend_is_rejected_without_its_certificate_and_accepted_with_it
         url = backend.url()
     result = command("endpoint", "test", url, "--json")
     assert (result.code, result.json["verdict"]["code"]) == (7, "connection_refused")
+
+
+def test_the_status_of_endpoints_can_be_searched(guest):
+    with answering() as server:
+        arguments = ("endpoint", "status", "--query", "a&b", "--only", "changed")
+        output = guest.run(*arguments, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc").output
+    assert output == "No endpoint matches.\n"
+    assert server.requests[0].path.endswith("/watched-endpoints?limit=500&offset=0&status=changed&query=a%26b")

@@ -49,6 +49,7 @@ STATES = {
     epilog=write_ending(
         "holdfast endpoint status",
         "holdfast endpoint status --only changed",
+        "holdfast endpoint status --query backend.example",
         "holdfast endpoint status --api Pizza --expires-within 30d --json",
     ),
 )
@@ -65,28 +66,35 @@ def show_status(
             help="Show only endpoints whose certificate expires within, such as 30d.",
         ),
     ] = None,
+    query: Annotated[
+        str,
+        Option(
+            metavar="TEXT",
+            help="Show only endpoints with TEXT in the URL, or in the name or issuer of what the backend presents.",
+        ),
+    ] = "",
     output: Output = None,
     watch: Watch = False,
     as_json: AsJson = False,
 ) -> None:
     """Show which certificates backends present, and whether gateways accept them."""
-    query = {"status": only.value} if only else {}
+    filters = {name: value for name, value in {"status": only, "query": query}.items() if value}
     if expires_within:
-        query["expiresBefore"] = (datetime.now(UTC) + expires_within).isoformat()
+        filters["expiresBefore"] = (datetime.now(UTC) + expires_within).isoformat()
     with connect() as client:
         if api:
-            query["apiId"] = find_api(client, api)["id"]
-        show_listing(lambda: _read_endpoints(client, query), output, as_json, watch=watch)
+            filters["apiId"] = find_api(client, api)["id"]
+        show_listing(lambda: _read_endpoints(client, filters), output, as_json, watch=watch)
 
 
-def _read_endpoints(client: Client, query: dict[str, str]) -> Listing:
-    endpoints = list(client.list_entries(PATH, "list", **query))
+def _read_endpoints(client: Client, filters: dict[str, str]) -> Listing:
+    endpoints = list(client.list_entries(PATH, "list", **filters))
     return Listing(
         {"count": len(endpoints), "list": endpoints},
         ["ENDPOINT", "STATUS", "PRESENTS", "EXPIRES", "TRUSTED UNTIL", "NOTES"],
         [_build_row(endpoint) for endpoint in endpoints],
         [endpoint["endpoint"] for endpoint in endpoints],
-        "No endpoint matches." if query else NOT_WATCHED,
+        "No endpoint matches." if filters else NOT_WATCHED,
     )
 
 
