@@ -90,6 +90,8 @@ def test_the_health_of_each_api_is_shown_and_filters(client):
         ("unknown", ["Draft", "Empty", "Failing", "Fine", "Off", "Plain", "Silent", "Untrusted"]),
     ):
         assert names(client, show=show) == expected, show
+        if f'data-health="{show}"' in text:  # each row says why it is there, whatever comes first
+            assert client.get("/apis", params={"show": show}).text.count(f'data-health="{show}"') == len(expected), show
 
 
 @pytest.mark.usefixtures("apis")

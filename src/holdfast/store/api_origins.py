@@ -55,6 +55,17 @@ def list_of_api(session: Session, organization: str, api_id: str) -> set[str]:
     return set(session.scalars(query))
 
 
+def list_by_api(session: Session, organization: str, api_ids: Collection[str]) -> dict[str, set[str]]:
+    """Return what `list_of_api` returns for each of *api_ids*; those without such origins are left out."""
+    query = select(_table.api_id, _table.origin).where(
+        _table.organization_id == organization, _table.api_id.in_(api_ids)
+    )
+    origins: dict[str, set[str]] = {}
+    for api_id, origin in session.execute(query):
+        origins.setdefault(api_id, set()).add(origin)
+    return origins
+
+
 def select_users(*columns: _Column) -> CompoundSelect[Any]:
     """
     Return the query for *columns* of the APIs that use some origins, each with its `origin`, without duplicates.

@@ -15,6 +15,7 @@ from holdfast.services.access.permissions import Permission
 from holdfast.services.failures.failures import Failures
 from holdfast.services.inventory.completion import complete_facts
 from holdfast.services.watch.watched_endpoints import find_problems
+from holdfast.store import api_origins
 from holdfast.store.catalog import api_overviews
 from holdfast.store.catalog.api_overviews import OverviewFilter, Show, Sort, TrustedAt
 from holdfast.store.trust import trust_settings
@@ -38,15 +39,24 @@ class ApiOverview:
     """
     An API, its health, and how many certificates are imported for its endpoints.
 
-    *cause* is the code of the last failure or check. *expires_at* is the first expiry of these certificates, None
-    without any.
+    *causes* has all that is true of its health, the worst first, with the code of the last failure or check if there is
+    one. *expires_at* is the first expiry of these certificates, None without any.
     """
 
     api: Api
-    health: Health
-    cause: str | None
+    causes: Mapping[Health, str | None]
     certificates: int
     expires_at: datetime | None
+
+    @property
+    def health(self) -> Health:
+        """The worst that is true."""
+        return next(iter(self.causes))
+
+    @property
+    def cause(self) -> str | None:
+        """The code of the last failure or check that its health is about."""
+        return self.causes[self.health]
 
 
 def list_overviews(
@@ -73,37 +83,41 @@ def list_overviews(
         page, total = api_overviews.find(
             session, organization, overview_filter, sort, descending=descending, offset=offset, limit=limit
         )
-        origins = {str(endpoint.origin) for api in page for endpoint in api.endpoints}
+        further_origins = api_origins.list_by_api(session, organization, [api.id for api in page])
+        origins = {str(endpoint.origin) for api in page for endpoint in api.endpoints}.union(*further_origins.values())
         certificates = api_overviews.list_trusted_at(session, organization, origins)
     problems = find_problems(context, origins)
-    return [_describe(api, causes.get(api.id), exception_origins, problems, certificates) for api in page], total
+    overviews = [
+        _describe(api, causes.get(api.id), further_origins.get(api.id, ()), exception_origins, problems, certificates)
+        for api in page
+    ]
+    return overviews, total
 
 
 def _describe(
     api: Api,
     cause: str | None,
+    further_origins: Collection[str],
     exception_origins: Collection[str],
     problems: Mapping[str, tuple[WatchStatus, str]],
     certificates: Mapping[str, TrustedAt],
 ) -> ApiOverview:
-    origins = {endpoint.origin for endpoint in api.endpoints}
-    own = [certificates[str(origin)] for origin in origins if str(origin) in certificates]
-    # NOT_TRUSTED comes before UNREACHABLE.
-    problem = min((problems[str(origin)] for origin in origins if str(origin) in problems), default=None)
-    if not origins:
-        health = Health.WITHOUT_ENDPOINT
-    elif cause:
-        health = Health.FAILING
-    elif any(str(origin) in exception_origins for origin in origins):
-        health = Health.UNVERIFIED
-    elif not api.state.is_served:
-        health = Health.NOT_LIVE
-    elif problem:
-        status, cause = problem
-        health = Health.NOT_TRUSTED if status is WatchStatus.NOT_TRUSTED else Health.UNREACHABLE
-    elif any(not origin.is_secure for origin in origins):
-        health = Health.PLAIN
-    else:
-        health = Health.NO_FAILURES
+    endpoint_origins = {endpoint.origin for endpoint in api.endpoints}
+    own = [certificates[str(origin)] for origin in endpoint_origins if str(origin) in certificates]
+    origins = {str(origin) for origin in endpoint_origins} | set(further_origins)
+    found = dict(sorted((problems[origin] for origin in origins if origin in problems), reverse=True))
+    problem_causes = {
+        Health.NOT_TRUSTED: found.get(WatchStatus.NOT_TRUSTED),
+        Health.UNREACHABLE: found.get(WatchStatus.UNREACHABLE),
+    }
+    conditions: dict[Health, str | bool | None] = {  # the worst first
+        Health.WITHOUT_ENDPOINT: not endpoint_origins,
+        Health.FAILING: cause,
+        Health.UNVERIFIED: not origins.isdisjoint(exception_origins),
+        Health.NOT_LIVE: not api.state.is_served,
+        **(problem_causes if api.state.is_served else {}),
+        Health.PLAIN: any(not origin.is_secure for origin in endpoint_origins),
+    }
+    causes = {health: cause if isinstance(cause, str) else None for health, cause in conditions.items() if cause}
     expires_at = min((overview.expires_at for overview in own), default=None)
-    return ApiOverview(api, health, cause, sum(overview.count for overview in own), expires_at)
+    return ApiOverview(api, causes or {Health.NO_FAILURES: None}, sum(overview.count for overview in own), expires_at)
