@@ -74,7 +74,7 @@ def test_a_command_repeats_a_progress_that_it_does_not_know():
         ({"state": State.RETIRED}, "Not used: the API is retired"),
     ],
 )
-def test_what_gateways_do_not_use_yet_is_explained_by_the_state_of_its_api(members, text):
+def test_the_state_of_an_api_explains_why_gateways_do_not_use_its_endpoints(members, text):
     api = replace(make_api(), **members)
     assert Enforcement(Progress.NOT_SERVED).describe(api.unserved_text) == text
     on_one = Enforcement(Progress.ENFORCED, 1, 1)

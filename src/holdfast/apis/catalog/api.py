@@ -80,7 +80,7 @@ class Api:
 
     @property
     def unserved_text(self) -> str:
-        """What makes gateways use those of its endpoints and callers that they don't use."""
+        """The text about endpoints and callers of it that gateways don't use: why, or when they will."""
         if self.state is State.RETIRED:
             return "Not used: the API is retired"
         if self.state.is_served and self.mocks is not None:

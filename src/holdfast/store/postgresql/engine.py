@@ -162,7 +162,7 @@ class PostgresqlEngine:
                     self._crowded_at = time.monotonic()
                     log.warning("database server accepts no more connections", reason=str(failure))
                 return
-            if self.is_reachable and self._was_reached:  # whoever opens the database reports a failure before that
+            if self.is_reachable and self._was_reached:  # before that, opening the database fails with it
                 log.error("database can't be reached", reason=str(failure))
             self.is_reachable = False
 
