@@ -1,11 +1,17 @@
 """The format of errors, whatever their cause."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import holdfast
 from databases import without
+from holdfast.rest.next_steps import KINDS
 from holdfast.services.access.accounts import SESSION_COOKIE
 from rest.calls import APIS, CERTIFICATES, PREFIX, RFC_9457_MEMBERS, WSO2_MEMBERS, assert_problem
 
+SOURCES = Path(holdfast.__path__[0])
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -34,6 +40,24 @@ def test_an_unknown_path_is_not_found(client, path):
         assert response.headers["location"].endswith(f"{PREFIX}{path.rstrip('/')}")
     else:
         assert_problem(response, 404)
+
+
+def test_an_object_that_is_not_found_has_a_next_step(client):
+    description = client.get(f"{CERTIFICATES}/nobody").json()["description"]
+    assert description == (
+        "No endpoint certificate 'nobody' exists in this organization. To see all, run `holdfast certificate list` or "
+        "send GET /endpoint-certificates."
+    )
+    page = client.get("/certificates/nobody").text
+    assert ('href="/certificates">Go to Certificates' in page, "may have been deleted" in page) == (True, True)
+
+
+def test_every_kind_of_object_that_is_not_found_has_a_next_step():
+    sources = [path for layer in ("services", "rest") for path in (SOURCES / layer).rglob("*.py")]
+    calls = [node for path in sources for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    kinds = [node.args[0] for node in calls if isinstance(node.func, ast.Name) and node.func.id == "NotFound"]
+    constants = {kind.value for kind in kinds if isinstance(kind, ast.Constant)}
+    assert constants | {"certificate signing request"} == KINDS
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])

@@ -29,6 +29,7 @@ from holdfast.certificates.errors import CertificateError
 from holdfast.certificates.gateway_certificates import UnusableRequest
 from holdfast.refusals import Busy, Refusal, TryLater
 from holdfast.rest.challenges import list_challenges
+from holdfast.rest.next_steps import suggest_step
 from holdfast.rest.prefixes import PREFIX as PREFIX
 from holdfast.services.errors import (
     AlreadyExists,
@@ -186,6 +187,8 @@ async def answer_domain_error(request: Request, error: Exception) -> JSONRespons
         headers["Retry-After"] = str(error.seconds)
     details = error.map_to_fields() if isinstance(error, Refusal) else {}
     text = write_public_text(error, reading=request.method in {"GET", "HEAD"})
+    if isinstance(error, NotFound):
+        text += f" {suggest_step(error)}"
     response = answer(request, problem, text, details, headers)
     for challenge in list_challenges(request, error):
         response.headers.append("WWW-Authenticate", challenge)
@@ -246,7 +249,21 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
         return Response(status_code=error.status_code, headers=dict(error.headers or {}))
     phrase = HTTPStatus(error.status_code).phrase
     problem = Problem(error.status_code, phrase.lower().replace(" ", "-"), phrase)
-    return answer(request, problem, str(error.detail), {}, dict(error.headers or {}))
+    text = _explain_no_operation(request, error) or str(error.detail)
+    return answer(request, problem, text, {}, dict(error.headers or {}))
+
+
+def _explain_no_operation(request: Request, error: HTTPException) -> str:
+    """Return what to do about a path or method without an operation; empty for other errors."""
+    if error.detail != HTTPStatus(error.status_code).phrase:
+        return ""
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return "No operation has this path. /openapi.json lists all."
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = (error.headers or {}).get("Allow", "")
+            return f"This path has no operation {request.method}{f', only {allowed}' if allowed else ''}."
+    return ""
 
 
 async def answer_unexpected_error(request: Request, error: Exception) -> JSONResponse:

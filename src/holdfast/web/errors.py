@@ -34,6 +34,21 @@ from holdfast.web.rendering import render, wants_part
 
 log = structlog.get_logger()
 DIALOG = "dialog"  # the id of the <dialog> element
+_HOME = ("Home", "/")
+_LISTS = {  # the page that lists the objects of a kind
+    "API": ("APIs", "/apis"),
+    "endpoint certificate": ("Certificates", "/certificates"),
+    "failed request": ("Failures", "/failures"),
+    "failure": ("Failures", "/failures"),
+    "gateway": ("Gateways", "/gateways"),
+    "group": ("Gateways", "/gateways"),
+    "notification channel": ("Notifications", "/notifications"),
+    "removed certificate": ("Certificates", "/certificates"),
+    "silence": ("Notifications", "/notifications"),
+    "token": ("Tokens", "/tokens"),
+    "user": ("Users", "/users"),
+    "watched endpoint": ("Presented by backends", "/watched-endpoints"),
+}
 
 
 def install(app: FastAPI) -> None:
@@ -91,7 +106,9 @@ async def sign_in_first(request: Request, error: Exception) -> Response:
 
 
 async def _answer_not_found(request: Request, error: Exception) -> Response:
-    return await _show_page(request, 404, "Not found", str(error))
+    assert isinstance(error, NotFound)  # noqa: S101 - installed for this class only
+    step = "Reload the page to see what exists." if wants_part(request) else "It may have been deleted or renamed."
+    return await _show_page(request, 404, "Not found", f"{error} {step}", way_out=_LISTS.get(error.kind, _HOME))
 
 
 async def _answer_not_permitted(request: Request, _error: Exception) -> Response:
@@ -143,9 +160,11 @@ async def _answer_unexpected(request: Request, error: Exception) -> Response:
     return await _show_page(request, 500, "Unexpected error", message, request.state.request_id)
 
 
-async def _show_page(request: Request, status: int, title: str, message: str, request_id: str = "") -> Response:
+async def _show_page(
+    request: Request, status: int, title: str, message: str, request_id: str = "", way_out: tuple[str, str] = _HOME
+) -> Response:
     """Render an error as a page, with the user's menu if the database can be read."""
-    write = partial(_write, request, status, title, message, request_id)
+    write = partial(_write, request, status, title, message, request_id, way_out=way_out)
 
     def write_for_user() -> Response:
         with RequestStore(get_runtime(request).store) as store:
@@ -160,10 +179,16 @@ async def _show_page(request: Request, status: int, title: str, message: str, re
 
 
 def _write(
-    request: Request, status: int, title: str, message: str, request_id: str = "", context: Context | None = None
+    request: Request,
+    status: int,
+    title: str,
+    message: str,
+    request_id: str = "",
+    context: Context | None = None,
+    way_out: tuple[str, str] = _HOME,
 ) -> Response:
     """Render an error as a page or, for htmx, as a part of the page, which keeps its input."""
-    values: dict[str, Any] = {"title": title, "message": message, "request_id": request_id}
+    values: dict[str, Any] = {"title": title, "message": message, "request_id": request_id, "way_out": way_out}
     if not wants_part(request):
         return render(request, "error.html", context, status=status, section="", **values)
     target = request.headers.get("hx-target", "")

@@ -56,7 +56,7 @@ def get_gateway_identity(
     """
     identity = gateway_identities.get_gateway_identity(context, endpoint)
     if identity is None:
-        raise NotFound("client certificate", str(parse_endpoint(endpoint).origin))
+        raise NotFound("gateway identity", str(parse_endpoint(endpoint).origin))
     return _describe(runtime, context, identity)
 
 

@@ -45,7 +45,7 @@ from holdfast.store.notifications import channels
 from holdfast.store.sealing import CannotUnseal, Sealing
 
 log = structlog.get_logger()
-_KIND, _REQUEST_KIND = "client certificate", "certificate signing request"
+_KIND, _REQUEST_KIND = "gateway identity", "certificate signing request"
 
 
 @dataclass(frozen=True, slots=True)
