@@ -144,7 +144,7 @@ def http_receiver() -> Iterator[tuple[str, list[Span]]]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield f"http://{V4}:{server.server_port}/v1/traces", spans
+            yield f"http://localhost:{server.server_port}/v1/traces", spans
         finally:
             server.shutdown()
             thread.join()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from backends import Backend
 from holdfast.apis.gateways.gateway import Gateway, IssuedCertificate, Placement
 from holdfast.apis.identities.gateway_identity import GatewayIdentity
 from holdfast.apis.trust.trust_settings import TrustException, TrustSettings
@@ -342,9 +343,12 @@ def test_the_identity_provider_is_checked(data):
         assert [check.outcome for check in find_checks("identity provider", settings)] == ["ok"]
         provider.metadata["issuer"] = "https://elsewhere.test"
         (wrong,) = find_checks("identity provider", settings)
-        assert (wrong.outcome, "has an issuer that" in wrong.text) == ("failed", True)
+        assert (wrong.outcome, "has the issuer 'https://elsewhere.test'" in wrong.text) == ("failed", True)
     (absence,) = find_checks("identity provider", settings)
     assert (absence.outcome, "can't be reached" in absence.text) == ("failed", True)
+    with Backend(issue("id.example")) as backend:
+        (untrusted,) = find_checks("identity provider", Settings(data=data, oidc_issuer=backend.url(), **options))
+        assert (untrusted.outcome, "set HOLDFAST_OIDC_CA_FILE" in untrusted.text) == ("failed", True)
     (lacking,) = find_checks("identity provider", Settings(data=data, oidc_issuer=provider.issuer))
     assert lacking.outcome == "failed"
     assert find_checks("identity provider", Settings(data=data)) == []

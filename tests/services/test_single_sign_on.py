@@ -157,6 +157,13 @@ def test_rejected_codes_count_as_failed_attempts(sign_in, reject, provider):
         sign_in()
 
 
+@pytest.mark.parametrize("answer", [(401, b""), (400, b'{"error": "invalid_client"}')])
+def test_a_wrong_client_secret_does_not_count_against_who_signs_in(reject, provider, answer):
+    provider.answers["/token"] = answer
+    for _ in range(FREE + 2):
+        assert reject() == UNUSABLE
+
+
 @pytest.mark.parametrize("path", [METADATA, "/token", "/keys"])
 @pytest.mark.parametrize(
     ("status", "answer"),

@@ -62,6 +62,13 @@ def test_the_url_can_name_the_file_of_a_ca():
     assert (location.parameters["sslmode"], location.parameters["sslrootcert"]) == ("verify-full", "/etc/ca.pem")
 
 
+def test_a_server_on_this_machine_is_verified_if_the_url_names_a_ca():
+    location = parse_location("postgresql://localhost/holdfast?sslrootcert=/etc/ca.pem")
+    assert (location.parameters["sslmode"], location.weak_tls) == ("verify-full", "")
+    location = parse_location("postgresql://localhost/holdfast?sslrootcert=/etc/ca.pem&sslmode=prefer")
+    assert (location.parameters["sslmode"], location.weak_tls) == ("prefer", "")
+
+
 def test_a_server_on_this_machine_is_verified_with_the_same_cas_if_the_url_has_sslmode():
     parameters = parse_location("postgresql://localhost/holdfast?sslmode=verify-full").parameters
     assert parameters["sslrootcert"] == parse_location("postgresql://db.example").parameters["sslrootcert"]

@@ -45,6 +45,7 @@ def test_a_failure_is_the_same_at_every_control_plane(installation: Installation
             signed_in(other) as browser,
             browser.stream("GET", f"/apis/{api.id}/enforcement/live") as events,
         ):
+            assert events.headers["X-Accel-Buffering"] == "no"  # so that nginx passes each event on at once
             lines = events.iter_lines()
             assert gateway.status_of(api) == 503
             # The client's time limit ends the wait.

@@ -13,6 +13,7 @@ from holdfast.apis.url import parse_url
 from holdfast.openid.errors import ProviderUnusable
 
 MAX_KEYS = 100
+MAX_ISSUER = 200  # characters, in errors
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _REQUIRED_MEMBERS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
@@ -37,7 +38,11 @@ def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
     """Read the metadata of *issuer*. Raises ProviderUnusable."""
     if document.get("issuer") != issuer:
         # Section 4.3: without this check, one provider could impersonate another.
-        raise ProviderUnusable(f"{get_metadata_url(issuer)} has an issuer that isn't exactly {issuer}.")
+        actual = str(document.get("issuer"))[:MAX_ISSUER]
+        raise ProviderUnusable(
+            f"{get_metadata_url(issuer)} has the issuer {actual!r}. HOLDFAST_OIDC_ISSUER is {issuer!r}, "
+            "which must be exactly the same."
+        )
     for name in _REQUIRED_MEMBERS:
         if not is_private(document.get(name)):
             raise ProviderUnusable(f"{get_metadata_url(issuer)} has no {name} that uses https.")

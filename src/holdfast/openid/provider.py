@@ -19,6 +19,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.jwk import KeySet
 
 from holdfast.network.public_trust import make_public_context
+from holdfast.network.tls_verification import find_verification_problem
 from holdfast.openid.errors import IdentityRefused, ProviderUnusable
 from holdfast.openid.identity import (
     ExpectedIdentity,
@@ -163,12 +164,18 @@ class Provider:
         try:
             with self._http.stream(method, url, headers=headers, content=body) as answer:
                 if method == "POST" and answer.status_code in {400, 401}:
-                    raise IdentityRefused(f"the provider rejected the code (status {answer.status_code})")
+                    raise _read_refusal(url, answer)
                 if answer.status_code != 200:
                     raise ProviderUnusable(f"{url} returned status {answer.status_code}.")
                 document = _read_json(answer)
         except httpx2.HTTPError as error:
-            raise ProviderUnusable(f"{url} can't be reached ({error}).") from error
+            problem = find_verification_problem(str(error))
+            raise ProviderUnusable(
+                f"{url} has a certificate that isn't trusted ({problem}). If a private CA issued it, set "
+                "HOLDFAST_OIDC_CA_FILE."
+                if problem
+                else f"{url} can't be reached ({error})."
+            ) from error
         finally:
             self._turns.release()
         if not isinstance(document, dict):
@@ -178,6 +185,18 @@ class Provider:
 
 def _open_client(tls: ssl.SSLContext | None) -> httpx2.Client:
     return httpx2.Client(verify=tls or make_public_context(), timeout=WITHIN, follow_redirects=False)
+
+
+def _read_refusal(url: str, answer: httpx2.Response) -> IdentityRefused | ProviderUnusable:
+    """Return whether the provider rejects this code, or Holdfast as a client (RFC 6749, section 5.2)."""
+    document = _read_json(answer)
+    code = document.get("error") if isinstance(document, dict) else None
+    if answer.status_code == 401 or code in {"invalid_client", "unauthorized_client"}:
+        return ProviderUnusable(
+            f"{url} rejects Holdfast's client ID or secret (status {answer.status_code}). Compare them with the client "
+            "that is registered there."
+        )
+    return IdentityRefused(f"the provider rejected the code (status {answer.status_code})")
 
 
 def _read_json(answer: httpx2.Response) -> Any:

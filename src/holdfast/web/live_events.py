@@ -26,6 +26,7 @@ HEARTBEAT = 15.0  # seconds
 MAX_STREAMS = 20  # per user
 SECONDS = 30  # until the browser should retry
 SOON = 0.03  # seconds for which changes are collected: most gateways have acknowledged a change by then
+UNBUFFERED = {"X-Accel-Buffering": "no"}  # otherwise nginx keeps events back until they fill a buffer
 Read = Callable[[Context], Any]
 """Returns the state as a JSON value. Raises NotFound if there is nothing to show anymore."""
 
@@ -41,7 +42,7 @@ def stream_state(request: Request, runtime: Runtime, user: Principal, read_state
     if runtime.live_pages[user.account] >= MAX_STREAMS:
         raise Busy(f"You have {MAX_STREAMS} live pages open, the maximum. Close some of them.", SECONDS)
     events = write_events(request, runtime, user, read_state, pause)
-    return StreamingResponse(events, media_type="text/event-stream")
+    return StreamingResponse(events, media_type="text/event-stream", headers=UNBUFFERED)
 
 
 async def write_events(

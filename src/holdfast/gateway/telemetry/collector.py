@@ -57,6 +57,7 @@ class Collector:
         cluster: dict[str, Any] = {
             "name": CLUSTER,
             "type": "LOGICAL_DNS",
+            "dns_lookup_family": "ALL",  # tries all addresses: the collector may listen on one family only
             "connect_timeout": "2s",
             "load_assignment": {"cluster_name": CLUSTER, "endpoints": hosts},
             "typed_extension_protocol_options": {

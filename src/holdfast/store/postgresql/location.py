@@ -1,5 +1,6 @@
 """
-Reading the URL of a PostgreSQL database. Connections to other machines are verified unless the URL says otherwise.
+Reading the URL of a PostgreSQL database. Connections to other machines, and those for which the URL names a CA, are
+verified unless the URL says otherwise.
 """
 
 import os
@@ -42,10 +43,10 @@ def parse_location(url: str, password: str = "", connections: int = CONNECTIONS)
     own = parameters.pop("password", "")
     if own and password:
         raise ValueError("it contains a password, and another one is set. Remove one of them")
-    weak_tls = ""
-    if _is_elsewhere(parameters):
-        mode = parameters.setdefault("sslmode", VERIFIED)
-        weak_tls = mode if mode != VERIFIED else ""
+    elsewhere = _is_elsewhere(parameters)
+    if elsewhere or "sslrootcert" in parameters:
+        parameters.setdefault("sslmode", VERIFIED)
+    weak_tls = parameters["sslmode"] if elsewhere and parameters["sslmode"] != VERIFIED else ""
     if parameters.get("sslmode") in {VERIFIED, "verify-ca"}:
         parameters.setdefault("sslrootcert", _find_system_roots())
     return PostgresqlLocation(parameters, own or password, connections, weak_tls)
