@@ -105,19 +105,19 @@ def _describe(
     endpoint_origins = {endpoint.origin for endpoint in api.endpoints}
     own = [certificates[str(origin)] for origin in endpoint_origins if str(origin) in certificates]
     origins = {str(origin) for origin in endpoint_origins} | set(further_origins)
-    found = dict(sorted((problems[origin] for origin in origins if origin in problems), reverse=True))
-    problem_causes = {
-        Health.NOT_TRUSTED: found.get(WatchStatus.NOT_TRUSTED),
-        Health.UNREACHABLE: found.get(WatchStatus.UNREACHABLE),
+    codes = dict(sorted((problems[origin] for origin in origins if origin in problems), reverse=True))
+    problem_codes = {
+        Health.NOT_TRUSTED: codes.get(WatchStatus.NOT_TRUSTED),
+        Health.UNREACHABLE: codes.get(WatchStatus.UNREACHABLE),
     }
     conditions: dict[Health, str | bool | None] = {  # the worst first
         Health.WITHOUT_ENDPOINT: not endpoint_origins,
         Health.FAILING: cause,
         Health.UNVERIFIED: not origins.isdisjoint(exception_origins),
         Health.NOT_LIVE: not api.state.is_served,
-        **(problem_causes if api.state.is_served else {}),
+        **(problem_codes if api.state.is_served else {}),
         Health.PLAIN: any(not origin.is_secure for origin in endpoint_origins),
     }
-    causes = {health: cause if isinstance(cause, str) else None for health, cause in conditions.items() if cause}
+    causes = {health: value if isinstance(value, str) else None for health, value in conditions.items() if value}
     expires_at = min((overview.expires_at for overview in own), default=None)
     return ApiOverview(api, causes or {Health.NO_FAILURES: None}, sum(overview.count for overview in own), expires_at)
