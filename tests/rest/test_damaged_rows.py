@@ -48,7 +48,11 @@ DAMAGE = {  # by table: columns and what they contain, and which rows
     "token": ("expires_at = 'never', scopes = '['", "organization_id = '{organization}'"),
     "silence": ("ends_at = 'never'", "organization_id = '{organization}'"),
     "owner": ("owners = '['", "organization_id = '{organization}'"),
-    "audit_event": ("details = '[', at = 'never'", "organization_id = '{organization}' AND action = 'create silence'"),
+    "audit_event": (
+        "details = '[', at = 'never', number = 'x', hash = 'x', previous_hash = 'x', detail = CAST(x'ff' AS TEXT)",
+        "organization_id = '{organization}' AND action IN ('create silence', 'create API')",
+    ),
+    "audit_chain": ("number = 'x', event_id = 'x', anchor_hash = 'x'", "organization_id = '{organization}'"),
     "traffic": ("measures = '['", "organization_id = '{organization}'"),
     "notification_condition": ("body = '['", "organization_id = '{organization}'"),
     "gateway_group": ("urls = '[', listen = '[1]'", "name = '{group}'"),
@@ -141,6 +145,15 @@ def test_no_page_or_operation_fails_and_everything_can_be_replaced_or_deleted(ho
     assert owner.get(f"{PREFIX}/audit-events").json()["list"][0]["details"] == {
         "error": "The stored details can't be read."
     }
+
+    # Damaged events come first, and older ones follow.
+    assert "Unreadable: time, details, number, previous hash, hash." in owner.get("/audit").text
+    events, times = {"pagination": {"next": f"{PREFIX}/audit-events?limit=1"}}, []
+    for _ in range(3):
+        events = owner.get(events["pagination"]["next"]).json()
+        times += [event["time"][:4] for event in events["list"]]
+    assert times == ["1970", "1970", f"{now.year}"]
+    assert owner.get(f"{PREFIX}/audit-events/chain").json()["anchor"] is None
 
     with inspection.open_to_inspect(shared_storage.location) as session:
         damages = list(find_damage(session))

@@ -50,7 +50,7 @@ def verify(store, user, expected=""):
     newest = audit_log.get_chain(context).newest
     for event in list_events(context):
         verifier.add(json.loads(json.dumps(event.members)))
-    return verifier.finish(newest, audit_log.get_chain(context).anchor)
+    return verifier.finish(newest, audit_log.get_chain(context).anchor, ends=True)
 
 
 def list_faults(verdict):
@@ -112,6 +112,40 @@ def test_a_manipulation_is_found(store, storage, anna, statement, expected):
     write(store, anna, 6)
     storage.execute(statement)
     assert list_faults(verify(store, anna)) == expected
+
+
+DAMAGE = {
+    "number": ("audit_event SET number = 'x' WHERE number = 3", ("number",), [(Fault.CHANGED, 3, 3)]),
+    "first number": ("audit_event SET number = 'x' WHERE number = 1", ("number",), [(Fault.CHANGED, 0, 0)]),
+    "all numbers": ("audit_event SET number = 'x'", ("number",), [(Fault.CHANGED, 0, 0)] * 4),
+    "hash": (
+        "audit_event SET hash = 'x' WHERE number = 3",
+        ("hash",),
+        [(Fault.CHANGED, 3, 3), (Fault.REPLACED, 3, 3)],
+    ),
+    "previous hash": (
+        "audit_event SET previous_hash = 'x' WHERE number = 3",
+        ("previous hash",),
+        [(Fault.CHANGED, 3, 3)],
+    ),
+    "end": ("audit_chain SET number = 'x', event_id = 'x'", (), [(Fault.UNREADABLE, 0, 0)]),
+    "anchor": ("audit_chain SET anchor_hash = 'x'", (), [(Fault.UNREADABLE, 0, 0)]),
+}
+
+
+@pytest.mark.sqlite("PostgreSQL has types")
+@pytest.mark.parametrize(("change", "unreadable", "expected"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_value_that_cannot_be_read_is_found_and_the_chain_continues(
+    store, storage, anna, change, unreadable, expected
+):
+    write(store, anna, 4)
+    storage.execute(f"UPDATE {change}")
+    assert list_faults(verify(store, anna)) == expected
+    assert {name for event in list_events(context_of(store, anna)) for name in event.unreadable} == set(unreadable)
+    write(store, anna)
+    is_repaired = "chain SET number" in change
+    assert list_faults(verify(store, anna)) == ([] if is_repaired else expected)
+    assert read_newest(store, anna).number == 5
 
 
 def test_an_inserted_event_is_found_and_never_chained(store, storage, anna):

@@ -11,6 +11,8 @@ from holdfast.store.trust import endpoint_certificates
 from issuing import issue
 from store.values import make_api, make_caller, make_entry
 
+AT = "2026-06-01 12:00:00.000000"
+EVENT = '"organization_id", "user", action, subject, detail, number'
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
@@ -45,12 +47,18 @@ def test_an_object_with_json_of_another_kind_is_named(store, storage, api):
 @pytest.mark.sqlite("PostgreSQL checks its pages, and the types of texts, times and JSON")
 def test_an_object_with_a_damaged_byte_is_named(store, storage, api):
     storage.execute("UPDATE api SET description = CAST(x'ff41' AS TEXT), created_at = '2026-02-30 12:00:00.000000'")
+    storage.execute("UPDATE api SET last_revision = 'x'")
     storage.execute("UPDATE caller_certificate SET der = zeroblob(length(der))")
     storage.execute("UPDATE certificate SET not_after = '2026-13-01 12:00:00.000000'")
     storage.execute("INSERT INTO change (organization_id, at, kind, key) VALUES ('default', 'never', 'api', 'x')")
+    for values in ("'a�', '', 1", "CAST(x'ff41' AS TEXT), '', 1", "'a', CAST(x'80' AS TEXT), 'x'"):
+        storage.execute(f"INSERT INTO audit_event ({EVENT}, at) VALUES ('default', '', '', {values}, '{AT}')")  # noqa: S608
+    storage.execute("INSERT INTO audit_chain VALUES ('default', 1, 'text', 'x', 0, x'00', NULL)")
     assert list_damage(store) == [
-        (f"the API {api.name} {api.version}", ("description", "created at")),
+        (f"the API {api.name} {api.version}", ("description", "created at", "last revision")),
         ("the certificate pizza-backend", ("not after",)),
         (f"the caller certificate shop of the API {api.name} {api.version}", ("caller certificate",)),
+        ("2 of the audit events", ("subject", "detail", "number")),
+        ("the hash chain of audit events", ("hash", "event id")),
         ("1 of the changes for gateways", ("at",)),
     ]

@@ -86,7 +86,7 @@ def _log_newest(store: Transactions, organization: str) -> None:
     """Log the newest hash: a copy of the log that isn't in the database then shows whether the chain was rewritten."""
     with store.read() as session:
         newest = audit_chain.get_state(session, organization).newest
-    if newest.number:
+    if newest and newest.number:
         log.info("audit log", organization=organization, newest=newest.number, hash=newest.hash)
 
 

@@ -5,6 +5,8 @@ An event is chained in the transaction that writes it, for which there is one wr
 Holdfast, which can run on the same PostgreSQL database during an upgrade, writes events without a hash: the next
 writer chains a few of them, `chain_waiting_events` the rest. Until then, later events wait, too, so that the order is
 kept.
+
+If the stored end of a chain can't be read, the next writer continues after the newest event that can be.
 """
 
 from collections.abc import Sequence
@@ -14,13 +16,16 @@ from functools import partial
 from itertools import takewhile
 from typing import Any
 
+import structlog
 from sqlalchemy import and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.audit.chain import NO_HASH, START, Link, hash_event
 from holdfast.store.stored_values import read_members, read_stored
 from holdfast.store.tables import AuditChainRow, AuditEventRow, OrganizationRow
+from holdfast.store.tables.columns import UNREADABLE_BYTES, UNREADABLE_NUMBER, UNREADABLE_TIME
 
+log = structlog.get_logger()
 BATCH = 500  # events that are deleted in one transaction
 CHAIN_BATCH = 200  # events that are chained in one transaction, for which other writers wait
 _UNREADABLE = {"error": "The stored details can't be read."}
@@ -29,10 +34,14 @@ _FEW = 50  # waiting events that a writer chains before its own
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """The newest event of a chain, and the last one that retention deleted, *anchored_at* this time; or START."""
+    """
+    The newest event of a chain, and the last one that retention deleted, *anchored_at* this time; or START.
 
-    newest: Link
-    anchor: Link
+    None: what is stored can't be read.
+    """
+
+    newest: Link | None
+    anchor: Link | None
     anchored_at: datetime | None
 
 
@@ -71,8 +80,8 @@ def get_state(session: Session, organization: str) -> ChainState:
     head = session.get(AuditChainRow, organization)
     if head is None:
         return ChainState(START, START, None)
-    anchor = Link(head.anchor_number, head.anchor_hash.hex())
-    return ChainState(Link(head.number, head.hash.hex()), anchor, head.anchored_at)
+    newest, anchor = _read_link(head.number, head.hash), _read_link(head.anchor_number, head.anchor_hash)
+    return ChainState(newest, anchor, head.anchored_at)
 
 
 def has_forgettable(session: Session, organization: str, end: datetime) -> bool:
@@ -106,9 +115,13 @@ def read_details(row: AuditEventRow) -> dict[str, Any] | None:
 
 
 def describe_event(row: AuditEventRow) -> dict[str, Any]:
-    """Return the members of an event that its hash covers, and the hash; null where it isn't chained yet."""
+    """
+    Return the members of an event that its hash covers, and the hash; null where it isn't chained yet.
+
+    If they can't be read, the number is null, and hashes are empty.
+    """
     return {
-        "number": row.number,
+        "number": None if row.number == UNREADABLE_NUMBER else row.number,
         "organization": row.organization_id,
         "time": row.at.astimezone(UTC).isoformat(),
         "user": row.user,
@@ -119,9 +132,21 @@ def describe_event(row: AuditEventRow) -> dict[str, Any]:
         "detail": row.detail,
         "details": read_details(row),
         "chainedLater": row.chained_later,
-        "previousHash": row.previous_hash.hex() if row.previous_hash else None,
-        "hash": row.hash.hex() if row.hash else None,
+        "previousHash": _write_hash(row.previous_hash),
+        "hash": _write_hash(row.hash),
     }
+
+
+def list_unreadable(row: AuditEventRow) -> tuple[str, ...]:
+    """Return the names of the values of an event that can't be read."""
+    values = {
+        "time": row.at is UNREADABLE_TIME,
+        "details": read_details(row) == _UNREADABLE,
+        "number": row.number == UNREADABLE_NUMBER,
+        "previous hash": row.previous_hash == UNREADABLE_BYTES,
+        "hash": row.hash == UNREADABLE_BYTES,
+    }
+    return tuple(name for name, is_unreadable in values.items() if is_unreadable)
 
 
 def _get_head(session: Session, organization: str) -> AuditChainRow:
@@ -132,7 +157,38 @@ def _get_head(session: Session, organization: str) -> AuditChainRow:
             organization_id=organization, number=0, hash=nothing, event_id=0, anchor_number=0, anchor_hash=nothing
         )
         session.add(head)
+    elif head.event_id == UNREADABLE_NUMBER or _read_link(head.number, head.hash) is None:
+        _continue_after_newest(session, head)
     return head
+
+
+def _continue_after_newest(session: Session, head: AuditChainRow) -> None:
+    """Let the chain continue after the newest event that can be read, or, if there is none, after the anchor."""
+    event = AuditEventRow
+    query = select(event).where(event.organization_id == head.organization_id, event.hash.is_not(None))
+    for row in session.scalars(query.order_by(event.id.desc()).execution_options(yield_per=BATCH)):
+        if row.number is not None and row.hash is not None and _read_link(row.number, row.hash):
+            head.number, head.hash, head.event_id = row.number, row.hash, row.id
+            break
+    else:
+        anchor = _read_link(head.anchor_number, head.anchor_hash) or START
+        head.number, head.hash, head.event_id = anchor.number, bytes.fromhex(anchor.hash), 0
+    log.error(
+        "the stored end of the audit chain cannot be read; it continues after the newest event that can be read",
+        organization=head.organization_id,
+        number=head.number,
+    )
+
+
+def _read_link(number: int, digest: bytes) -> Link | None:
+    """Return a place in the chain; None if its number or hash can't be read."""
+    return None if number == UNREADABLE_NUMBER or digest == UNREADABLE_BYTES else Link(number, digest.hex())
+
+
+def _write_hash(digest: bytes | None) -> str | None:
+    if digest is None:
+        return None
+    return "" if digest == UNREADABLE_BYTES else digest.hex()
 
 
 def _find_waiting(session: Session, head: AuditChainRow, limit: int) -> Sequence[AuditEventRow]:

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from holdfast.store.audit_chain import describe_event
+from holdfast.store.audit_chain import describe_event, list_unreadable
 from holdfast.store.folding import case_insensitive_like
 from holdfast.store.journal import AuditEvent
 from holdfast.store.tables import AuditEventRow
+from holdfast.store.tables.columns import UNREADABLE_TIME, UtcDateTime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_ID = 2**63 - 1
@@ -33,11 +34,12 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """A stored event; *members* are what its hash covers, and the hash."""
+    """A stored event; *members* are what its hash covers, and the hash. *unreadable* names values of a damaged one."""
 
     id: int
     event: AuditEvent
     members: Mapping[str, Any]
+    unreadable: tuple[str, ...] = ()
 
     @property
     def place(self) -> "Place":
@@ -75,7 +77,8 @@ def find_newest(
     row = AuditEventRow
     query = _select_matching(organization, criteria).order_by(row.at.desc(), row.id.desc()).limit(limit)
     if before:
-        query = query.where(row.at <= before.at, or_(row.at < before.at, row.id < before.id))
+        at = _get_stored_time(organization, before) if before.at == UNREADABLE_TIME else before.at
+        query = query.where(row.at <= at, or_(row.at < at, row.id < before.id))
     return _read_events(session, query)
 
 
@@ -118,6 +121,13 @@ def _select_matching(organization: str, criteria: Filter) -> Select[AuditEventRo
     return select(row).where(*conditions)
 
 
+def _get_stored_time(organization: str, place: Place) -> ColumnElement[datetime]:
+    """Return what is stored as the time of the event at *place*, by which it is sorted even if it can't be read."""
+    row = aliased(AuditEventRow)
+    stored_time = select(row.at).where(row.organization_id == organization, row.id == place.id).scalar_subquery()
+    return func.coalesce(stored_time, place.at, type_=UtcDateTime)
+
+
 def _drop_unstorable(values: Iterable[str]) -> list[str]:
     return [value for value in values if "\0" not in value]  # no text has this character
 
@@ -136,4 +146,7 @@ def _contains(text: str) -> ColumnElement[bool]:
 
 
 def _read_events(session: Session, query: Select[AuditEventRow]) -> list[LoggedEvent]:
-    return [LoggedEvent(row.id, AuditEvent.read(row), describe_event(row)) for row in session.scalars(query)]
+    return [
+        LoggedEvent(row.id, AuditEvent.read(row), describe_event(row), list_unreadable(row))
+        for row in session.scalars(query)
+    ]

@@ -5,7 +5,7 @@ Rows are read in chunks and as Holdfast itself reads them, so that this finds ex
 records, which can have millions of rows, the database looks for those that may be damaged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Integer,
     LargeBinary,
     Select,
     String,
@@ -30,10 +31,21 @@ from sqlalchemy.orm import Session
 from holdfast.store.examined_tables import ExaminedTable, list_examined_tables
 from holdfast.store.stored_values import collect_unreadable
 from holdfast.store.tables import ApiRow
-from holdfast.store.tables.columns import UNREADABLE_TIME, StoredJson, Text, UnreadableJson, UtcDateTime
+from holdfast.store.tables.columns import (
+    UNREADABLE_BYTES,
+    UNREADABLE_NUMBER,
+    UNREADABLE_TIME,
+    CountingNumber,
+    StoredBytes,
+    StoredJson,
+    Text,
+    UnreadableJson,
+    UtcDateTime,
+)
 
 _AT_ONCE = 500  # rows
 _API = "api:"
+_ARE_UTF8 = "holdfast_are_utf8"  # a function of the SQLite connection
 _REPLACEMENT = "\ufffd"  # what damaged bytes of a text become; a text may also have been stored with it
 
 
@@ -62,6 +74,7 @@ def find_damage(session: Session) -> Iterator[Damage]:
 def _find_damaged_records(session: Session, table: ExaminedTable) -> Iterator[Damage]:
     columns = inspect(table.row).columns
     suspicions = [suspicion for column in columns if (suspicion := _suspect(session, column)) is not None]
+    suspicions += _suspect_texts(session, [column for column in columns if isinstance(column.type, Text)])
     rows = _read_rows(session, select(table.row).where(or_(*suspicions))) if suspicions else ()
     count, names = 0, dict[str, None]()
     for row in rows:
@@ -92,10 +105,22 @@ def _list_unreadable(session: Session, table: ExaminedTable, row: Any) -> list[s
 
 
 def _is_unreadable(session: Session, row: Any, column: Column[Any]) -> bool:
-    if isinstance(column.type, UtcDateTime):
-        return getattr(row, str(column.key)) is UNREADABLE_TIME
-    if isinstance(column.type, Text) and _is_sqlite(session):
-        return _REPLACEMENT in (getattr(row, str(column.key)) or "") and not _is_utf8(session, row, column)
+    if isinstance(column.type, StoredBytes) and column.key in inspect(row).unloaded:
+        return False  # large, and only sent
+    value: object = getattr(row, str(column.key))
+    match column.type:
+        case UtcDateTime():
+            return value is UNREADABLE_TIME
+        case Text() if _is_sqlite(session):
+            return not isinstance(value, str | None) or (
+                _REPLACEMENT in (value or "") and not _is_utf8(session, row, column)
+            )
+        case StoredBytes():
+            return value is UNREADABLE_BYTES
+        case CountingNumber():
+            return value == UNREADABLE_NUMBER
+        case Integer():
+            return not isinstance(value, int | None)
     return False
 
 
@@ -119,11 +144,34 @@ def _suspect(session: Session, column: Column[Any]) -> ColumnElement[bool] | Non
         # SQLite changes a date that doesn't exist, such as February 30, and has none for what isn't a time.
         normal = func.strftime("%Y-%m-%d %H:%M:%S", text).concat(func.substr(text, 20))
         return column.is_not(None) & normal.is_distinct_from(text)
+    if isinstance(column.type, StoredBytes | Integer | CountingNumber) and _is_sqlite(session):
+        kind = "blob" if isinstance(column.type, StoredBytes) else "integer"
+        return column.is_not(None) & (func.typeof(text) != kind)
     if isinstance(column.type, StoredJson) and _is_sqlite(session):
         return column.is_not(None) & case((func.json_valid(text) == 0, true()), else_=func.json_type(text) != "object")
     if isinstance(column.type, StoredJson):
         return func.json_typeof(column) != "object"
     return None
+
+
+def _suspect_texts(session: Session, columns: Sequence[Column[Any]]) -> list[ColumnElement[bool]]:
+    """Return the condition that one of the texts isn't UTF-8, in one call of Python for a row, if SQLite needs that."""
+    if not columns or not _is_sqlite(session):
+        return []
+    driver = session.connection().connection.driver_connection
+    driver.create_function(_ARE_UTF8, -1, _are_utf8, deterministic=True)  # type: ignore[union-attr]
+    contents = (cast(type_coerce(column, String), LargeBinary) for column in columns)
+    return [getattr(func, _ARE_UTF8)(*contents) == 0]
+
+
+def _are_utf8(*contents: bytes | None) -> bool:
+    try:
+        for content in contents:
+            if content is not None:
+                content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _describe(session: Session, table: ExaminedTable, row: Any, values: list[str]) -> Damage:

@@ -26,6 +26,7 @@ from holdfast.store.tables import (
     ApiRevisionRow,
     ApiRow,
     ApplicationRow,
+    AuditChainRow,
     AuditEventRow,
     CallerCertificateRow,
     ChangeRow,
@@ -214,6 +215,11 @@ _TABLES = (
         remedy="Find them with `holdfast audit verify`",
         read=read_details,
         records=True,
+    ),
+    ExaminedTable(
+        AuditChainRow,
+        "the hash chain of audit events",
+        remedy="Compare the newest hash in the log (`holdfast audit verify --expect`)",
     ),
     ExaminedTable(
         TrafficRow,

@@ -14,7 +14,7 @@ from holdfast.cli.failures import CannotConnect, WrongFile
 from holdfast.cli.requests.client import Client
 
 PATH = "/audit-events"
-# What the verification itself needs; the hash and with it the number are null while an event isn't chained yet.
+# What the verification itself needs. Number and hashes are null while an event isn't chained yet.
 _MEMBERS = {"number": int | None, "previousHash": str | None, "hash": str | None, "chainedLater": bool}
 
 
@@ -36,7 +36,7 @@ def verify_log(client: Client, expected: str) -> Verdict:
         raise CannotConnect(f"{client.url} sent an event that can't be read: {error}") from error
     # Retention may have deleted more events in the meantime.
     anchor = client.get(f"{PATH}/chain")["anchor"]
-    return verifier.finish(Link(newest["number"], newest["hash"]), Link(anchor["number"], anchor["hash"]))
+    return verifier.finish(_read_link(newest), _read_link(anchor), ends=True)
 
 
 def verify_file(path: Path, expected: str) -> Verdict:
@@ -104,13 +104,18 @@ def _add(verifier: Verifier, lines: Iterable[str]) -> None:
 def _is_event(event: Any) -> bool:
     if not isinstance(event, dict):
         return False
-    is_typed = all(name in event and isinstance(event[name], kind) for name, kind in _MEMBERS.items())
-    return is_typed and (event["number"] is None) == (event["hash"] is None) == (event["previousHash"] is None)
+    return all(name in event and isinstance(event[name], kind) for name, kind in _MEMBERS.items())
+
+
+def _read_link(place: dict[str, Any] | None) -> Link | None:
+    return Link(place["number"], place["hash"]) if place else None
 
 
 def _write(problem: Problem) -> str:
     first, last = f"{problem.first:,}", f"{problem.last:,}"
     match problem.fault:
+        case Fault.CHANGED if not problem.first:
+            return "An event whose number can't be read was changed."
         case Fault.CHANGED:
             return f"Event {first} was changed."
         case Fault.REPLACED:
@@ -124,6 +129,11 @@ def _write(problem: Problem) -> str:
         case Fault.TRUNCATED:
             missing = f"event {first} is" if first == last else f"events {first} to {last} are"
             return f"The end is missing: {missing} gone."
+        case Fault.UNREADABLE:
+            return (
+                "What is stored about the newest or the last deleted event can't be read, so events may be missing at "
+                "that end. Compare with a hash that was kept elsewhere (--expect)."
+            )
         case Fault.NOT_FOUND:
             return (
                 "No event has the expected hash. The log was rewritten or its end was removed after the hash was "

@@ -65,7 +65,7 @@ def list_events(
 
     Returns the newest events first. `pagination.next` continues after the last one, even if events were added since;
     it is empty on the last page. `number`, `hash` and `previousHash` are null while an event isn't part of the hash
-    chain yet.
+    chain yet. If they can't be read because the database is damaged, `number` is null, and hashes are empty.
     """
     events = audit_log.list_events(context, criteria, _read_place(before), limit + 1)
     following = ""
@@ -86,8 +86,8 @@ def get_chain(context: RequestContext) -> AuditChain:
     Get the ends of the hash chain.
 
     Returns the newest event in the chain of the organization's audit events, and the anchor: the last event that was
-    deleted because of the setting `audit_retention`. Number 0: there is none. Keep the newest hash outside of Holdfast
-    to find out later whether events were changed.
+    deleted because of the setting `audit_retention`. Number 0: there is none; null: it can't be read. Keep the newest
+    hash outside of Holdfast to find out later whether events were changed.
     """
     state = audit_log.get_chain(context)
     return {
@@ -158,8 +158,8 @@ def _describe(entry: LoggedEvent) -> responses.AuditEvent:
     }
 
 
-def _describe_link(place: Link) -> responses.AuditLink:
-    return {"number": place.number, "hash": place.hash}
+def _describe_link(place: Link | None) -> responses.AuditLink | None:
+    return {"number": place.number, "hash": place.hash} if place else None
 
 
 def _read_place(text: str) -> Place | None:

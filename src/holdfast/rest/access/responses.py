@@ -158,6 +158,6 @@ class AuditLink(TypedDict):
 class AuditChain(TypedDict):
     """The ends of the hash chain of an organization's audit events."""
 
-    newest: AuditLink
-    anchor: AuditLink
+    newest: AuditLink | None
+    anchor: AuditLink | None
     anchoredTime: Timestamp | None

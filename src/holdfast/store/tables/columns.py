@@ -2,7 +2,8 @@
 The base class of all tables, and column types that mean the same in SQLite and PostgreSQL.
 
 SQLite returns whatever a damaged database contains. So that one damaged value doesn't make a whole list unreadable, a
-time becomes UNREADABLE_TIME, which is past, and JSON an object that raises ValueError when it is used.
+time becomes UNREADABLE_TIME, which is past, JSON an object that raises ValueError when it is used, and bytes become
+UNREADABLE_BYTES, which are neither DER nor sealed.
 """
 
 import operator
@@ -32,6 +33,8 @@ from holdfast.store.unstorable_text import UnstorableText
 log = structlog.get_logger()
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 UNREADABLE_TIME = datetime(1970, 1, 1, tzinfo=UTC)  # not the first time, from which nothing can be subtracted
+UNREADABLE_NUMBER = -1
+UNREADABLE_BYTES = b"can't be read"
 Number = BigInteger().with_variant(Integer(), "sqlite")  # 64 bits; SQLite's integers have them anyway
 
 
@@ -124,7 +127,43 @@ class StoredJson(TypeDecorator[Any]):
         return read_json
 
 
-@lru_cache(1)
+class CountingNumber(TypeDecorator[int]):
+    """A number that is never negative, with 64 bits."""
+
+    impl = Number
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], int | None] | None:
+        """Return a function that reads a stored number; UNREADABLE_NUMBER if it is something else."""
+        return _read_number if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+class StoredBytes(TypeDecorator[bytes]):
+    """Bytes."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], bytes | None] | None:
+        """Return a function that reads stored bytes; UNREADABLE_BYTES if they are something else."""
+        return _read_bytes if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _read_number(value: Any) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    _log_once("a stored number cannot be read")
+    return UNREADABLE_NUMBER
+
+
+def _read_bytes(value: Any) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    _log_once("stored bytes cannot be read")
+    return UNREADABLE_BYTES
+
+
+@lru_cache(10)
 def _log_once(event: str) -> None:
     log.error(event)
 
@@ -152,7 +191,7 @@ class Table(DeclarativeBase):
 
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it
         datetime: UtcDateTime,
-        bytes: LargeBinary,
+        bytes: StoredBytes,
         str: Text,
         list[str]: StoredJson,
         dict[str, Any]: StoredJson,

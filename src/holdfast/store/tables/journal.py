@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdfast.store.tables.columns import Number, StoredJson, Table
+from holdfast.store.tables.columns import CountingNumber, Number, StoredJson, Table
 
 
 class AuditEventRow(Table):
@@ -25,7 +25,7 @@ class AuditEventRow(Table):
     address: Mapped[str | None]  # of the client; None: not by a request, or from before revision 0013
     details: Mapped[dict[str, Any] | None] = mapped_column(StoredJson)  # None: before revision 0014
     request_id: Mapped[str | None]  # None: not by a request, or from before revision 0030
-    number: Mapped[int | None] = mapped_column(Number)  # in the chain of the organization; None: not chained yet
+    number: Mapped[int | None] = mapped_column(CountingNumber)  # in the chain; None: not chained yet
     previous_hash: Mapped[bytes | None]  # SHA-256 of the event before
     hash: Mapped[bytes | None]  # SHA-256 of this event (`audit.chain`)
     chained_later: Mapped[bool] = mapped_column(server_default=false())  # than it was written: by an earlier version
@@ -44,10 +44,10 @@ class AuditChainRow(Table):
 
     __tablename__ = "audit_chain"
     organization_id: Mapped[str] = mapped_column(ForeignKey("organization.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(Number)  # 0: none
+    number: Mapped[int] = mapped_column(CountingNumber)  # 0: none
     hash: Mapped[bytes]
-    event_id: Mapped[int] = mapped_column(Number)
-    anchor_number: Mapped[int] = mapped_column(Number)  # 0: nothing was deleted
+    event_id: Mapped[int] = mapped_column(CountingNumber)
+    anchor_number: Mapped[int] = mapped_column(CountingNumber)  # 0: nothing was deleted
     anchor_hash: Mapped[bytes]
     anchored_at: Mapped[datetime | None]
 
