@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,6 +20,7 @@ from gateway.discovery_port import (
     run,
 )
 from gateway.edge import PATIENCE, Edge
+from gateway.failover import until
 from holdfast.certificates.gateway_certificates import (
     CERTIFICATE_LASTS,
     DISCOVERY_NAME,
@@ -35,7 +37,7 @@ from holdfast.gateway.agent.membership import (
 )
 from holdfast.gateway.peer import Peer
 from holdfast.gateway.remote import admission
-from holdfast.gateway.remote.admission import MAX_STREAMS, NOT_ACCEPTED, UNDECIDED, Admission
+from holdfast.gateway.remote.admission import AT_ONCE, MAX_STREAMS, NOT_ACCEPTED, UNDECIDED, Admission
 from holdfast.gateway.remote.server import CannotListen, serve_remote_gateways
 from holdfast.gateway.remote.tls import Credential
 from holdfast.gateway.resources.constants import GATEWAY_SECRET
@@ -74,6 +76,29 @@ def test_a_gateway_that_cannot_be_authorized_for_now_gets_the_reason(
 
     run(story)
     assert not caplog.records  # gRPC logs exceptions that a service doesn't handle
+
+
+def test_gateways_that_are_authorized_slowly_leave_the_other_threads_free(monkeypatch: pytest.MonkeyPatch):
+    is_decided, fingerprints = threading.Event(), []
+
+    def decide_slowly(fingerprint: str) -> None:
+        fingerprints.append(fingerprint)
+        is_decided.wait(PATIENCE)
+
+    async def story(port: Port) -> None:
+        membership, _ = port.enroll("eu-1")
+        monkeypatch.setattr(port.accepted_certificates, "authorize", decide_slowly)
+        async with open_remote_channel(membership) as channel:
+            for _ in range(MAX_STREAMS):
+                await Edge(channel, "", ()).ask(CLUSTER)
+            await until(lambda: len(fingerprints) >= AT_ONCE)
+            try:
+                async with asyncio.timeout(PATIENCE / 2):
+                    await asyncio.to_thread(bool)
+            finally:
+                is_decided.set()
+
+    run(story)
 
 
 def test_the_key_of_the_publishers_machine_does_not_leave_it():

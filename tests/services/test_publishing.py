@@ -1,6 +1,7 @@
 """The resources that gateways get when the database changes."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 from functools import partial
 
@@ -19,6 +20,8 @@ from holdfast.services.background import FIRST_PAUSE, Background
 from holdfast.services.catalog import apis, deletion, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.on_time import repeat
+from holdfast.services.publishing import distribution
+from holdfast.services.publishing.snapshot import read_changed
 from holdfast.services.retention import forget_old_rows
 from holdfast.services.trust import endpoint_certificates
 from holdfast.store import journal
@@ -161,6 +164,33 @@ def test_a_database_that_cannot_be_read_is_read_again_later(store, anna, storage
     events, before, after = play(story())
     assert events == ["background task failed"]
     assert list_names(after, CLUSTER) == list_names(before, CLUSTER) | name_clusters(pizza, "sandbox")
+
+
+def test_gateways_that_connect_while_the_database_is_slow_occupy_one_thread(store, anna, publish, monkeypatch):
+    reads, is_fast = [], threading.Event()
+
+    def read_slowly(*arguments):
+        reads.append(arguments)
+        assert is_fast.wait(PATIENCE)
+        return read_changed(*arguments)
+
+    async def story():
+        async with control_plane(store, follows=False) as plane:
+            for _ in range(2):
+                await plane.distributor.catch_up()  # as the publisher has, too
+            monkeypatch.setattr(distribution, "read_changed", read_slowly)
+            for _ in range(10):
+                await plane.distributor.welcome()
+            count = len(reads)
+            pizza = publish(anna, "Pizza")
+            is_fast.set()
+            await plane.distributor.catch_up()
+            return count, pizza, plane.resources
+
+    monkeypatch.setattr(distribution, "WELCOME", 0.01)
+    count, pizza, resources = play(story())
+    assert count == 1
+    assert name_clusters(pizza) <= list_names(resources, CLUSTER)
 
 
 def test_a_database_that_has_lost_changes_is_published_as_it_is(

@@ -11,8 +11,10 @@ import inspect
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import grpc.aio
@@ -26,6 +28,7 @@ from holdfast.work.budget import Budget
 log = structlog.get_logger()
 LOG_EVERY = 60.0  # seconds
 MAX_STREAMS = 16  # of one gateway; it needs three, and twice as many while it reconnects
+AT_ONCE = 4  # streams that are authorized at the same time; others wait without a thread
 STREAMS_PER_SECOND = 32  # of one gateway: each can cost a line in the log
 NOT_ACCEPTED = "The publisher doesn't accept this gateway's certificate: it was revoked or replaced, or it has expired."
 UNDECIDED = "The publisher can't check this gateway's certificate at the moment, because it can't read its database."
@@ -72,6 +75,8 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
 
     def __init__(self, admissions: Admissions) -> None:
         self._admissions = admissions
+        # Its own threads: many gateways connect at once, and while the database is slow, they would occupy all others.
+        self._threads = ThreadPoolExecutor(AT_ONCE, "admission")
         self._streams: Counter[str] = Counter()  # by gateway
         self._openings: dict[str, Budget] = {}  # by gateway
         self._logged: dict[str, float] = {}  # when a rejection was last logged, by fingerprint
@@ -100,7 +105,9 @@ class Admission(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
     async def _run(self, method: Callable[..., Any], messages: AsyncIterator[Any], context: Context) -> Any:
         fingerprint = _read_fingerprint(context)
         try:
-            peer = await asyncio.to_thread(self._admissions.authorize, fingerprint) if fingerprint else None
+            authorize = partial(self._admissions.authorize, fingerprint)
+            loop = asyncio.get_running_loop()
+            peer = await loop.run_in_executor(self._threads, authorize) if fingerprint else None
         except TryLater:  # the store logs it once for all
             # Not UNAVAILABLE, for which gateways leave a control plane whose other streams may still work.
             await context.abort(grpc.StatusCode.ABORTED, UNDECIDED)

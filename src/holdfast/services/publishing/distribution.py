@@ -62,8 +62,8 @@ class Distributor:
         self._served_groups: dict[str, ServedGroup] = {}
         self._groups_by_name: dict[str, Group] = {}
         self._last: Change | None = None
-        self._reading = asyncio.Lock()
-        self._calls = self._answered = 0  # of `catch_up`
+        self._reading: asyncio.Task[None] | None = None  # for calls of `catch_up` up to *_covered*
+        self._calls = self._covered = self._answered = 0  # of `catch_up`
         self._wake = wake_on_write(store)
 
     async def begin(self) -> None:
@@ -89,11 +89,25 @@ class Distributor:
         """Publish all changes that were committed before this call. Raises StoreFailure."""
         self._calls += 1
         call = self._calls
-        async with self._reading:
-            if call > self._answered:  # otherwise, one of those who waited longer has read for all
-                calls = self._calls
-                self.take(*await asyncio.to_thread(self._read_changed, self._last, list(self._resources)))
-                self._answered = calls
+        while call > self._answered:
+            if self._reading is None:
+                self._covered = self._calls
+                self._reading = asyncio.create_task(self._take_changes(self._covered))
+                self._reading.add_done_callback(_ignore_failure)  # nobody may wait for it
+            is_covered = call <= self._covered
+            try:
+                # A thread can't be cancelled. Without it, the next call would read in another thread, until all wait.
+                await asyncio.shield(self._reading)
+            except StoreFailure:
+                if is_covered:
+                    raise
+
+    async def _take_changes(self, calls: int) -> None:
+        try:
+            self.take(*await asyncio.to_thread(self._read_changed, self._last, list(self._resources)))
+            self._answered = calls
+        finally:
+            self._reading = None
 
     def _read_everything(self) -> tuple[Snapshot, BuiltApis]:
         snapshot = read_everything(self._store, self._sealing, self._now())
@@ -180,6 +194,11 @@ class Distributor:
                 self._served_groups[group.name].listen(self._listeners.build(group))
                 names.append(group.name)
         return names
+
+
+def _ignore_failure(reading: asyncio.Task[None]) -> None:
+    if not reading.cancelled():
+        reading.exception()
 
 
 def _find_variant(variants: Sequence[ApiResources], group: str) -> ApiResources | None:
