@@ -5,7 +5,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from holdfast.cli.failures import CommandFailed
 from holdfast.cli.server.running_agent import read_status, replace_agent, stop_agent
 from holdfast.files.locks import LOCK_FILE, shared_lock
 from holdfast.gateway.agent.record import RECORD_FILE, RecordFile
+from holdfast.network.sockets import CannotStart
 from holdfast.server.clock import utc_now
 from holdfast.server.gateways import local_gateway
 from holdfast.server.gateways.local_gateway import LocalGateway
@@ -65,6 +67,47 @@ def test_the_publisher_signals_no_process_that_got_the_id_of_a_killed_agent(tmp_
 
     asyncio.run(start())
     assert other.poll() is None
+
+
+AGENT = """
+import signal, sys
+from pathlib import Path
+from holdfast.files.locks import shared_lock
+from holdfast.gateway.agent.record import RecordFile
+from holdfast.server.clock import utc_now
+
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+with shared_lock(Path(sys.argv[1])):
+    print("locked", flush=True)
+    sys.stdin.readline()
+    RecordFile(Path(sys.argv[1]).parent).write("local", "1", (), utc_now())
+    signal.sigwait([signal.SIGUSR1])
+"""
+
+
+def test_an_agent_that_is_starting_with_other_settings_is_replaced_once_it_has_a_record(tmp_path: Path, monkeypatch):
+    starts = []
+
+    async def spawn(_: LocalGateway) -> None:
+        starts.append(1)
+
+    async def start(before: Callable[[], object]) -> None:
+        starting = asyncio.create_task(LocalGateway(tmp_path, tmp_path / "discovery", 0.0).start("local"))
+        await asyncio.sleep(0)  # it has noticed the lock
+        before()
+        await starting
+
+    monkeypatch.setattr(LocalGateway, "_spawn", spawn)
+    monkeypatch.setattr(local_gateway, "LEAVES_WITHIN", 0.0)
+    words = [sys.executable, "-c", AGENT, str(tmp_path / LOCK_FILE)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as agent:
+        assert agent.stdout
+        assert agent.stdout.readline() == b"locked\n"
+        with pytest.raises(CannotStart, match=r"hasn't ended within 0 seconds\. End it"):
+            asyncio.run(start(bool))
+        monkeypatch.setattr(local_gateway, "LEAVES_WITHIN", 60.0)
+        asyncio.run(start(lambda: agent.stdin and (agent.stdin.write(b"\n"), agent.stdin.flush())))
+    assert (agent.returncode, starts) == (0, [1])
 
 
 @pytest.mark.usefixtures("other")

@@ -17,7 +17,7 @@ import structlog
 
 from holdfast.files.locks import LOCK_FILE, is_locked
 from holdfast.gateway.agent.environment import ENVIRONMENT
-from holdfast.gateway.agent.record import RecordFile
+from holdfast.gateway.agent.record import AgentRecord, RecordFile
 from holdfast.gateway.process.directory import ENVOY_LOCK, end_envoys
 from holdfast.gateway.process.log_file import ENVOY_LOG, open_log
 from holdfast.network.sockets import CannotStart
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 AGENT_MODULE = "holdfast.cli.server.agent_process"  # in a layer above, so it is never imported
 LOOK_AGAIN = 0.1  # seconds between checks whether an agent that another publisher started still runs
 STOPS_WITHIN = 10.0  # seconds, after requests in flight have ended
+LEAVES_WITHIN = 60.0  # seconds for an agent to begin, and to leave its Envoy to another one
 FIRST_PAUSE, LONGEST_PAUSE, CALM_AFTER = 0.1, 10.0, 30.0  # seconds between starts of an agent that keeps ending
 # The agent needs no secrets of the publisher.
 _INHERITED = {"HOLDFAST_ENVOY", "HOLDFAST_LOG_LEVEL"}
@@ -68,18 +69,23 @@ class LocalGateway:
 
         Raises:
             EnvoyLogUnusable: Envoy's log can't be written.
+            CannotStart: Another process uses the directory, and didn't end within LEAVES_WITHIN.
         """
         self._arguments.append(f"--name={name}")
         with suppress(OSError):  # the agent reports others
             os.close(open_log(self.directory / ENVOY_LOG, create=False))
-        if self.is_running and (record := self._record.read()):
-            if record.arguments == tuple(self._arguments) and record.version == version("holdfast-gateway"):
-                log.info("gateway is running already", pid=record.pid)
-                return
-            # It leaves its Envoy to the next agent.
-            record.send_signal(signal.SIGUSR1)
-            await self._wait_until_ended()
-        await self._spawn()
+        try:
+            async with asyncio.timeout(LEAVES_WITHIN):
+                is_suitable = await self._replace_running()
+        except TimeoutError as error:
+            lock = self.directory / LOCK_FILE
+            raise CannotStart(
+                f"Can't start the gateway in {self.directory}: a process that uses it hasn't ended within "
+                f"{LEAVES_WITHIN:.0f} seconds. End it (`lsof {lock}` shows its process ID), then start Holdfast again. "
+                "Until then, the gateway's Envoy keeps serving."
+            ) from error
+        if not is_suitable:
+            await self._spawn()
 
     async def wait(self, ready: Coroutine[Any, Any, None]) -> None:
         """
@@ -140,6 +146,28 @@ class LocalGateway:
         """End the agent if this publisher started it; one that it took over continues, because the start failed."""
         if self._child and self._child.returncode is None:
             await self.stop(0.0)
+
+    async def _replace_running(self) -> bool:
+        """
+        Let an agent that was started differently end; return whether one runs as it should.
+
+        One that is starting has no record yet, or the directory still has that of another one, which was killed.
+        """
+        leaving: AgentRecord | None = None
+        while self.is_running:
+            record = self._record.read()
+            if record and self._is_suitable(record):
+                log.info("gateway is running already", pid=record.pid)
+                return True
+            is_other = record and (leaving is None or (record.pid, record.started) != (leaving.pid, leaving.started))
+            # It leaves its Envoy to the next agent.
+            if record and is_other and record.send_signal(signal.SIGUSR1):
+                leaving = record
+            await asyncio.sleep(LOOK_AGAIN)
+        return False
+
+    def _is_suitable(self, record: AgentRecord) -> bool:
+        return record.arguments == tuple(self._arguments) and record.version == version("holdfast-gateway")
 
     def _signal(self) -> None:
         if self._child and self._child.returncode is None:
