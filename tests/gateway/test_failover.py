@@ -6,11 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 
 from gateway.discovery_port import Port, serving
 from gateway.edge import PATIENCE
 from gateway.failover import NAME, Agent, follows, running, until
+from holdfast.gateway.agent import control_plane
+from holdfast.gateway.agent.channels import open_local_channel
+from holdfast.gateway.agent.control_plane import LocalControlPlane, keep_connected
 from holdfast.gateway.agent.known_control_planes import CONTROL_PLANES_FILE, KnownControlPlanes, read_control_planes
 from holdfast.gateway.control.notices import ControlPlanes
 from holdfast.gateway.resources.resource import CLUSTER, Resource
@@ -98,6 +102,56 @@ def test_an_agent_that_is_asked_to_moves_and_is_connected_all_the_time(tmp_path:
             other.control.move(NAME, (one.address,))
             await until(lambda: follows(one) and not follows(other))
         assert (losses, agent.received) == ([], 1)
+
+    run(story)
+
+
+def test_an_agent_that_ends_while_it_moves_leaves_no_channel_open(tmp_path: Path):
+    following, ending = asyncio.Event(), asyncio.Event()
+
+    class Moving(LocalControlPlane):
+        async def connect(self):
+            return open_local_channel(self.address)
+
+        async def wait_until_outdated(self, _channel):
+            await following.wait()
+            return successor
+
+    async def follow_until_released(_channel) -> None:
+        following.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await asyncio.Event().wait()
+
+    async def story() -> None:
+        nonlocal successor
+        successor = open_local_channel(f"unix:{tmp_path}/other")
+        task = asyncio.create_task(keep_connected(Moving(f"unix:{tmp_path}/one"), follow_until_released))
+        await ending.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        assert successor.get_state() is grpc.ChannelConnectivity.SHUTDOWN
+
+    successor = None
+    asyncio.run(story())
+
+
+def test_an_agent_that_ends_before_another_control_plane_accepts_it_closes_the_channel(tmp_path: Path, monkeypatch):
+    async def story(one: Port, other: Port) -> None:
+        channels = []
+
+        async def never_accept(channel) -> bool:
+            channels.append(channel)
+            return await asyncio.Event().wait()
+
+        monkeypatch.setattr(control_plane, "does_accept", never_accept)
+        async with running(Agent(tmp_path, one.enroll(NAME)[0])):
+            await until(lambda: follows(one))
+            one.control.move(NAME, (other.address,))
+            await until(lambda: channels)
+        assert [channel.get_state() for channel in channels] == [grpc.ChannelConnectivity.SHUTDOWN]
 
     run(story)
 

@@ -36,6 +36,14 @@ class RunningControlPlane:
         await self.presence.begin()
         self._tasks = [asyncio.create_task(part.follow()) for part in (self.presence, self.spreading)]
 
+    async def restart(self):
+        """Follow again, as after a failure."""
+        *others, following = self._tasks
+        following.cancel()
+        await asyncio.wait([following])
+        self._tasks = [*others, asyncio.create_task(self.spreading.follow())]
+        await asyncio.sleep(0)
+
     async def end(self):
         tasks, self._tasks = self._tasks, []
         for task in tasks:
@@ -69,8 +77,12 @@ def play(store, tmp_path):
     return play
 
 
-def test_a_gateway_learns_which_control_planes_come_and_go(play, tmp_path):
+def test_a_gateway_learns_which_control_planes_come_and_go(play, tmp_path, monkeypatch):
     async def story(one, other):
+        listeners = []
+        monkeypatch.setattr(one.presence, "add_listener", listeners.append)
+        await one.restart()
+        assert listeners == []
         await until(lambda: set(read_control_planes(tmp_path)) == {one.port.address, other.port.address})
         assert set(find_discovery_addresses(other.presence)) == {one.port.address, other.port.address}
         await other.end()

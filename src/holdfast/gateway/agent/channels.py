@@ -5,7 +5,7 @@ and why one doesn't.
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import grpc
 import grpc.aio
@@ -62,9 +62,15 @@ async def open_first_channel(membership: Membership, addresses: Sequence[Address
     chosen: Address | None = None
     try:
         chosen = await _find_first(channels)
-    finally:
-        await asyncio.gather(*(channel.close(None) for address, channel in channels.items() if address != chosen))
+        await _close(channel for address, channel in channels.items() if address != chosen)
+    except BaseException:
+        await _close(channels.values())
+        raise
     return channels[chosen], chosen
+
+
+async def _close(channels: Iterable[grpc.aio.Channel]) -> None:
+    await asyncio.gather(*(channel.close(None) for channel in channels))
 
 
 async def _find_first(channels: Mapping[Address, grpc.aio.Channel]) -> Address:

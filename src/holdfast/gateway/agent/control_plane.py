@@ -48,12 +48,17 @@ class ControlPlane(Protocol):
 async def keep_connected(control_plane: ControlPlane, *followers: Follow) -> None:
     """Let *followers* use a channel, and begin again with another one when it must be replaced."""
     successor: grpc.aio.Channel | None = None
-    while True:
-        async with successor or await control_plane.connect() as channel, asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(follow(channel)) for follow in followers]
-            successor = await control_plane.wait_until_outdated(channel)
-            for task in following:
-                task.cancel()
+    try:
+        while True:
+            channel, successor = successor or await control_plane.connect(), None
+            async with channel, asyncio.TaskGroup() as tasks:
+                following = [tasks.create_task(follow(channel)) for follow in followers]
+                successor = await control_plane.wait_until_outdated(channel)
+                for task in following:
+                    task.cancel()
+    finally:
+        if successor:  # this ended while the followers of its predecessor did
+            await successor.close(None)
 
 
 class LocalControlPlane:
@@ -165,8 +170,13 @@ class RemoteControlPlane:
         if not candidates:
             return None
         channel, address = await open_first_channel(self._membership, candidates)
-        if not await does_accept(channel):
-            await channel.close(None)
+        is_accepted = False
+        try:
+            is_accepted = await does_accept(channel)
+        finally:
+            if not is_accepted:
+                await channel.close(None)
+        if not is_accepted:
             return None
         self._use(address)
         return channel

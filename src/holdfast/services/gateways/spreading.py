@@ -44,15 +44,15 @@ class Spreading:
         self._elsewhere = elsewhere
         self._scout: str | None = None  # the gateway that was asked to move first
         self._requested_at: dict[str, float] = {}  # when gateways were asked because there are too many
+        self._change = asyncio.Event()
+        presence.add_listener(self._change.set)
 
     async def follow(self) -> None:
         """Announce which control planes are live, whenever that changes, until cancelled."""
-        change = asyncio.Event()
-        self._presence.add_listener(change.set)
         while True:
-            change.clear()
+            self._change.clear()
             self._control.announce(ControlPlanes(find_discovery_addresses(self._presence)))
-            await change.wait()
+            await self._change.wait()
 
     async def balance(self) -> None:
         """Ask gateways to move, if there are too many of them here, or while this control plane has no database."""
@@ -120,13 +120,16 @@ class Spreading:
         for gateway in moving:
             self._control.move(gateway, others)
         observer = self._gateways.observe()
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(seconds):
                 # Not those that arrive meanwhile from another one that ends at the same time.
                 while moving.intersection(self._control.remote_gateways):
                     observer.clear()
                     await observer.wait()
-        self._gateways.stop_observing(observer)
+        except TimeoutError:
+            pass
+        finally:
+            self._gateways.stop_observing(observer)
 
 
 def find_excess(own: int, others: Collection[int]) -> int:
