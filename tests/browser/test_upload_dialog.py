@@ -8,9 +8,11 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from backends import Backend
 from browser.conftest import ENFORCED, violations
 from holdfast.apis.wso2_wording import ADD_CERTIFICATE, REPLACE_CERTIFICATE, UPLOAD_CERTIFICATE
+from holdfast.certificates.certificate import read_certificate
 from holdfast.certificates.errors import PrivateKeyRefused
 from holdfast.certificates.findings.finding import Code
-from holdfast.services.errors import CertificateExpired
+from holdfast.certificates.validity import explain_expiry
+from holdfast.server.clock import utc_now
 from holdfast.web.notices import describe
 from issuing import DAY, Identity, issue, truststore
 from running import Holdfast, PublishedApi, wait_until
@@ -169,7 +171,7 @@ def test_an_expired_certificate_is_rejected_with_its_date(dialog: Locator):
     fill(dialog, "old", old.pem)
     save(dialog)
     # The script writes the time in the reader's time zone.
-    end = str(CertificateExpired(old.certificate.not_valid_after_utc)).partition("UTC")[2]
+    end = explain_expiry([read_certificate(old.der)], utc_now()).partition("UTC")[2]
     expect(dialog.locator("#certificate-error")).to_contain_text(end)
 
 

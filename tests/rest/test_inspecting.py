@@ -114,6 +114,17 @@ def test_an_unusable_file_is_rejected_like_in_an_import(client):
     assert_problem(inspect(client, one.pem, endpoint="nonsense"), 400, "endpoint", says="https://")
 
 
+@pytest.mark.usefixtures("api")
+def test_a_file_whose_certificates_have_all_expired_says_why_it_cannot_be_imported(client):
+    old, current = issue("pizza.test", start=-9 * DAY, end=-DAY), issue("pizza.test")
+    refusal = inspect(client, old.pem).json()["refusal"]
+    assert refusal.startswith("The certificate expired on ")
+    file = {"certificate": ("old.crt", old.pem)}
+    response = client.post(CERTIFICATES, data={"alias": "old", "endpoint": URL}, files=file)
+    assert_problem(response, 400, "certificate", says=refusal)
+    assert inspect(client, old.pem + current.pem).json()["refusal"] is None
+
+
 def test_a_duplicate_certificate_in_a_file_is_reported_once(client):
     one = issue("pizza.test")
     body = inspect(client, one.pem * 3).json()

@@ -2,6 +2,7 @@
 The status of a certificate by its validity period (RFC 5280, section 4.1.2.5).
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -42,3 +43,14 @@ def get_status(certificate: HasValidity, now: datetime, expiring_within: timedel
     if certificate.not_after - now <= expiring_within:
         return Status.EXPIRING
     return Status.ACTIVE
+
+
+def explain_expiry(certificates: Sequence[HasValidity], now: datetime, rejected_by: str = "every gateway") -> str:
+    """Return why Holdfast refuses *certificates* that have all expired by *now* (aware); empty if one hasn't."""
+    if any(get_status(certificate, now) is not Status.EXPIRED for certificate in certificates):
+        return ""
+    not_after = max(certificate.not_after for certificate in certificates)
+    return (
+        f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so {rejected_by} would reject it. "
+        "Import its replacement."
+    )

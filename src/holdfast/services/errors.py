@@ -3,7 +3,6 @@ Errors of use cases, raised before anything is changed. The messages are for use
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from holdfast.apis.wso2_wording import MAX_REVISIONS_REACHED, MUTUAL_SSL_UNSUPPORTED
 from holdfast.refusals import Refusal, TryLater
@@ -91,16 +90,9 @@ class TooManyCallers(Refusal):
 
 
 class CertificateExpired(Refusal):
-    """All certificates of an upload have expired, so *rejected_by* would reject them."""
+    """All certificates of an upload have expired."""
 
     field = "certificate"
-
-    def __init__(self, not_after: datetime, rejected_by: str = "every gateway") -> None:
-        self.not_after = not_after
-        super().__init__(
-            f"The certificate expired on {not_after:%Y-%m-%d %H:%M} UTC, so {rejected_by} would reject it. "
-            "Import its replacement."
-        )
 
 
 class IndistinguishableCertificates(Refusal):

@@ -13,6 +13,7 @@ from holdfast.certificates.errors import CertificateError, PasswordNeeded
 from holdfast.certificates.findings.examination import examine_all
 from holdfast.certificates.formats.parsing import MAX_BYTES, Upload, parse
 from holdfast.certificates.identity import ReferenceIdentifier
+from holdfast.certificates.validity import explain_expiry
 from holdfast.cli.access.passwords import read_password
 from holdfast.cli.failures import InvalidUsage, WrongFile
 from holdfast.cli.terminal.files import read_file, read_input
@@ -67,5 +68,6 @@ def describe_upload(upload: Upload, names: tuple[ReferenceIdentifier, ...], now:
     """Describe the certificates in *upload* and their findings, like REST does."""
     return {
         "certificates": [describe_certificate(certificate, now) for certificate in upload.certificates],
+        "refusal": explain_expiry(upload.certificates, now) or None,
         **describe_file(examine_all(upload.certificates, names, now), upload.used, upload.ignored),
     }

@@ -89,12 +89,14 @@ def inspect_certificate(
     """
     Inspect a certificate file.
 
-    Returns the certificates in the file and findings about them. Nothing is stored.
+    Returns the certificates in the file, findings about them, and why the file can't be imported, such as because all
+    its certificates have expired. Nothing is stored.
     """
     now = context.now
     inspection = examination.inspect(context, read_upload(certificate), endpoint, password, alias)
     return {
         "certificates": [describe_certificate(certificate, now) for certificate in inspection.certificates],
+        "refusal": inspection.refusal or None,
         **describe_file(inspection.findings, inspection.used_parts, inspection.ignored_parts),
     }
 

@@ -129,9 +129,10 @@ class EnforcedCertificate(EndpointCertificate, Enforced):
 
 
 class InspectedFile(FileParts):
-    """The content of a certificate file."""
+    """The content of a certificate file; unless *refusal* is null, it can't be imported."""
 
     certificates: list[CertificateDescription]
+    refusal: str | None
 
 
 class ApiUsingCertificate(TypedDict):

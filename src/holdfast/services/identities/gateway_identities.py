@@ -25,7 +25,7 @@ from holdfast.certificates.formats.credentials import build_chain
 from holdfast.certificates.formats.parsing import SkippedPart
 from holdfast.certificates.formats.private_keys import make_key, open_key
 from holdfast.certificates.signing_requests import make_signing_request
-from holdfast.certificates.validity import Status, get_status
+from holdfast.certificates.validity import explain_expiry
 from holdfast.services.access.audit import SYSTEM, write_down
 from holdfast.services.access.context import Context
 from holdfast.services.access.permissions import Permission
@@ -232,8 +232,8 @@ def _refuse_foreign_first(context: Context, target: Endpoint) -> None:
 
 
 def _refuse_expired(certificate: Certificate, now: datetime) -> None:
-    if get_status(certificate, now) is Status.EXPIRED:
-        raise CertificateExpired(certificate.not_after, "every backend")
+    if why := explain_expiry([certificate], now, "every backend"):
+        raise CertificateExpired(why)
 
 
 def _find_identity(session: Session, context: Context, target: Endpoint) -> GatewayIdentity:

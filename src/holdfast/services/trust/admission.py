@@ -13,7 +13,7 @@ from holdfast.apis.trust.endpoint_certificate import EndpointCertificate
 from holdfast.apis.wso2_wording import ALREADY_EXISTS
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.trust import find_indistinguishable
-from holdfast.certificates.validity import Status, get_status
+from holdfast.certificates.validity import explain_expiry
 from holdfast.services.access.audit import write_down, write_down_all
 from holdfast.services.access.context import Context
 from holdfast.services.errors import (
@@ -53,8 +53,8 @@ def find_certificate(session: Session, context: Context, alias: str) -> Endpoint
 
 def refuse_expired(certificates: Sequence[Certificate], now: datetime) -> None:
     """Raise CertificateExpired if all *certificates* have expired."""
-    if all(get_status(certificate, now) is Status.EXPIRED for certificate in certificates):
-        raise CertificateExpired(max(certificate.not_after for certificate in certificates))
+    if why := explain_expiry(certificates, now):
+        raise CertificateExpired(why)
 
 
 def refuse_taken_alias(session: Session, context: Context, alias: str, remedy: str) -> None:

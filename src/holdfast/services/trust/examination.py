@@ -14,9 +14,8 @@ from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate
 from holdfast.certificates.findings.examination import Finding, examine_all, judge_revocation
 from holdfast.certificates.formats.parsing import SkippedPart, UsedCertificate
+from holdfast.certificates.validity import explain_expiry
 from holdfast.services.access.context import Context
-from holdfast.services.errors import CertificateExpired
-from holdfast.services.trust.admission import refuse_expired
 from holdfast.services.trust.endpoints import find_unused
 from holdfast.services.trust.uploads import open_upload
 from holdfast.store.trust import endpoint_certificates, trust_settings
@@ -64,16 +63,8 @@ def inspect(
             findings = examine(session, context.user.organization, origin, alias, everything, context.now)
     else:
         findings = examine_all(everything, (), context.now)
-    refusal = _explain_refusal(upload.certificates, context.now)
+    refusal = explain_expiry(upload.certificates, context.now)
     return Inspection(upload.certificates, tuple(findings), upload.ignored, upload.used, refusal)
-
-
-def _explain_refusal(certificates: Sequence[Certificate], now: datetime) -> str:
-    try:
-        refuse_expired(certificates, now)
-    except CertificateExpired as error:
-        return str(error)
-    return ""
 
 
 def examine_entry(context: Context, entry: EndpointCertificate) -> list[Finding]:
