@@ -199,3 +199,13 @@ def test_responses_cannot_send_control_characters_to_the_terminal(guest):
     assert "\x1b" not in output
     assert "\u202e" not in output
     assert "\ufffd[2JPizza\ufffd\ufffd" in output
+
+
+def test_a_revision_that_is_not_deployed_is_not_called_undeployed(command):
+    command.run("api", "create", "Pizza", "/pizza", "1.0")
+    command.run("revision", "create", "Pizza")
+    expected = "Nothing changed: Default didn't serve revision 1 of Pizza 1.0 (/pizza).\n"
+    assert command.run("revision", "undeploy", "Pizza", "1").output == expected
+    command.run("revision", "deploy", "Pizza", "1")
+    expected = "Undeployed revision 1 of Pizza 1.0 (/pizza) from Default.\n"
+    assert command.run("revision", "undeploy", "Pizza", "1").output == expected

@@ -124,7 +124,7 @@ trust:
         "a.yaml:24: trust[0].anyName: Use true or false.",
         "a.yaml:25: trust[0].spkiPins: 'zz' isn't a SHA-256 fingerprint",
         "a.yaml:26: trust[0].crlFile: The file can't be used as a CRL",
-        "a.yaml:28: trust[1].tlsMinimum: The minimum TLS version is above the maximum.",
+        "a.yaml:28: trust[1].tlsMinimum: The minimum TLS version is above the maximum. Lower it, or raise the maximum.",
     ]
     assert [start for start in starts if not any(line.startswith(start) for line in lines_of_refusal)] == []
     assert len(lines_of_refusal) == len(starts)

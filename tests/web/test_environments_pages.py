@@ -90,3 +90,19 @@ def test_a_creator_chooses_environments_until_the_api_is_published(client, enlis
     client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"})
     assert f'href="{path}/environments"' not in creator.get(path).text
     assert creator.post(f"{path}/environments", data={"environment": ["Default"]}).status_code == 403
+
+
+def test_a_published_api_without_environments_is_shown_as_not_deployed(client, api):
+    url = f"{APIS}/{api['id']}"
+    client.post(f"{APIS}/change-lifecycle", params={"apiId": api["id"], "action": "Publish"}).raise_for_status()
+    revision = client.post(f"{url}/revisions", json={}).json()["id"]
+    for step in ("deploy-revision", "undeploy-revision"):
+        assert "data-undeployed" not in client.get(f"/apis/{api['id']}").text
+        client.post(f"{url}/{step}", params={"revisionId": revision}, json=[{"name": "Default"}]).raise_for_status()
+    assert "data-undeployed" in client.get(f"/apis/{api['id']}").text
+    assert "Live on the gateways" not in find_current_state(client.get(f"/apis/{api['id']}/lifecycle").text)
+
+
+def find_current_state(page):
+    """Return the part of the page for the current state of the lifecycle."""
+    return page.partition("aria-current=step")[2].partition("</li>")[0]

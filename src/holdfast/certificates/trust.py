@@ -53,7 +53,7 @@ class TrustSet:
         if self.any_name and not self.certificate_pins:
             raise ValueError("Skipping the name check requires a certificate pin.")
         if self.tls_minimum > self.tls_maximum:
-            raise ValueError("The minimum TLS version is above the maximum.")
+            raise ValueError("The minimum TLS version is above the maximum. Lower it, or raise the maximum.")
 
     @property
     def accepted_names(self) -> tuple[ReferenceIdentifier, ...]:

@@ -45,7 +45,7 @@ def check_draft(draft: TrustDraft) -> TrustSettings:
     low = check(partial(_read_version, field="tlsMinimum"), draft.tls_minimum) or TlsVersion.TLS_1_2
     high = check(partial(_read_version, field="tlsMaximum"), draft.tls_maximum) or TlsVersion.TLS_1_3
     if low > high:
-        check.add("tlsMinimum", "The minimum TLS version is above the maximum.")
+        check.add("tlsMinimum", "The minimum TLS version is above the maximum. Lower it, or raise the maximum.")
     settings = TrustSettings(
         organization="",
         origin="",

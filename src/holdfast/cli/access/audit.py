@@ -90,7 +90,8 @@ def list_events(
     narrow = NarrowTable(
         ["TIME", "USER", "EVENT"], [(at, who, _join(what, subject, detail)) for at, who, what, subject, detail in rows]
     )
-    write_listing(Listing(page, columns, rows, names, "No events.", narrow=narrow), output, as_json)
+    nothing = "No events match." if filters else "No events."
+    write_listing(Listing(page, columns, rows, names, nothing, narrow=narrow), output, as_json)
 
 
 @commands.command(

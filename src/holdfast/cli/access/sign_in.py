@@ -178,7 +178,7 @@ def _create_token(publisher: Publisher, user: str | None, password_stdin: bool) 
     user_name = user or os.environ.get("HOLDFAST_USER")
     if password_stdin and not user_name:
         raise InvalidUsage("--password-stdin needs --user NAME.")
-    name = user_name or ask("User [admin]:") or "admin"
+    name = user_name or ask("User [admin]:", "--user and --password-stdin") or "admin"
     password = read_password(f"Password of {name}", stdin=password_stdin)
     with Client(publisher, Credentials(name, password)) as client:
         answer = make_token(client, datetime.now(UTC))

@@ -78,7 +78,7 @@ def _read_apis(client: Client, query: str) -> Listing:
         ["NAME", "VERSION", "CONTEXT", "STATE", "ID"],
         rows,
         [f"{api['name']}:{api['version']}" for api in entries],
-        "No APIs.",
+        "No APIs match." if query else "No APIs.",
         ["PROVIDER", "CHANGED (UTC)", "DESCRIPTION"],
     )
 

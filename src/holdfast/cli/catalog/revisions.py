@@ -62,8 +62,8 @@ def create_revision(
 )
 def deploy_revision(reference: ApiReference, number: Number, environments: Groups = None) -> None:
     """Let gateways serve a revision instead of what they served before."""
-    api, groups = _send(reference, number, environments, "deploy-revision")
-    say(f"Deployed revision {number} of {write_title(api)} to {groups}.")
+    api, groups, _ = _send(reference, number, environments, "deploy-revision")
+    say(f"Deployed revision {number} of {write_title(api)} to {', '.join(groups)}.")
 
 
 @commands.command(
@@ -72,8 +72,12 @@ def deploy_revision(reference: ApiReference, number: Number, environments: Group
 )
 def undeploy_revision(reference: ApiReference, number: Number, environments: Groups = None) -> None:
     """Stop serving a revision."""
-    api, groups = _send(reference, number, environments, "undeploy-revision")
-    say(f"Undeployed revision {number} of {write_title(api)} from {groups}.")
+    api, groups, before = _send(reference, number, environments, "undeploy-revision")
+    if before.isdisjoint(groups):
+        say(f"Nothing changed: {', '.join(groups)} didn't serve revision {number} of {write_title(api)}.")
+        return
+    groups = [group for group in groups if group in before]
+    say(f"Undeployed revision {number} of {write_title(api)} from {', '.join(groups)}.")
 
 
 @commands.command("restore", epilog=write_ending("holdfast revision restore Pizza 1 --yes"))
@@ -98,16 +102,21 @@ def delete_revision(reference: ApiReference, number: Number, yes: Yes = False) -
     say(f"Deleted revision {number} of {write_title(api)}.")
 
 
-def _send(reference: str, number: int, environments: list[str] | None, operation: str) -> tuple[dict[str, Any], str]:
-    """Call an operation with a revision and gateway environments; return the API, and the environments as text."""
+def _send(
+    reference: str, number: int, environments: list[str] | None, operation: str
+) -> tuple[dict[str, Any], list[str], set[str]]:
+    """Call an operation with a revision and environments; return the API, these, and those that served it before."""
     groups = environments or ["Default"]
     with connect() as client:
         api = find_api(client, reference)
-        params = {"revisionId": _find(client, api, number)["id"]}
+        revision = _find(client, api, number)
         client.answer(
-            "POST", f"{build_api_path(api)}/{operation}", params=params, json=[{"name": group} for group in groups]
+            "POST",
+            f"{build_api_path(api)}/{operation}",
+            params={"revisionId": revision["id"]},
+            json=[{"name": group} for group in groups],
         )
-    return api, ", ".join(groups)
+    return api, groups, {deployment["name"] for deployment in revision["deploymentInfo"]}
 
 
 def _find(client: Client, api: dict[str, Any], number: int) -> dict[str, Any]:

@@ -145,9 +145,12 @@ def _explain_refusal(answer: "httpx2.Response", where: str, url: str, who: Crede
             "Check both, and HOLDFAST_USER and HOLDFAST_PASSWORD if they are set. An admin can reset your password."
         )
         return SignInRequired(f"{text}\n{advice}")
-    details = body.get("error")
-    for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, dict) and _read_text(detail, "message") not in description:
+    entries = body.get("error")
+    details = [detail for detail in entries if isinstance(detail, dict)] if isinstance(entries, list) else []
+    if len(details) == 1 and _read_text(details[0], "message") == description and description.startswith("Use "):
+        text = f"{_read_text(details[0], 'code')}: {text}"  # it doesn't name what to use that for
+    for detail in details:
+        if _read_text(detail, "message") not in description:
             text += f"\n  {_read_text(detail, 'code')}: {_read_text(detail, 'message')}"
     return RequestRefused(text, answer.status_code, _read_text(body, "type").rpartition("/")[2])
 

@@ -146,13 +146,17 @@ def confirm(question: str, *, yes: bool) -> None:
         raise CommandFailed("Cancelled. Nothing was changed.")
 
 
-def ask(question: str) -> str:
-    """Ask on standard error, apart from the output. Raises CommandFailed if standard input is closed."""
+def ask(question: str, option: str = "--yes") -> str:
+    """
+    Ask on standard error, apart from the output; *option* answers without a terminal.
+
+    Raises CommandFailed if standard input is closed.
+    """
     typer.echo(f"{make_plain(question, lines=True)} ", nl=False, err=True)
     line = sys.stdin.readline(MAX_ANSWER)
     if not line:
         tell("")
-        raise CommandFailed("No answer. Nothing was changed. Use --yes without a terminal.")
+        raise CommandFailed(f"No answer. Nothing was changed. Use {option} without a terminal.")
     return line.strip()
 
 
