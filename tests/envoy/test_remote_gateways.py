@@ -248,7 +248,8 @@ def test_a_gateway_serves_and_receives_only_what_its_group_does(
     holdfast: Holdfast, gateways: list[RemoteGateway], tmp_path: Path
 ):
     default, _ = gateways
-    asia = RemoteGateway(holdfast, tmp_path, "asia-1", "127.0.0.4", "Asia")
+    without_effect = {"HOLDFAST_GATEWAY_PRODUCTION_TLS": "127.0.0.4:1"}
+    asia = RemoteGateway(holdfast, tmp_path, "asia-1", "127.0.0.4", "Asia", environment=without_effect)
     identity = issue(V4)
     with Backend(identity) as backend, Backend(identity) as other:
         here, there = holdfast.publish_api(backend.url()), holdfast.publish_api(other.url())
@@ -267,6 +268,9 @@ def test_a_gateway_serves_and_receives_only_what_its_group_does(
             for gateway in (default, asia):
                 wait_until(lambda gateway=gateway: gateway.status_of(there) == 200)
             wait_until(lambda: progress_of(holdfast, alias) == ("enforced", 4, 4), STARTS_WITHIN)  # all are connected
+            # The group has no address for TLS.
+            wait_until(lambda: "own address isn't used" in asia.log.read_text(), STARTS_WITHIN)
+            assert '"listener": "production/tls"' in asia.log.read_text()
         finally:
             asia.stop()
 

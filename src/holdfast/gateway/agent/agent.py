@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from holdfast.apis.gateways.gateway import is_local_gateway
 from holdfast.gateway.agent.access_logs import AccessLogForwarder
 from holdfast.gateway.agent.callers_tls import OPTIONS_OF_PUBLISHER, OWN_OPTIONS, CallersTls
@@ -21,7 +23,7 @@ from holdfast.gateway.agent.last_known_good import LastKnownState
 from holdfast.gateway.agent.member_watch import MemberWatch
 from holdfast.gateway.agent.monitoring import Monitoring
 from holdfast.gateway.agent.open_listeners import OpenListeners
-from holdfast.gateway.agent.own_addresses import GROUP_ADDRESSES, OwnAddresses, use_own_addresses
+from holdfast.gateway.agent.own_addresses import GROUP_ADDRESSES, OwnAddresses, find_unused, use_own_addresses
 from holdfast.gateway.agent.reporter import Reporter
 from holdfast.gateway.agent.tokens import Tokens
 from holdfast.gateway.agent.upstream import Upstream
@@ -35,7 +37,7 @@ from holdfast.gateway.process.admin_http import reopen_logs
 from holdfast.gateway.process.detached import DetachedProcess
 from holdfast.gateway.process.envoy import EnvoyProcess
 from holdfast.gateway.resources.constants import CERTIFICATES, MEMBER_EVENTS, REJECTED_TOKENS
-from holdfast.gateway.resources.resource import Resource
+from holdfast.gateway.resources.resource import LISTENER, Resource
 from holdfast.gateway.telemetry.access_log_file import AccessLogFile
 from holdfast.gateway.traffic.metrics_service import MetricsService
 from holdfast.gateway.traffic.recorder import TrafficRecorder
@@ -44,6 +46,7 @@ from holdfast.gateway.traffic.totals import Totals
 if TYPE_CHECKING:
     from holdfast.network.presented_files import GatewayCertificate
 
+log = structlog.get_logger()
 READY_AGAIN = 0.2  # seconds between two looks whether Envoy uses everything
 FILL_AGAIN = 0.5  # seconds until an incomplete initial state is requested again
 DISCOVERY_SOCKET = "discovery"  # in the publisher's data directory, which contains that of the local gateway
@@ -166,12 +169,12 @@ async def run_agent(
                 *((export.follow(),) if export else ()),
             )
             running = [tasks.create_task(coroutine) for coroutine in work]
-            yield partial(_wait_until_ready, cache, in_force, upstream)
+            yield partial(_wait_until_ready, cache, in_force, upstream, addresses)
             for task in running:
                 task.cancel()
 
 
-async def _wait_until_ready(cache: Cache, in_force: EnvoyProgress, upstream: Upstream) -> bool:
+async def _wait_until_ready(cache: Cache, in_force: EnvoyProgress, upstream: Upstream, addresses: OwnAddresses) -> bool:
     observer = cache.observe()
     try:
         while not (upstream.is_complete and _is_used(cache, in_force)):
@@ -180,6 +183,8 @@ async def _wait_until_ready(cache: Cache, in_force: EnvoyProgress, upstream: Ups
             await asyncio.sleep(READY_AGAIN)  # looking costs time, and Envoy confirms resource by resource
     finally:
         cache.stop_observing(observer)
+    for listener in find_unused(addresses, cache.get_resources(LISTENER)):
+        log.warning("own address isn't used, because the gateway's group has none for this listener", listener=listener)
     return upstream.stale_since is None
 
 

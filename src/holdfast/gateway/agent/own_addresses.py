@@ -2,7 +2,7 @@
 The addresses on which this machine serves callers, where they differ from those of its group.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -26,3 +26,8 @@ def use_own_addresses(resource: Resource, addresses: OwnAddresses) -> Resource:
     from holdfast.gateway.agent.moved_listeners import move_listener
 
     return replace(resource, body=move_listener(resource.body, own))
+
+
+def find_unused(addresses: OwnAddresses, listeners: Container[str]) -> list[str]:
+    """Return the names of those *addresses* that stand for none of the *listeners* of the gateway's group."""
+    return [name for name in addresses if name not in listeners]
