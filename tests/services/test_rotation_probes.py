@@ -176,9 +176,15 @@ def test_an_entry_that_was_changed_during_its_check_is_not_updated(store, anna, 
     assert observed_generation(anna, "a.test") is None
 
 
-@pytest.mark.long
-def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate):
+@pytest.mark.parametrize("others_write", [False, True])
+def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate, monkeypatch, others_write):
     rotate(anna, "a.test")
+    find_due = rotation_probes._find_due  # noqa: SLF001 - it begins a round, including one after a change
+
+    def write_and_find_due(store, **which):
+        with store.write():
+            pass
+        return find_due(store, **which)
 
     async def story():
         backends = Backends()
@@ -190,6 +196,9 @@ def test_checks_repeat_until_they_are_stopped(store, anna, clock, rotate):
                 backends.was_asked.clear()
         return len(backends.asked)
 
+    monkeypatch.setattr(rotation_probes, "APPLY_TIME", 0.0)
+    if others_write:
+        monkeypatch.setattr(rotation_probes, "_find_due", write_and_find_due)
     assert play(story()) >= 3
 
 

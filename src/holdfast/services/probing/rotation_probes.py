@@ -50,7 +50,6 @@ class RotationProbes:
         self._interval = interval
         self._places = asyncio.Semaphore(AT_ONCE)
         self._wake = wake_on_write(store)
-        self._next = 0.0  # time of the next round, on the loop's clock
 
     async def probe_once(self, *, unseen: bool = False) -> None:
         """Check the backends that are due, or only those *unseen* so far, and record what they use."""
@@ -60,18 +59,20 @@ class RotationProbes:
     async def follow(self, store: Transactions) -> None:
         """Check now, then in regular rounds and soon after each change, until cancelled; *store* is for the results."""
         self._store = store
-        woken = False
+        clock, next_round = asyncio.get_running_loop().time, 0.0
         while True:
-            await self.probe_once(unseen=woken)
-            woken = await self._wait()
+            # Even if there are changes all the time, a regular round is due.
+            is_early = clock() < next_round and await self._wait_for_change(next_round)
+            await self.probe_once(unseen=is_early)
+            if not is_early:
+                next_round = clock() + self._interval
 
-    async def _wait(self) -> bool:
-        """Wait for the next round; return whether a change started it early."""
+    async def _wait_for_change(self, until: float) -> bool:
+        """Wait for a change, but not beyond a time of the loop's clock; return whether there was one."""
         try:
-            async with asyncio.timeout(max(self._next - asyncio.get_running_loop().time(), 0)):
+            async with asyncio.timeout_at(until):
                 await self._wake.wait()
         except TimeoutError:
-            self._next = asyncio.get_running_loop().time() + self._interval
             return False
         await asyncio.sleep(APPLY_TIME)
         self._wake.clear()
