@@ -35,6 +35,7 @@ from holdfast.services.publishing.enforcement import Enforcements
 from holdfast.services.publishing.group_listeners import GroupListeners
 from holdfast.store.clock import read_database_time
 from holdfast.store.control_planes import control_planes
+from holdfast.store.control_planes.control_planes import LIVE_FOR
 from holdfast.store.database import Store
 from holdfast.store.sealing import Sealing
 from holdfast.store.topics import Topic
@@ -202,10 +203,9 @@ async def control_plane(
         yield ControlPlane(store, groups, enforcements, distributor, elsewhere, records, states, among or "")
 
 
-def register(store: Store, name: str, *, silent_for: float = 0.0) -> None:
-    """Register a control plane, or say that it was last seen *silent_for* seconds ago."""
+def register(store: Store, name: str, *, is_live: bool = True) -> None:
+    """Register a control plane, or say whether it *is_live*: then it stays so, however slowly a test runs."""
     with store.note(Topic.CONTROL_PLANES) as session:
         now = read_database_time(session)
-        control_planes.save(
-            session, ControlPlaneValue(name, name, "1", now, now), name, now - timedelta(seconds=silent_for)
-        )
+        seen_at = now + timedelta(minutes=5) if is_live else now - LIVE_FOR - timedelta(seconds=1)
+        control_planes.save(session, ControlPlaneValue(name, name, "1", now, now), name, seen_at)

@@ -152,11 +152,11 @@ class World:
             case "settle" if plane:
                 plane.enforcements.settle()
             case "silent" if plane:
-                register(self.store, plane.name, silent_for=11)
+                register(self.store, plane.name, is_live=False)
             case "seen" if plane:
                 register(self.store, plane.name)
             case "expire" if self.killed:
-                register(self.store, self.killed[-1].name, silent_for=11)
+                register(self.store, self.killed[-1].name, is_live=False)
             case "connect" | "move":
                 plane = self.planes.get(PLANES[number % len(PLANES)])
                 if plane:
@@ -205,7 +205,7 @@ class World:
         for plane in self.planes.values():
             register(self.store, plane.name)
         for plane in self.killed:
-            register(self.store, plane.name, silent_for=11)
+            register(self.store, plane.name, is_live=False)
         for stream in self.lingering:
             stream.end()
         for _ in range(2):

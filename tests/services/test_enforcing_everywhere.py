@@ -107,7 +107,7 @@ def test_the_gateways_of_a_killed_control_plane_count_until_it_is_no_longer_live
             await a.published()
             near.answer()
             await until((a,), Enforcement(Progress.WAITING, 2, 1))
-            register(store, "b", silent_for=11)
+            register(store, "b", is_live=False)
             advance(LOOK_AGAIN)
             await a.until(ORIGIN, Progress.ENFORCED)
             alone = a.enforcement(ORIGIN)

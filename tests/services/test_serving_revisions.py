@@ -1,5 +1,7 @@
 """Groups of gateways serve the revision that is deployed to them, with current trust."""
 
+from datetime import timedelta
+
 import pytest
 
 from acting import context_of
@@ -96,7 +98,8 @@ def test_trust_of_an_endpoint_that_only_a_revision_has_is_enforced(store, contex
 def test_nothing_is_deployed_while_an_older_control_plane_runs(store, context, served_api, two):
     with store.write() as session:
         now = read_database_time(session)
-        control_planes.save(session, ControlPlane("a", "old", "0.1", now, now, (), None, {}), "home", now)
+        old = ControlPlane("a", "old", "0.1", now, now, (), None, {})
+        control_planes.save(session, old, "home", now + timedelta(minutes=1))  # live, however slowly the test runs
         session.get(ControlPlaneRow, "a").schema_revision = None
     with pytest.raises(OldControlPlanes, match="Upgrade old first"):
         deploy_revision(context(), served_api.id, two[0].id, {DEFAULT_GROUP: True})

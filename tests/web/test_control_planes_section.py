@@ -28,9 +28,11 @@ GONE = replace(ONE, id="3", name="web-3", started_at=NOW - timedelta(hours=1))
 def shared_plane(runtime):
     """A control plane of a shared database, with one that is live and one that was killed."""
     with runtime.store.note(Topic.CONTROL_PLANES) as session:
-        for control_plane, age in ((ONE, 0), (TWO, 0), (GONE, 11)):
-            control_planes.save(session, control_plane, control_plane.name, datetime.now(UTC) - timedelta(seconds=age))
-        leases.take(session, "tasks", "2", datetime.now(UTC))
+        now = datetime.now(UTC)
+        live_until = now + timedelta(minutes=1)  # however slowly a test runs
+        for control_plane, seen_at in ((ONE, live_until), (TWO, live_until), (GONE, now - timedelta(seconds=11))):
+            control_planes.save(session, control_plane, control_plane.name, seen_at)
+        leases.take(session, "tasks", "2", now, timedelta(minutes=1))
     return replace(runtime, presence=Presence(runtime.store, ONE, "web-1", shared=True))
 
 
