@@ -1,7 +1,10 @@
 """An API to import certificates for, and a client of a separate control plane."""
 
+from functools import partial
+
 import pytest
 
+from holdfast.server.middleware import concurrency_limit
 from holdfast.services.access.accounts import SESSION_COOKIE
 from holdfast.services.access.permissions import Role
 from holdfast.store.access import accounts
@@ -26,3 +29,9 @@ def own_client(runtime, connect):
     client = connect(runtime, raise_server_exceptions=False)
     client.cookies.set(SESSION_COOKIE, runtime.accounts.start_session(user, runtime.now()))
     return client
+
+
+@pytest.fixture
+def patient_requests(monkeypatch):
+    """Let the requests of a user wait for each other, however slow the machine is. Takes effect for new clients."""
+    monkeypatch.setattr(concurrency_limit, "Lines", partial(concurrency_limit.Lines, patience=120.0))

@@ -26,11 +26,12 @@ AT_ONCE = 40
 @pytest.fixture
 def patience():
     """The number of seconds that writers wait."""
-    return 30.0
+    return 120.0
 
 
 @pytest.fixture
-def store(monkeypatch, database, patience):
+def store(monkeypatch, database, patience, patient_requests):
+    del patient_requests
     for engine in (sqlite_engine, postgresql_engine):
         monkeypatch.setattr(engine, "PATIENCE", patience)
     store = Store(database, utc_now())

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
+from holdfast.store.postgresql import engine
 from holdfast.store.postgresql.location import parse_location
 from issuing import issue
 from postgresql import shared_server
@@ -17,7 +18,9 @@ AT_ONCE = 60  # more than there are threads
 
 
 @pytest.fixture
-def store():
+def store(monkeypatch, patient_requests):
+    del patient_requests
+    monkeypatch.setattr(engine, "PATIENCE", 120.0)
     location = parse_location(shared_server().create_database().url)
     store = Store(replace(location, connections=5), utc_now())
     yield store
