@@ -170,3 +170,24 @@ def test_the_status_of_endpoints_can_be_searched(guest):
         output = guest.run(*arguments, HOLDFAST_URL=server.url, HOLDFAST_TOKEN="abc").output
     assert output == "No endpoint matches.\n"
     assert server.requests[0].path.endswith("/watched-endpoints?limit=500&offset=0&status=changed&query=a%26b")
+
+
+def test_on_a_narrow_terminal_the_status_of_an_endpoint_has_all_notes(guest):
+    endpoint = {"endpoint": ENDPOINT, "presented": None, "trustedUntil": None, "cause": None}
+    silence = {"since": "2026-11-30T09:07:00+00:00", "cause": "dns_failure"}
+    rows = [
+        endpoint | {"status": "unreachable", "unreachable": silence},
+        endpoint | {"status": "not_trusted", "unreachable": None, "cause": "expired"},
+        endpoint | {"status": "not_checked", "unreachable": None},
+    ]
+    for row in rows:
+        row["changed"] = dict.fromkeys(("key", "issuer", "names"))
+    with answering(body=json.dumps({"list": rows}).encode()) as server:
+        environment = {"HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": "abc", "COLUMNS": "90"}
+        lines = guest.run("endpoint", "status", **environment).output.splitlines()
+    assert [line.split("  ")[-1].strip() for line in lines] == [
+        "STATUS",
+        "not reachable since 2026-11-30 09:07 (dns_failure)",
+        "not trusted: fails verification: expired",
+        "not checked yet",
+    ]

@@ -20,7 +20,7 @@ from holdfast.cli.requests.client import Client, connect, encode_segment
 from holdfast.cli.terminal.files import read_file, read_input
 from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
-from holdfast.cli.terminal.output import AsJson, format_date, say, tell, write_facts, write_json
+from holdfast.cli.terminal.output import AsJson, NarrowTable, format_date, say, tell, write_facts, write_json
 from holdfast.cli.trust.trust_exceptions import describe_exception, list_exceptions
 
 if TYPE_CHECKING:
@@ -73,13 +73,15 @@ def _read_apis(client: Client, query: str) -> Listing:
         )
         for api in entries
     ]
+    columns = ["NAME", "VERSION", "CONTEXT", "STATE", "ID"]
     return Listing(
         {"count": len(entries), "list": entries},
-        ["NAME", "VERSION", "CONTEXT", "STATE", "ID"],
+        columns,
         rows,
         [f"{api['name']}:{api['version']}" for api in entries],
         "No APIs match." if query else "No APIs.",
         ["PROVIDER", "CHANGED (UTC)", "DESCRIPTION"],
+        narrow=NarrowTable(columns[:4], [row[:4] for row in rows]),
     )
 
 

@@ -16,7 +16,7 @@ from holdfast.cli.requests.client import Client, connect, encode_segment
 from holdfast.cli.terminal.durations import parse_duration
 from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing, write_listing
-from holdfast.cli.terminal.output import AsJson, format_date, group_fingerprint
+from holdfast.cli.terminal.output import AsJson, NarrowTable, format_date, group_fingerprint
 
 PATH = "/watched-endpoints"
 NOT_WATCHED = "No https endpoint is watched yet. Holdfast checks new endpoints once a gateway is connected."
@@ -95,6 +95,9 @@ def _read_endpoints(client: Client, filters: dict[str, str]) -> Listing:
         [_build_row(endpoint) for endpoint in endpoints],
         [endpoint["endpoint"] for endpoint in endpoints],
         "No endpoint matches." if filters else NOT_WATCHED,
+        narrow=NarrowTable(
+            ["ENDPOINT", "STATUS"], [(endpoint["endpoint"], _write_status(endpoint)) for endpoint in endpoints]
+        ),
     )
 
 
@@ -136,11 +139,22 @@ def _find(client: Client, url: str) -> dict[str, Any]:
     raise CommandFailed(f"{url} isn't watched. Run `holdfast endpoint status` to see all endpoints.")
 
 
+def _write_status(endpoint: dict[str, Any]) -> str:
+    """Return the status with all notes."""
+    status, notes = _name_status(endpoint), "; ".join(_list_notes(endpoint))
+    return notes if notes.startswith(status) else ": ".join(filter(None, (status, notes)))
+
+
+def _name_status(endpoint: dict[str, Any]) -> str:
+    status = str(endpoint["status"])
+    return STATES.get(status, status)
+
+
 def _build_row(endpoint: dict[str, Any]) -> tuple[str, ...]:
     certificate = endpoint["presented"] or {"name": "", "expires": ""}
     return (
         endpoint["endpoint"],
-        STATES.get(endpoint["status"], endpoint["status"]),
+        _name_status(endpoint),
         certificate["name"],
         format_date(certificate["expires"]),
         format_date(endpoint["trustedUntil"] or ""),

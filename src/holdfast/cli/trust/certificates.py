@@ -19,6 +19,7 @@ from holdfast.cli.terminal.help import write_ending
 from holdfast.cli.terminal.listing import Listing, Output, Watch, show_listing
 from holdfast.cli.terminal.output import (
     AsJson,
+    NarrowTable,
     format_date,
     group_fingerprint,
     say,
@@ -157,14 +158,16 @@ def _read_certificates(client: Client, origins: "set[Origin] | None", filters: d
         nothing = f"No {kind} for {origin}."
     elif "unused" in filters and nothing == "No certificates.":
         nothing = f"No {kind}."
+    columns = ["ALIAS", "ENDPOINT", "STATUS", "EXPIRES (UTC)", "USED BY", "COMMON NAME"]
     return Listing(
         {"count": len(entries), "list": entries, "exceptions": exceptions},
-        ["ALIAS", "ENDPOINT", "STATUS", "EXPIRES (UTC)", "USED BY", "COMMON NAME"],
+        columns,
         rows,
         [entry["alias"] for entry in entries],
         nothing,
         ["IMPORTED (UTC)", "CHANGED (UTC)"],
         [describe_exception(exception) for exception in exceptions or []],
+        NarrowTable(columns[:4], [row[:4] for row in rows]),
     )
 
 
