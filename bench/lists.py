@@ -20,14 +20,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from holdfast.apis.catalog.endpoint import parse_endpoint
 from holdfast.apis.publisher_paths import PREFIX
+from holdfast.apis.trust.trust_settings import TrustSettings, build_trust_set
 from holdfast.certificates.certificate import Certificate, read_certificate
 from holdfast.server.clock import utc_now
 from holdfast.server.machine.directories import DATABASE_FILE
+from holdfast.services.watch.coverage import hash_trust
 from holdfast.store.access import accounts
 from holdfast.store.database import Store
 from holdfast.store.location import Location
-from holdfast.store.tables import ApiRow, EndpointCertificateRow, Table, TrustedCertificateRow
+from holdfast.store.tables import ApiRow, EndpointCertificateRow, Table, TrustedCertificateRow, WatchedEndpointRow
 from holdfast.store.trust.facts import derive_certificate_facts, derive_entry_facts
 from holdfast.store.trust.inventory import Position
 from holdfast.web.inventory.query import write_position
@@ -38,6 +41,7 @@ ROUNDS = 300
 WARM_UP = 20
 AIM = 100.0  # milliseconds, the p99 of first pages
 PART = 5_000  # rows that are inserted at a time
+PUBLISHED_EVERY = 20  # APIs, one is published, and its backend isn't trusted or doesn't answer
 KINDS = 200  # different certificates; generating 100,000 would take longer than everything else
 MIDDLE = write_position(Position("backend-5", "backend-5"))
 LISTS = {
@@ -46,6 +50,8 @@ LISTS = {
     "APIs, page, search": "/apis?query=api-99",
     "APIs, page, the first certificate to expire first": "/apis?sort=expires",
     "APIs, page, certificates expire within 30 days": "/apis?show=expiring",
+    "APIs, page, not trusted": "/apis?show=not-trusted",
+    "APIs, page, not reachable": "/apis?show=unreachable",
     "APIs, page, the last 50": f"/apis?page={APIS // 50}",
     "APIs, REST": f"{PREFIX}/apis",
     "APIs, REST, search": f"{PREFIX}/apis?query=api-99",
@@ -74,13 +80,14 @@ FIRST_PAGES = ("Home", "APIs, page", "APIs, REST", "endpoint certificates, REST"
 def fill(location: Location) -> str:
     """Create the database, in which each API has its own endpoint with ten certificates; return the id of one API."""
     now, kinds = datetime.now(UTC), [read_certificate(make_certificate(number)) for number in range(KINDS)]
-    apis = [make_api(number, name_backend(number), now) for number in range(APIS)]
+    apis = [make_api(number, name_backend(number), now) | choose_state(number) for number in range(APIS)]
     entries = [describe_entry(number, now, kinds[number % KINDS]) for number in range(CERTIFICATES)]
     store = Store(location, utc_now())
     with store.write() as session:
         accounts.insert_organization(session, "default", now)
         insert_rows(session, ApiRow, apis)
         insert_rows(session, EndpointCertificateRow, entries)
+        insert_rows(session, WatchedEndpointRow, [make_watched_endpoint(number, now, kinds) for number in range(APIS)])
         certificates = [
             {
                 "endpoint_certificate_id": entry["id"],
@@ -123,6 +130,45 @@ def make_api(number: int, url: str, now: datetime) -> dict[str, object]:
         "created_at": now,
         "updated_at": now,
     }
+
+
+def choose_state(number: int) -> dict[str, object]:
+    """Return the lifecycle state of an API; few are published, because filters need some and gateways load them."""
+    return {"state": "PUBLISHED"} if number % PUBLISHED_EVERY == 0 else {}
+
+
+def hash_current_trust(number: int, now: datetime, kinds: Sequence[Certificate]) -> str:
+    """Return the hash of what is trusted for a backend."""
+    url = name_backend(number)
+    certificates = [kinds[entry % KINDS] for entry in range(number, CERTIFICATES, APIS)]
+    reference = parse_endpoint(url).origin.reference
+    return hash_trust(build_trust_set(TrustSettings("default", url), certificates, reference, now))
+
+
+def make_watched_endpoint(number: int, now: datetime, kinds: Sequence[Certificate]) -> dict[str, object]:
+    """Return a row for what a backend presented at its last check, which failed for published APIs."""
+    row = {
+        "id": str(uuid.uuid4()),
+        "organization_id": "default",
+        "origin": name_backend(number),
+        "chain": "00" * 32,
+        "name": f"backend-{number}.test",
+        "issuer": "backends",
+        "expires_at": now + timedelta(days=365),
+        "presented_since": now,
+        "trust": "00" * 32,
+        "accepted": True,
+        "cause": None,
+        "accepted_until": now + timedelta(days=365),
+        "silent_since": None,
+        "silence_cause": None,
+    }
+    if number % (2 * PUBLISHED_EVERY) == 0:
+        trust = hash_current_trust(number, now, kinds)  # otherwise, pages would compare the chain with the trust again
+        return row | {"trust": trust, "accepted": False, "cause": "self_signed_not_trusted", "accepted_until": None}
+    if number % PUBLISHED_EVERY == 0:
+        return row | {"silent_since": now, "silence_cause": "connection_refused"}
+    return row
 
 
 def make_entry(number: int, url: str, now: datetime) -> dict[str, object]:
@@ -182,7 +228,9 @@ def report(times: dict[str, list[float]], noise: float, rounds: int) -> str:
         "## Long lists",
         "",
         f"{APIS:,} APIs, each with its own endpoint, and {CERTIFICATES:,} endpoint certificates, ten for each",
-        "endpoint, in one organization; none of the APIs is published. Each list is requested",
+        f"endpoint, in one organization. {APIS // PUBLISHED_EVERY} of the APIs are published: the backends of half of",
+        "these aren't trusted, and those of the others don't answer. The watch is off",
+        "(`HOLDFAST_WATCH_INTERVAL=0`). Each list is requested",
         f"{rounds} times, one after the other, on one http connection on the same machine.",
         "Times are from sending the request until the response is complete.",
         "REST returns 25 entries, pages show 50.",
@@ -213,7 +261,7 @@ def main() -> None:
         noise, times = Noise(), {}
         publisher, gateway, sandbox = find_free_ports(3)
         with (
-            holdfast_up(data, password, publisher, gateway, sandbox),
+            holdfast_up(data, password, publisher, gateway, sandbox, HOLDFAST_WATCH_INTERVAL="0"),
             signed_in(f"http://127.0.0.1:{publisher}", password) as client,
         ):
             for what, path in LISTS.items():
