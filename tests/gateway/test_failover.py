@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from gateway.discovery_port import Port, serving
 from gateway.edge import PATIENCE
 from gateway.failover import NAME, Agent, follows, running, until
-from holdfast.gateway.agent import control_plane
+from holdfast.gateway.agent import control_plane, known_control_planes
 from holdfast.gateway.agent.channels import open_local_channel
 from holdfast.gateway.agent.control_plane import LocalControlPlane, keep_connected
 from holdfast.gateway.agent.known_control_planes import CONTROL_PLANES_FILE, KnownControlPlanes, read_control_planes
@@ -257,6 +258,28 @@ def test_each_address_of_a_name_counts_and_a_name_without_any_stays(tmp_path: Pa
     orders = {candidates(control_planes) for _ in range(50)}
     resolved_addresses = (("192.0.2.1", 9081), ("2001:db8::1", 9081))
     assert orders == {(missing, *resolved_addresses), (missing, *reversed(resolved_addresses))}
+
+
+def test_a_name_that_is_not_resolved_in_time_occupies_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lookups, is_answered = [], threading.Event()
+
+    def resolve_slowly(host, *_, **__):
+        lookups.append(host)
+        is_answered.wait(PATIENCE)
+        return [(None, None, None, "", ("192.0.2.1", 0))]
+
+    async def story() -> None:
+        control_planes = KnownControlPlanes(tmp_path, ("control.example", 9081))
+        for _ in range(3):
+            assert await control_planes.find_candidates() == [("control.example", 9081)]
+        is_answered.set()
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+        assert await control_planes.find_candidates() == [("192.0.2.1", 9081)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_slowly)
+    monkeypatch.setattr(known_control_planes, "RESOLVED_WITHIN", 0.01)
+    asyncio.run(story())
+    assert len(lookups) == 2
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"a": 1}', "[1]", '[["a"]]', "[[]]"])

@@ -10,6 +10,9 @@ import json
 import random
 import socket
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 
 import structlog
@@ -21,6 +24,7 @@ from holdfast.network.addresses import Address, Addresses
 log = structlog.get_logger()
 CONTROL_PLANES_FILE = "control-planes.json"
 RESOLVED_WITHIN = 2.0  # seconds for the DNS lookup of all names
+LOOKUPS = 4  # at the same time
 
 
 class KnownControlPlanes:
@@ -38,6 +42,9 @@ class KnownControlPlanes:
         self._initial = initial
         self._learned = read_control_planes(directory)
         self._former: Addresses = ()  # learned before: a control plane can come back unannounced
+        # Own threads, and one lookup for each name: if DNS doesn't answer, a thread waits for it much longer than this.
+        self._threads = ThreadPoolExecutor(LOOKUPS, "names")
+        self._lookups: dict[Address, asyncio.Task[list[Address]]] = {}
 
     async def learn(self, addresses: Addresses) -> None:
         """Store *addresses* instead of those that were learned before. A failure is logged."""
@@ -60,9 +67,30 @@ class KnownControlPlanes:
         Gateways spread over control planes, because the order is random among the seeds, and among the learned ones.
         *first* come before all others; *last* is the one that was just lost.
         """
-        groups = await _resolve(first, self._seeds, self._learned, (self._initial,), self._former)
+        groups = await self._resolve(first, self._seeds, self._learned, (self._initial,), self._former)
         addresses = dict.fromkeys(address for group in groups for address in _shuffle(group))
         return sorted(addresses, key=lambda address: address == last)
+
+    async def _resolve(self, *groups: Addresses) -> list[list[Address]]:
+        """Return *groups* with the IP addresses of names; a name that has none stays, so that connecting says why."""
+        self._lookups = {address: lookup for address, lookup in self._lookups.items() if not lookup.done()}
+        names = {address for group in groups for address in group if not _is_ip_address(address[0])}
+        for address in names - self._lookups.keys():
+            self._lookups[address] = asyncio.create_task(self._look_up(address))
+        lookups = {address: self._lookups[address] for address in names}
+        if lookups:
+            await asyncio.wait(lookups.values(), timeout=RESOLVED_WITHIN)
+        resolved = {address: lookup.result() for address, lookup in lookups.items() if lookup.done()}
+        return [[candidate for address in group for candidate in resolved.get(address, [address])] for group in groups]
+
+    async def _look_up(self, address: Address) -> list[Address]:
+        host, port = address
+        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        try:
+            answers = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        except (OSError, UnicodeError):
+            return [address]
+        return [(str(answer[4][0]), port) for answer in answers]
 
 
 def read_control_planes(directory: Path) -> Addresses:
@@ -82,25 +110,12 @@ def write_control_planes(directory: Path, addresses: Addresses) -> None:
     replace_file(directory / CONTROL_PLANES_FILE, json.dumps(addresses).encode())
 
 
-async def _resolve(*groups: Addresses) -> list[list[Address]]:
-    """Return *groups* with the IP addresses of names; a name that has none stays, so that connecting says why."""
-    names = {address for group in groups for address in group}
-    tasks = {address: asyncio.create_task(_look_up(address)) for address in names}
-    if tasks:
-        await asyncio.wait(tasks.values(), timeout=RESOLVED_WITHIN)
-    candidates = {address: task.result() if task.done() else [address] for address, task in tasks.items()}
-    for task in tasks.values():
-        task.cancel()
-    return [[candidate for address in group for candidate in candidates[address]] for group in groups]
-
-
-async def _look_up(address: Address) -> list[Address]:
-    host, port = address
+def _is_ip_address(host: str) -> bool:
     try:
-        answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return [address]
-    return [(str(answer[4][0]), port) for answer in answers]
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _shuffle(addresses: Iterable[Address]) -> list[Address]:
