@@ -128,6 +128,8 @@ def test_a_new_api_gets_what_its_endpoint_type_means(enlist, sign_in, kind):
     assert ("production_endpoints" in config) == (kind != "prototype")
     if kind == "grpc":
         assert config["production_endpoints"]["config"]["protocol"] == "http2"
+    page = client.get(f"/apis/{api['id']}/endpoints").text
+    assert ("instead of a backend" in page) == (kind in {"http", "soap"})  # a prototype has the examples already
     client.delete(f"{APIS}/{api['id']}")
 
 

@@ -11,6 +11,8 @@ DEFAULT_TYPE, WEBSOCKET_TYPE = "HTTP", "WS"
 GRPC_TYPE = "GRPC"  # Holdfast's own: WSO2's publisher has no such type
 # Their requests reach the backend as HTTP, so gateways serve them like HTTP APIs.
 SERVED_TYPES = frozenset({DEFAULT_TYPE, "GRAPHQL", GRPC_TYPE, "SOAP", "SSE", WEBSOCKET_TYPE})
+# OpenAPI has no examples for their messages.
+_WITHOUT_EXAMPLES = frozenset({GRPC_TYPE, WEBSOCKET_TYPE})
 
 
 def refuse_unserved_type(api_type: str | None) -> None:
@@ -34,3 +36,8 @@ def refuse_unreachable_type(api_type: str | None, prefix: str) -> None:
 def get_type(members: Mapping[str, Any]) -> str | None:
     """Return the type in the members of an API's description; None is the default."""
     return members.get("type")
+
+
+def has_examples(api_type: str | None) -> bool:
+    """Return whether the definition of APIs of this type can have examples of responses; None is the default."""
+    return (api_type or DEFAULT_TYPE).upper() not in _WITHOUT_EXAMPLES

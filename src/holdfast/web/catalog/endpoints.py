@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from holdfast.apis.catalog.api import Api
+from holdfast.apis.catalog.api_types import get_type, has_examples
 from holdfast.apis.catalog.connection_settings import SETTINGS
 from holdfast.apis.catalog.description import FullApi, complete_endpoint_config
 from holdfast.apis.catalog.endpoint import ENVIRONMENTS, Endpoint, Environment
@@ -199,6 +200,7 @@ def _show_page(
         or bool(failures.keys() - ENVIRONMENTS),  # those of the first endpoints are above
         fallback=find_fallback_times(context, api),
         as_json=_write_json(full_api),
+        has_examples=has_examples(get_type(full_api.members)),
         examples=sum(mock.is_example for mock in api.mocks or ()),
         schemas=sum(bool(mock.media_type) and not mock.is_example for mock in api.mocks or ()),
         empty=sum(not mock.media_type for mock in api.mocks or ()),
