@@ -68,6 +68,7 @@ def test_a_list_of_what_backends_present_is_filtered_and_leads_to_the_history(cl
     history = client.get(f"/watched-endpoints/{endpoint.id}")
     assert history.text.count("First seen") == 1
     assert statuses(client.get("/watched-endpoints?status=expiring")) == []
+    assert statuses(client.get("/watched-endpoints?status=nonsense")) == statuses(client.get("/watched-endpoints"))
 
 
 def test_a_list_of_what_backends_present_is_searched_by_endpoint_name_and_issuer(client, presents):

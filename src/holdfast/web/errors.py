@@ -204,4 +204,6 @@ def _write(
 async def _answer_bad_request(request: Request, error: Exception) -> Response:
     del error
     message = "The form data isn't valid. Go back, reload the page and try again."
+    if request.method == "GET":
+        message = "The address has a parameter with a value that isn't possible. Correct it, or go to Home."
     return await _show_page(request, 400, "Bad request", message)

@@ -84,7 +84,8 @@ def describe(periods: Sequence[Period]) -> str:
     if not total:
         return "No certificate expires in the next twelve months."
     most = f"most in {name_period(busiest)} ({sum(busiest.counts.values()):,})"
-    return f"{total:,} certificates expire in the next twelve months, {most}. Each month is a link."
+    certificates = "1 certificate expires" if total == 1 else f"{total:,} certificates expire"
+    return f"{certificates} in the next twelve months, {most}. Each month is a link."
 
 
 def _scale_length(count: int, highest: int, space: int) -> int:

@@ -2,9 +2,10 @@
 The pages that show what backends present: all of them, and the history of one.
 """
 
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from holdfast.apis.watch.watched_endpoint import WatchStatus
@@ -29,10 +30,15 @@ _ORDER = (  # of the filters: what needs attention first
 
 @router.get("")
 def list_watched_endpoints(
-    request: Request, context: RequestContext, status: WatchStatus | None = None, query: str = "", page: int = 1
+    request: Request,
+    context: RequestContext,
+    show: Annotated[str, Query(alias="status")] = "",
+    query: str = "",
+    page: int = 1,
 ) -> Response:
-    """Show what all backends present, or those with a *status* and with *query* in endpoint, name or issuer."""
+    """Show what all backends present, or those with a status and with *query* in endpoint, name or issuer."""
     page, query = limit_page(page), query.strip()
+    status = WatchStatus(show) if show in list(WatchStatus) else None
     counts = watched_endpoints.count_statuses(context, query)
     selection = WatchSelection(status, query=query)
     backends, total = watched_endpoints.list_watched_endpoints(context, selection, (page - 1) * PAGE, PAGE)
