@@ -12,6 +12,7 @@ from holdfast.server.clock import utc_now
 from holdfast.services.catalog import apis, lifecycle
 from holdfast.services.catalog.apis import ApiDraft
 from holdfast.services.publishing.enforcement import Enforcements
+from holdfast.services.publishing.unused_origins import NO_API, ONLY_RETIRED
 from holdfast.services.trust import endpoint_certificates
 from issuing import issue
 from services.control_plane import ListeningGateway, control_plane, play
@@ -32,6 +33,21 @@ def test_an_api_that_is_not_published_is_not_served(store, anna, clock, served_a
     outcome = play(story())
     assert outcome == Enforcement(Progress.NOT_SERVED)
     assert str(outcome) == "Takes effect when the API is published"
+
+
+def test_trust_that_no_api_can_need_is_explained(store, anna, clock, served_api, import_another):
+    for action in ("Deprecate", "Retire"):
+        lifecycle.change_lifecycle(context_of(store, anna, clock()), served_api.id, action)
+
+    async def story():
+        async with control_plane(store) as plane:
+            plane.connect("edge").answer()
+            import_another()
+            await plane.published()
+            return plane.enforcement(ORIGIN), plane.enforcement("https://elsewhere.test")
+
+    reasons = [enforcement.reason for enforcement in play(story())]
+    assert reasons == [ONLY_RETIRED, NO_API]
 
 
 def test_without_a_gateway_nothing_is_enforced(store, import_another):

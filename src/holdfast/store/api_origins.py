@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from holdfast.store.parameters import ORGANIZATION, VALUES
+from holdfast.store.parameters import ORGANIZATION, VALUES, bind
 from holdfast.store.tables import ApiOriginRow, ApiRow
 
 _OWN = (ApiRow.production_origin, ApiRow.sandbox_origin)
@@ -82,6 +82,15 @@ def select_users(*columns: _Column) -> CompoundSelect[Any]:
         .where(_table.organization_id == ORGANIZATION, _table.origin.in_(VALUES))
     )
     return union(*own, further)
+
+
+def list_states(session: Session, organization: str, origins: Collection[str]) -> dict[str, set[str]]:
+    """Return the lifecycle states of the APIs that use each of *origins*; unused ones are left out."""
+    states: dict[str, set[str]] = {}
+    for parameters in bind(organization, origins):
+        for state, origin in session.execute(select_users(ApiRow.state), parameters):
+            states.setdefault(origin, set()).add(state)
+    return states
 
 
 def select_places(*conditions: ColumnElement[bool], origin_prefix: str) -> tuple[Select[Any, Any], ...]:

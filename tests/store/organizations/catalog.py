@@ -93,6 +93,9 @@ READS = {
         for api_id in _ids(pair)
         if (definition := api_documents.get_definition(session, org, api_id))
     ],
+    api_origins.list_states: lambda session, org, pair: [
+        own.name for own in pair if api_origins.list_states(session, org, [further_of(own.name)])
+    ],
     api_origins.list_by_api: lambda session, org, pair: [
         own.name for own in pair if own.api.id in api_origins.list_by_api(session, org, _ids(pair))
     ],

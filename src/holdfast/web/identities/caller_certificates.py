@@ -40,7 +40,8 @@ def find_callers(runtime: Runtime, context: Context, api: Api) -> Callers:
     count = sum(get_status(entry.certificate, context.now) in _ACCEPTED for entry in entries)
     rows = [_build_row(entry, context) for entry in entries]
     if not api.requires_certificate:
-        return Callers(count, "Anyone who can reach the gateway can call this API.", rows, None)
+        when = "" if api.state.is_served and api.groups else " while gateways serve it"
+        return Callers(count, f"Anyone who can reach the gateway can call this API{when}.", rows, None)
     enforcement = runtime.enforcements.find(context, ApiCallers(api.id))
     return Callers(count, _describe_callers(count, asks=context.asks_callers), rows, enforcement)
 
