@@ -136,8 +136,14 @@ async def run_agent(
             token_problems=lambda: tokens.problems,
             member_health=lambda: member_watch.health,
         )
+
+        def lose_control_plane() -> None:
+            # While the stream of resources is open, it notices the loss, too, and logs why.
+            if upstream.stale_since is not None:
+                control_plane.lose()
+
         probes = EnvoyProbes(cache, process.probe_socket)
-        control = ControlClient(probes, reporter.build, control_plane.take, control_plane.lose, traffic, report_soon)
+        control = ControlClient(probes, reporter.build, control_plane.take, lose_control_plane, traffic, report_soon)
         peer = Peer(name, is_on_this_machine=True)
         discovery = DiscoveryService(lambda _: peer, lambda _: cache, now, serves_envoys=True)
         metrics = MetricsService(traffic.take)
