@@ -34,11 +34,20 @@ def test_json_lists_are_complete(command, pizza):
     assert command.run("api", "list", "--query", "burger", "--json").json == {"count": 0, "list": []}
 
 
-@pytest.mark.parametrize("columns", [40, 80, 200])
-def test_tables_fit_the_terminal_and_lose_nothing(command, pizza, columns):
-    output = command.run("api", "list", COLUMNS=str(columns)).output
+@pytest.mark.parametrize(("columns", "options"), [(40, ["-o", "wide"]), (80, []), (200, [])])
+def test_tables_fit_the_terminal_and_lose_nothing(command, pizza, columns, options):
+    output = command.run("api", "list", *options, COLUMNS=str(columns)).output
     assert max(map(len, output.splitlines())) <= columns
     assert pizza in "".join(output.split())
+
+
+def test_a_terminal_that_is_too_narrow_for_ids_shows_names_and_versions(command, pizza):
+    output = command.run("api", "list", COLUMNS="40").output
+    assert [line.split() for line in output.splitlines()] == [
+        ["NAME", "VERSION", "CONTEXT", "STATE"],
+        ["Pizza", "1.0", "/pizza", "CREATED"],
+    ]
+    assert pizza not in output
 
 
 def test_an_api_is_shown_by_name_version_and_id(command, pizza):

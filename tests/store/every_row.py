@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Integer, UniqueConstraint
 from sqlalchemy import Table as SqlTable
 
 from databases import write_new_database
 from holdfast.server.clock import utc_now
 from holdfast.store.database import Store
 from holdfast.store.tables import Table
-from holdfast.store.tables.columns import StoredJson, Text, UtcDateTime
+from holdfast.store.tables.columns import CountingNumber, StoredBytes, StoredJson, Text, UtcDateTime
 
 ROWS = 3  # of each table, at least
 TEXTS = (
@@ -71,7 +71,7 @@ def _values(table: SqlTable, row: int, numbers: "itertools.count[int]") -> dict[
 def _key(column: Column[Any], row: int) -> Any:
     if column.foreign_keys:
         return _key(min(column.foreign_keys, key=lambda key: key.target_fullname).column, row)
-    if isinstance(column.type, Integer):
+    if isinstance(column.type, Integer | CountingNumber):
         return row + 10
     if isinstance(column.type, UtcDateTime):
         return TIMES[0] + timedelta(microseconds=row)
@@ -98,9 +98,9 @@ def _value(column: Column[Any], row: int, number: int) -> Any:
         return bool(number % 2)
     if isinstance(kind, Float):
         return number / 7
-    if isinstance(kind, Integer):
+    if isinstance(kind, Integer | CountingNumber):
         return number - 5
-    if isinstance(kind, LargeBinary):
+    if isinstance(kind, StoredBytes):
         return BYTES[number % len(BYTES)]
     assert isinstance(kind, Text)
     return TEXTS[number % len(TEXTS)]

@@ -67,7 +67,7 @@ def tell(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class NarrowTable:
-    """A table with the same content in fewer columns."""
+    """A table with fewer columns, but all that names an object; `-o wide` has what it leaves out."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -84,8 +84,8 @@ def write_table(
     """
     Print a table, or the sentence *nothing* if there are no rows.
 
-    If the terminal is too narrow, the table is *narrow*, or each row is a block of lines: no word is broken, and
-    nothing is cut off. With *titles*, one for each row, its last value follows its title instead.
+    If the terminal is too narrow, the table is *narrow*, or each row is a block of lines: no word is broken or cut
+    off. With *titles*, one for each row, its last value follows its title instead.
     """
     cells = [[_build_cell(value) for value in row] for row in rows]
     if not cells:
